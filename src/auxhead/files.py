@@ -1,0 +1,45 @@
+"""Write beside, then move into place: a file of ours is whole or absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from auxhead.errors import OutputError
+
+TEMPORARY_SUFFIX = ".auxhead-tmp"
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a kill at any moment, never meets half of it.
+
+    Args:
+        path: Where the file shall be; its folder is made when absent.
+        content: The bytes of the whole file.
+
+    Raises:
+        OutputError: The disk is full, the folder can't be written to, or is no folder. A file that stood at `path`
+            is untouched then.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        raise OutputError(
+            expected=f"room and permission to write {len(content):,} bytes",
+            found=error.strerror or str(error),
+            where=str(path),
+            fix="free some disk space, or choose a folder you may write to (project=, out=)",
+        ) from error
+
+
+def remove_temporary(folder: Path) -> None:
+    """Delete what killed writers left in a folder; an absent folder is fine."""
+    for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+        leftover.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Removable heads: what they predict, their targets and their losses."""

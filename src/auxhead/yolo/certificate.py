@@ -1,0 +1,205 @@
+"""The proof that what is saved is the stock detector that was trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from ultralytics import __version__ as ultralytics_version
+from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+from ultralytics.utils.torch_utils import get_flops, get_num_params
+
+from auxhead._version import __version__
+from auxhead.errors import VerificationError
+from auxhead.yolo import state
+from auxhead.yolo.model import attach, plain
+from auxhead.yolo.plan import Plan
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was compared when a detector was saved, and what came out.
+
+    Attributes:
+        weights: File name of the shipped detector.
+        sha256: Its hash.
+        epoch: Epoch (from 1) whose weights it holds.
+        select: Metric that chose it.
+        tensors_moved: Tensors of the detector, all equal bit for bit before rounding.
+        tensors_left_out: Tensors of the heads, in no file that ships.
+        left_out_parameters: Parameters of the heads.
+        images: Validation images (or random ones, see `real_images`) compared.
+        real_images: Whether they are pictures of the data set.
+        float32_difference: Largest difference between the trained model with heads and the stock model holding its
+            tensors, over all boxes (pixels) and scores; 0.0 or there is no certificate.
+        saved_precision: Precision of the file's tensors.
+        saved_box_difference: Largest box difference after rounding to that precision, pixels.
+        saved_score_difference: Largest score difference after rounding, 0 to 1.
+        parameters: Parameters of the shipped detector.
+        gflops: GFLOPs at `imgsz`, unfused.
+        layers: Modules without children.
+        stock_parameters: The same of the model that Ultralytics builds from the YAML (and, where the run started from
+            other weights, loads them into).
+        stock_gflops: See above.
+        stock_layers: See above.
+        imgsz: Image size for the GFLOPs.
+        auxhead: Version that wrote this.
+        ultralytics: Version that wrote this.
+        torch: Version that wrote this.
+    """
+
+    weights: str
+    sha256: str
+    epoch: int
+    select: str
+    tensors_moved: int
+    tensors_left_out: int
+    left_out_parameters: int
+    images: int
+    real_images: bool
+    float32_difference: float
+    saved_precision: str
+    saved_box_difference: float
+    saved_score_difference: float
+    parameters: int
+    gflops: float
+    layers: int
+    stock_parameters: int
+    stock_gflops: float
+    stock_layers: int
+    imgsz: int
+    auxhead: str
+    ultralytics: str
+    torch: str
+
+    def to_json(self) -> str:
+        """Return all fields as JSON text."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    def __str__(self) -> str:
+        """Return the proof as a few lines of text."""
+        pictures = f"{self.images} {'validation' if self.real_images else 'random'} images"
+        return "\n".join(
+            [
+                f"Certificate for {self.weights} (epoch {self.epoch}, chosen by {self.select})",
+                f"  tensors      {self.tensors_moved} moved, equal bit for bit; {self.tensors_left_out} of the heads "
+                f"left out ({self.left_out_parameters:,} parameters)",
+                f"  outputs      trained with heads against stock model: difference {self.float32_difference:g} in "
+                f"float32 on {pictures}",
+                f"  saved        in {self.saved_precision}: boxes move by up to {self.saved_box_difference:.3g} px, "
+                f"scores by {self.saved_score_difference:.2g} (as in every Ultralytics file)",
+                f"  cost         {self.parameters:,} parameters, {self.gflops:.2f} GFLOPs, {self.layers} layers; "
+                f"stock: {self.stock_parameters:,}, {self.stock_gflops:.2f}, {self.stock_layers}",
+                f"  sha256       {self.sha256}",
+            ]
+        )
+
+
+def stock_copy(trained: DetectionModel) -> DetectionModel:
+    """Build the detector anew from its YAML as Ultralytics does, and move every tensor over.
+
+    Args:
+        trained: A detector without heads.
+
+    Raises:
+        VerificationError: A tensor has no place in the stock model, differs in shape, or a place stays empty.
+    """
+    nc, channels = trained.yaml["nc"], trained.yaml.get("channels", 3)
+    stock = DetectionModel(trained.yaml, ch=channels, nc=nc, verbose=False)
+    stock.load(trained, verbose=False)
+    moved, source = stock.state_dict(), trained.state_dict()
+    wrong = [name for name in source if name not in moved or not torch.equal(moved[name], source[name])]
+    wrong += [name for name in moved if name not in source]
+    if wrong:
+        raise VerificationError(
+            expected=f"all {len(source)} tensors of the trained detector in the stock model",
+            found=f"{len(wrong)} that differ or have no counterpart: {', '.join(wrong[:5])}",
+            where=str(trained.yaml.get("yaml_file", "the model's YAML")),
+            fix="report this with the YAML and the output of `auxhead env`",
+        )
+    return stock
+
+
+@torch.inference_mode()
+def outputs(model: DetectionModel, images: Tensor) -> Tensor:
+    """Return all boxes (pixels, before NMS or top-k) and scores of a detector, shape (B, 4 + nc, A), float32."""
+    model.eval()
+    result = model(images)[1]
+    branch = result["one2one"] if "one2one" in result else result
+    return model.model[-1]._inference(branch).float()
+
+
+def cost(model: DetectionModel, imgsz: int) -> tuple[int, float, int]:
+    """Return parameters, GFLOPs and layers, counted as Ultralytics' `model.info()` does."""
+    layers = sum(1 for module in model.modules() if not list(module.children()))
+    return get_num_params(model), round(get_flops(model, imgsz), 3), layers
+
+
+def certify(trained: dict[str, Any], shipped: Path, images: Tensor | None = None) -> Certificate:
+    """Compare a training state with the detector file that was made from it.
+
+    Args:
+        trained: A training state (`state.load_state`).
+        shipped: The plain detector file.
+        images: Pictures to compare outputs on, shape (B, C, H, W), 0 to 1; None: random ones.
+
+    Raises:
+        VerificationError: A tensor or an output differs before rounding, the file holds other weights than the state,
+            or its cost is not the stock model's.
+    """
+    plan = Plan.from_dict({k: v for k, v in trained[state.KEY].items() if k in Plan.__dataclass_fields__})
+    detector: DetectionModel = plain(trained["ema"]).float()
+    imgsz = int(trained["train_args"]["imgsz"])
+    real_images = images is not None
+    if images is None:
+        shape = (2, detector.yaml.get("channels", 3), imgsz, imgsz)
+        images = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    stock = stock_copy(detector)
+    with_heads = plain(detector)
+    criterion = attach(with_heads, plan.heads, epochs=1)
+    criterion.heads.load_state_dict(trained[state.KEY]["head_state"])
+    reference = outputs(with_heads, images)
+    difference = float((outputs(stock, images) - reference).abs().max())
+    saved, _ = load_checkpoint(str(shipped))
+    rounded = {name: value.half().float() for name, value in detector.state_dict().items() if value.is_floating_point()}
+    same = all(torch.equal(saved.state_dict()[name], value) for name, value in rounded.items())
+    counted, counted_stock = cost(saved, imgsz), cost(stock, imgsz)
+    if difference or not same or counted != counted_stock:
+        raise VerificationError(
+            expected="the stock model's cost, and its outputs equal in float32",
+            found=f"an output difference of {difference:g}, file {'equal' if same else 'different'} after rounding, "
+            f"cost {counted} against {counted_stock}",
+            where=str(shipped),
+            fix="don't ship this file; report it with the output of `auxhead env`",
+        )
+    saved_difference = (outputs(saved, images) - reference).abs()
+    return Certificate(
+        weights=shipped.name,
+        sha256=hashlib.sha256(shipped.read_bytes()).hexdigest(),
+        epoch=int(trained["epoch"]) + 1,
+        select=plan.select,
+        tensors_moved=len(detector.state_dict()),
+        tensors_left_out=len(criterion.heads.state_dict()),
+        left_out_parameters=sum(parameter.numel() for parameter in criterion.heads.parameters()),
+        images=len(images),
+        real_images=real_images,
+        float32_difference=difference,
+        saved_precision="float16",
+        saved_box_difference=float(saved_difference[:, :4].max()),
+        saved_score_difference=float(saved_difference[:, 4:].max()),
+        parameters=counted[0],
+        gflops=counted[1],
+        layers=counted[2],
+        stock_parameters=counted_stock[0],
+        stock_gflops=counted_stock[1],
+        stock_layers=counted_stock[2],
+        imgsz=imgsz,
+        auxhead=__version__,
+        ultralytics=ultralytics_version,
+        torch=torch.__version__,
+    )

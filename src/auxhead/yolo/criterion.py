@@ -1,0 +1,153 @@
+"""The detection loss with heads beside it.
+
+The heads live inside the criterion, and the criterion is a module of the model while it trains: the optimizer, the
+EMA, the multi-GPU wrapper and the device see the heads' parameters, while the model itself stays Ultralytics' own
+class, whose validation, inference and checkpoints never meet them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from auxhead.heads.base import Head, HeadSpec, Targets
+from auxhead.yolo.gradients import INTERVAL, GainControl, GradientLog, gradient_norms
+
+
+def schedule_factor(spec: HeadSpec, epoch: int, epochs: int) -> float:
+    """Return the factor of a head's gain in an epoch.
+
+    Args:
+        spec: The head's keys.
+        epoch: Epoch, from 0.
+        epochs: Epochs of the whole run.
+
+    Returns:
+        1 for constant and detach; else from 1 in the first epoch down to 0 at `schedule_epoch`.
+    """
+    if spec.schedule in {"constant", "detach"}:
+        return 1.0
+    end = spec.schedule_epoch or epochs
+    done = min(epoch / max(end - 1, 1), 1.0)
+    return 1 - done if spec.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
+
+
+def _keep_heads(module: nn.Module, incompatible: Any) -> None:
+    """Let a plain detector's state dict load into a model with heads: the heads keep what they have."""
+    own = {f"criterion.{name}" for name in module.state_dict()}
+    if own <= set(incompatible.missing_keys):
+        incompatible.missing_keys[:] = [key for key in incompatible.missing_keys if key not in own]
+
+
+class HeadCriterion(nn.Module):
+    """Ultralytics' detection criterion plus the losses of the heads.
+
+    Attributes:
+        heads: The heads by name.
+        gains: Their gain controls.
+        detection: Ultralytics' criterion of this model (`DetectionModel.init_criterion`), set before the first batch.
+        warmup_batches: Batches after which followed gains move slowly, set with `detection`.
+        term_names: Names of the heads' loss items, known from the first batch on.
+        log: Gradient norms and gains since the last epoch.
+        epoch: Epoch that the schedules use, from 0, kept by the trainer.
+    """
+
+    def __init__(self, heads: Mapping[str, Head], epochs: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleDict(heads)
+        self.gains = {name: GainControl(head.spec.share, head.spec.gain) for name, head in heads.items()}
+        self.epochs = epochs
+        self.warmup_batches = 0
+        self.detection: Any = None
+        self.term_names: tuple[str, ...] = ()
+        self.log = GradientLog()
+        self.epoch = 0
+        self.batches = 0
+        self.register_load_state_dict_post_hook(_keep_heads)
+
+    def update(self) -> None:
+        """Pass Ultralytics' call after each epoch on to criteria that anneal (v10, 26)."""
+        if hasattr(self.detection, "update"):
+            self.detection.update()
+
+    def forward(self, preds: Any, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Compute the losses of a batch.
+
+        Args:
+            preds: What the model returned; outside training the heads stay silent.
+            batch: Ultralytics' batch.
+
+        Returns:
+            The loss vector times the batch size, and the detached items by name: the detector's as Ultralytics gives
+            them, and in training the heads' with their gains applied.
+        """
+        if not (self.training and self.heads):
+            result: tuple[Tensor, dict[str, Tensor]] = self.detection(preds, batch)
+            return result
+        end_to_end = hasattr(self.detection, "one2many")
+        branch, loss_of = (preds["one2many"], self.detection.one2many) if end_to_end else (preds, self.detection)
+        weight = self.detection.o2m if end_to_end else 1.0
+        assigned, terms, items = loss_of.get_assigned_targets_and_loss(branch, batch)
+        foreground, object_index, boxes, anchors, strides = assigned
+        features = branch["feats"]
+        size = batch["img"].shape[0]
+        targets = Targets(foreground, object_index, boxes, anchors, strides, tuple(batch["img"].shape[-2:]), batch)
+        loss = terms * size * weight
+        if end_to_end:
+            one2one, items = self.detection.one2one.loss(preds["one2one"], batch)
+            loss = loss + one2one * self.detection.o2o
+        extra = {name: self._run(name, features, targets) for name in self.heads}
+        if self.batches % INTERVAL == 0 and features[0].requires_grad:
+            self._measure(dict(zip(loss_of.loss_names, terms, strict=True)), extra, features)
+        self.batches += 1
+        weighted = {
+            term: value * self._factor(name) * (self.gains[name].gain or 0.0)
+            for name, terms_ in extra.items()
+            for term, value in terms_.items()
+        }
+        self.term_names = tuple(weighted)
+        added = torch.stack(list(weighted.values())) * size * weight
+        return torch.cat([loss, added]), {**items, **{name: value.detach() for name, value in weighted.items()}}
+
+    def _factor(self, name: str) -> float:
+        return schedule_factor(self.heads[name].spec, self.epoch, self.epochs)
+
+    def _run(self, name: str, features: list[Tensor], targets: Targets) -> dict[str, Tensor]:
+        """Run one head, cut off from the detector once its schedule says so."""
+        head: Head = self.heads[name]
+        spec = head.spec
+        if spec.schedule == "detach" and self.epoch + 1 >= (spec.schedule_epoch or 0):
+            features = [map_.detach() for map_ in features]
+        return head.loss(head(features), targets)
+
+    def _measure(
+        self, detection: dict[str, Tensor], extra: dict[str, dict[str, Tensor]], features: list[Tensor]
+    ) -> None:
+        """Measure gradients, let the gains follow, and log both."""
+        norms = gradient_norms(detection, features)
+        row = {f"grad/{name.removesuffix('_loss')}": norms[name] for name in detection}
+        row["grad/detection"] = norms["sum"]
+        for name, terms in extra.items():
+            total = torch.stack(list(terms.values())).sum()
+            unit = gradient_norms({"head": total}, features)["head"] if total.requires_grad else 0.0
+            control = self.gains[name]
+            control.update(unit, norms["sum"], warm=self.batches >= self.warmup_batches)
+            gain = (control.gain or 0.0) * self._factor(name)
+            row[f"grad/{name}"] = gain * unit
+            row[f"share/{name}"] = gain * unit / norms["sum"] if norms["sum"] else 0.0
+            row[f"gain/{name}"] = gain
+        self.log.add(row)
+
+    def progress(self) -> dict[str, Any]:
+        """Return what the gains have come to and after how many batches, for the training state."""
+        return {"gains": {name: control.gain for name, control in self.gains.items()}, "batches": self.batches}
+
+    def load_progress(self, progress: Mapping[str, Any]) -> None:
+        """Go on from `progress`."""
+        self.batches = progress["batches"]
+        for name, gain in progress["gains"].items():
+            self.gains[name].gain = gain

@@ -1,0 +1,140 @@
+"""How hard each loss term pulls on the features that the detector and the heads share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, distributed
+
+INTERVAL = 16
+"""Batches between two measurements. Source: own choice; benchmarks/epoch.py states what it costs."""
+
+WARMUP_PACE = 0.5
+PACE = 0.1
+"""Part of the way (in log gain) towards each newly measured gain, during warm-up and after. Source: own choice:
+after warm-up a single odd batch moves the gain by a tenth of its oddness."""
+
+
+def gradient_norms(terms: Mapping[str, Tensor], features: Sequence[Tensor]) -> dict[str, float]:
+    """Measure the gradient of each term, and of their sum, on shared feature maps.
+
+    Args:
+        terms: Scalar losses that are part of the graph.
+        features: The maps, each part of the graph of every term (a term that isn't counts as 0).
+
+    Returns:
+        L2 norm over all maps of each term's gradient, and of the summed gradient under the key "sum". Where several
+        processes train together, the root of the summed squares over all of them. The graph stays usable.
+    """
+    # float16 gradients of single terms underflow without a scale, as they would in training
+    scale = 1024.0 if features[0].dtype is torch.float16 else 1.0
+    squares: dict[str, Tensor] = {}
+    total = [torch.zeros_like(map_, dtype=torch.float32) for map_ in features]
+    for name, term in terms.items():
+        gradients = torch.autograd.grad(
+            term, features, torch.full_like(term, scale), retain_graph=True, allow_unused=True
+        )
+        found = [(sum_, gradient.float()) for sum_, gradient in zip(total, gradients, strict=True) if gradient is not None]
+        squares[name] = sum((gradient.square().sum() for _, gradient in found), start=torch.zeros_like(total[0].sum()))
+        for sum_, gradient in found:
+            sum_ += gradient
+    squares["sum"] = torch.stack([sum_.square().sum() for sum_ in total]).sum()
+    values = torch.stack(list(squares.values()))
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(values)
+    return {name: math.sqrt(value) / scale for name, value in zip(squares, values.tolist(), strict=True)}
+
+
+def follow(gain: float | None, wanted: float, pace: float) -> float:
+    """Move a gain part of the way towards another, on a logarithmic scale.
+
+    Args:
+        gain: The present gain, or None when there is none yet.
+        wanted: Where to go, above 0.
+        pace: Part of the way, 0 to 1.
+
+    Returns:
+        The new gain: `wanted` itself when there was none.
+    """
+    if not gain:
+        return wanted
+    return math.exp((1 - pace) * math.log(gain) + pace * math.log(wanted))
+
+
+@dataclass
+class GainControl:
+    """The gain of one head: fixed, or following a share of the detection loss's gradient.
+
+    Attributes:
+        share: Wanted fraction of the detection loss's gradient norm, or None for a fixed gain.
+        gain: The present gain; None until a followed one was first measured (the head weighs nothing till then).
+    """
+
+    share: float | None
+    gain: float | None
+
+    def update(self, unit: float, detection: float, *, warm: bool) -> None:
+        """Take in one measurement.
+
+        Args:
+            unit: Gradient norm of the head at gain 1.
+            detection: Gradient norm of the detection loss.
+            warm: Whether warm-up is over.
+        """
+        if self.share is not None and unit > 0 and detection > 0:
+            self.gain = follow(self.gain, self.share * detection / unit, PACE if warm else WARMUP_PACE)
+
+
+@dataclass
+class GradientLog:
+    """Means of the measurements of an epoch, as columns of results.csv."""
+
+    _sums: dict[str, float] = field(default_factory=dict)
+    _count: int = 0
+    _last: dict[str, float] = field(default_factory=dict)
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Take in one measurement; the keys must be the same each time."""
+        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in row.items()}
+        self._count += 1
+
+    def close_epoch(self) -> dict[str, float]:
+        """Return the means since the last call, or the previous means where nothing was measured since."""
+        if self._count:
+            self._last = {name: value / self._count for name, value in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return dict(self._last)
+
+
+CLASS_ONLY = 0.05
+"""Box and DFL gradient below this fraction of the class gradient: the run learns classes only. Source: own choice,
+an order of magnitude under what default gains give (docs/gradient-shares.md)."""
+
+
+def gain_warnings(row: Mapping[str, float], heads: Sequence[str]) -> list[str]:
+    """Name gain settings that defeat the training, with the figures.
+
+    Args:
+        row: One row as logged: grad/<term> for box, cls, dfl (or l1) and every head, grad/detection.
+        heads: Names of the heads.
+
+    Returns:
+        A sentence each; empty when nothing is wrong.
+    """
+    sentences = []
+    boxes = math.hypot(*(row.get(f"grad/{term}", 0.0) for term in ("box", "dfl", "l1")))
+    if boxes < CLASS_ONLY * row["grad/cls"]:
+        sentences.append(
+            f"the run is close to class-only: box terms pull with {boxes:.3g} on the shared features, "
+            f"cls with {row['grad/cls']:.3g} (ratio {boxes / row['grad/cls']:.3f}); raise box= and dfl="
+        )
+    for head in heads:
+        if row[f"grad/{head}"] > row["grad/detection"]:
+            sentences.append(
+                f"head {head} outweighs the detector: it pulls with {row[f'grad/{head}']:.3g} on the shared features, "
+                f"the detection loss with {row['grad/detection']:.3g}; lower {head}.gain, or use {head}.share=0.1"
+            )
+    return sentences

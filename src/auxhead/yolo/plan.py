@@ -1,0 +1,54 @@
+"""What a run adds to Ultralytics' own arguments, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from auxhead.config import Metric, OnError
+from auxhead.heads.base import HeadSpec
+from auxhead.heads.registry import head_class
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Heads and our other choices of one run.
+
+    Attributes:
+        heads: Keys of each head by name; empty for the plain detector.
+        select: Validation metric that chooses best.pt.
+        on_error: What bad labels or images do.
+        cpu_bf16: bfloat16 autocast on CPUs; None: where the CPU has it.
+    """
+
+    heads: Mapping[str, HeadSpec] = field(default_factory=dict)
+    select: Metric = "mAP50-95"
+    on_error: OnError = "fail"
+    cpu_bf16: bool | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that `from_dict` reads back; checkpoints and json files hold it."""
+        return {
+            "heads": {name: spec.model_dump() for name, spec in self.heads.items()},
+            "select": self.select,
+            "on_error": self.on_error,
+            "cpu_bf16": self.cpu_bf16,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild a plan from `to_dict`'s data."""
+        heads = {name: head_spec(name, keys) for name, keys in data["heads"].items()}
+        return cls(**{**data, "heads": heads})
+
+
+def head_spec(name: str, keys: Mapping[str, Any]) -> HeadSpec:
+    """Check the keys of one head.
+
+    Raises:
+        ConfigError: No such head.
+        pydantic.ValidationError: Keys or values are wrong.
+    """
+    given = {key: value for key, value in keys.items() if not (key in {"gain", "share"} and value is None)}
+    return head_class(name).Spec.model_validate(given)

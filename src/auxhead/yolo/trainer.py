@@ -1,0 +1,312 @@
+"""Ultralytics' detection trainer with heads beside the detector."""
+
+from __future__ import annotations
+
+import json
+import math
+from copy import deepcopy
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from ultralytics import __version__ as ultralytics_version
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.nn.tasks import DetectionModel
+from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
+from ultralytics.utils.torch_utils import strip_optimizer, torch_distributed_zero_first, unwrap_model
+
+from auxhead._version import __version__
+from auxhead.errors import ConfigError, DataError
+from auxhead.files import TEMPORARY_SUFFIX, remove_temporary, write_atomic
+from auxhead.heads.base import ObjectSizes
+from auxhead.yolo import state
+from auxhead.yolo.certificate import Certificate, certify
+from auxhead.yolo.gradients import gain_warnings
+from auxhead.yolo.lanes import cores, has_fast_bf16
+from auxhead.yolo.model import attach, plain, require_detector
+from auxhead.yolo.plan import Plan
+
+PLAN_FILE = "auxhead.json"
+CERTIFICATE_FILE = "certificate.json"
+CERTIFICATE_IMAGES = 8
+"""Validation images that the certificate compares outputs on. Source: own choice, a second on a CPU."""
+
+METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
+
+
+class HeadTrainer(DetectionTrainer):
+    """Train a detector with removable heads; what it saves is plain.
+
+    Configure it with `make_trainer`; the class itself trains without heads. What differs from `DetectionTrainer`: the
+    criterion carries heads, checkpoints are written whole or not at all and hold no optimizer (that lies in
+    `last.state.pt`), and the best checkpoint can be chosen by another metric.
+    """
+
+    plan: ClassVar[Plan] = Plan()
+    certificate: Certificate | None = None
+    gain_warnings: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Set up as Ultralytics does, and note the plan in the run folder for a later resume."""
+        super().__init__(*args, **kwargs)
+        if RANK in {-1, 0}:
+            remove_temporary(self.wdir)
+            note = json.dumps(self.plan.to_dict(), indent=2)
+            write_atomic(self.save_dir / PLAN_FILE, note.encode())
+
+    # -- set-up ---------------------------------------------------------------------------------------------------
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> DetectionModel:
+        """Build the stock detector, refusing what is none."""
+        if weights is not None:
+            require_detector(weights, where=str(self.args.model))
+        model = super().get_model(cfg, weights, verbose)
+        return require_detector(model, where=str(self.args.model))
+
+    def set_model_attributes(self) -> None:
+        """Attach the heads: the model is on its device, and neither compiled nor wrapped yet."""
+        super().set_model_attributes()
+        for key, reason in {"distill_model": "distillation wraps the model", "quantize": "QAT rewrites it"}.items():
+            if self.plan.heads and getattr(self.args, key, None) is not None:
+                raise ConfigError("heads alone", f"{key}={getattr(self.args, key)}: {reason}", key, f"leave {key}= out")
+        if self.device.type == "cpu":
+            torch.set_num_threads(cores())
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.criterion = attach(self.model, self.plan.heads, epochs=self.epochs, seed=self.args.seed)
+
+    def set_class_weights(self) -> None:
+        """Complete the criterion once the training labels are known."""
+        super().set_class_weights()
+        for loader in (self.train_loader, self.test_loader):
+            check_images(loader.dataset, self.plan.on_error)
+        self.criterion.detection = unwrap_model(self.model).init_criterion()
+        self.criterion.warmup_batches = round(self.args.warmup_epochs * len(self.train_loader))
+        sizes = object_sizes(self.train_loader.dataset.labels, self.args.imgsz)
+        if sizes is not None:
+            for head in self.criterion.heads.values():
+                head.fit_data(sizes)
+
+    def _setup_train(self) -> None:
+        """Set up as Ultralytics does, then take the CPU's bfloat16 lane where there is one."""
+        super()._setup_train()
+        wanted = self.plan.cpu_bf16 if self.plan.cpu_bf16 is not None else has_fast_bf16()
+        if self.device.type == "cpu" and wanted and self.args.amp not in {False, "fp32"}:
+            self.amp = True  # the training loop then runs under CPU autocast, whose type is bfloat16
+
+    # -- every epoch ----------------------------------------------------------------------------------------------
+
+    def _model_train(self) -> None:
+        """Tell the schedules the epoch, at its start (also when one is repeated)."""
+        super()._model_train()
+        self.criterion.epoch = self.epoch
+
+    def label_loss_items(self, loss_items: Any = None, prefix: str = "train") -> Any:
+        """Name the loss items; heads are silent in validation, so they have no validation loss."""
+        labelled = super().label_loss_items(loss_items, prefix)
+        silent = {f"val/{name}" for name in self.criterion.term_names}
+        if loss_items is None:
+            return [name for name in labelled if name not in silent]
+        return {name: value for name, value in labelled.items() if name not in silent}
+
+    def validate(self) -> tuple[dict[str, float] | None, float | None]:
+        """Validate as Ultralytics does, with the chosen metric as fitness."""
+        best = self.best_fitness
+        metrics, fitness = super().validate()
+        if metrics is not None and self.plan.select != "mAP50-95":
+            fitness = metrics[METRIC_COLUMNS[self.plan.select]]
+            self.best_fitness = fitness if best is None else max(best, fitness)
+        return metrics, fitness
+
+    def save_metrics(self, metrics: dict[str, float]) -> None:
+        """Write results.csv with gradient norms, shares and gains; trackers read them from `self.metrics`."""
+        row = self.criterion.log.close_epoch()
+        rounded = {name: float(f"{value:.5g}") for name, value in row.items()}
+        self.metrics.update(rounded)
+        if rounded and self.epoch >= self.args.warmup_epochs:
+            before, self.gain_warnings = self.gain_warnings, tuple(gain_warnings(row, list(self.plan.heads)))
+            for sentence in self.gain_warnings if not before else ():
+                LOGGER.warning(sentence)
+        super().save_metrics({**{k: v for k, v in metrics.items() if k not in rounded}, **rounded})
+
+    # -- checkpoints ----------------------------------------------------------------------------------------------
+
+    def save_model(self) -> bool:
+        """Write best.pt and last.pt as stock detectors, and beside them the states to go on from.
+
+        The states come before and after the detectors they belong to: best.pt always follows from best.state.pt, and
+        an epoch counts as done once last.state.pt is there.
+        """
+        detector = finite(plain(self.ema.ema), unwrap_model(self.model))
+        detector = detector.to(memory_format=torch.contiguous_format)
+        own = {"version": __version__, **self.plan.to_dict()}
+        common = {
+            "epoch": self.epoch,
+            "best_fitness": self.best_fitness,
+            "stopper": {"best_fitness": self.stopper.best_fitness, "best_epoch": self.stopper.best_epoch},
+            "model": None,
+            "updates": self.ema.updates,
+            "optimizer": None,
+            "scaler": None,
+            "train_args": vars(self.args),
+            "train_metrics": {**self.metrics, "fitness": self.fitness},
+            "train_results": self.read_results_csv(),
+            "date": datetime.now().astimezone().isoformat(),
+            "version": ultralytics_version,
+            "license": "AGPL-3.0 (https://ultralytics.com/license)",
+            "docs": "https://docs.ultralytics.com",
+        }
+        trained = {**common, "ema": detector, state.KEY: {**own, "head_state": self.criterion.heads.state_dict()}}
+        shipped = state.to_bytes({**common, "ema": half(detector), state.KEY: own})
+        if self.best_fitness == self.fitness:
+            state.save(trained, state.state_path(self.best))
+            write_atomic(self.best, shipped)
+        write_atomic(self.last, shipped)
+        if self.save_period > 0 and self.epoch % self.save_period == 0:
+            write_atomic(self.wdir / f"epoch{self.epoch}.pt", shipped)
+        weights = plain(unwrap_model(self.model)).state_dict()
+        trained[state.KEY] |= {"weights": weights, "progress": self.criterion.progress()}
+        trained |= {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+        state.save(trained, state.state_path(self.last))
+        return True
+
+    def _load_checkpoint_state(self, ckpt: dict[str, Any]) -> None:
+        """Restore what Ultralytics restores, and the heads."""
+        super()._load_checkpoint_state(ckpt)
+        self.ema.ema = plain(self.ema.ema)
+        self.criterion.heads.load_state_dict(ckpt[state.KEY]["head_state"])
+        self.criterion.load_progress(ckpt[state.KEY]["progress"])
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        """Recover from the training state: last.pt holds neither optimizer nor heads."""
+        last, self.last = self.last, state.state_path(self.last)
+        try:
+            recovered: bool = super()._handle_nan_recovery(epoch)
+        finally:
+            self.last = last
+        return recovered
+
+    def resume_training(self, ckpt: dict[str, Any] | None) -> None:
+        """Go on from a training state: weights before averaging, heads, optimizer, epoch, and files that agree."""
+        self.ema.ema = plain(self.ema.ema)
+        if ckpt is None or not self.resume:
+            return
+        model = unwrap_model(self.model)
+        del model.criterion  # Ultralytics puts a fresh one, which is no module, on end-to-end models
+        super().resume_training(ckpt)
+        self.criterion.detection = model.__dict__.pop("criterion", None) or self.criterion.detection
+        model.criterion = self.criterion
+        model.load_state_dict(ckpt[state.KEY]["weights"])
+        if RANK in {-1, 0}:
+            trim_results(self.csv, self.start_epoch)
+            best = state.state_path(self.best)
+            if best.exists():  # a kill between two files of one epoch
+                kept = state.load_state(best)
+                self.best_fitness = kept["train_metrics"]["fitness"]
+                own = {k: v for k, v in kept[state.KEY].items() if k != "head_state"}
+                state.save({**kept, "ema": half(kept["ema"]), state.KEY: own}, self.best)
+
+    def final_eval(self) -> None:
+        """Reduce the checkpoints as Ultralytics does, without a moment of half a file; validate and certify best.pt."""
+        with torch_distributed_zero_first(LOCAL_RANK):
+            if RANK in {-1, 0}:
+                self._reduce_checkpoints()
+        if not self.best.exists():
+            return
+        LOGGER.info(f"\nValidating {self.best}...")
+        self.validator.args.plots = self.args.plots
+        self.validator.args.compile = False
+        self.metrics = self.validator(model=self.best)
+        self.metrics.pop("fitness", None)
+        self.epoch += 1  # Ultralytics' trackers log the best metrics one step after the last epoch
+        self.run_callbacks("on_fit_epoch_end")
+        self.epoch -= 1
+        if RANK in {-1, 0}:
+            images = next(iter(self.test_loader))["img"][:CERTIFICATE_IMAGES].float() / 255
+            self.certificate = certify(state.load_state(state.state_path(self.best)), self.best, images)
+            write_atomic(self.save_dir / CERTIFICATE_FILE, self.certificate.to_json().encode())
+            LOGGER.info(f"\n{self.certificate}\n")
+
+    def _reduce_checkpoints(self) -> None:
+        results = None
+        for weights in (self.last, self.best):
+            if weights.exists():
+                temporary = weights.with_name(f".{weights.name}{TEMPORARY_SUFFIX}")
+                updates = {"train_results": results} if results else None
+                results = strip_optimizer(weights, s=str(temporary), updates=updates).get("train_results")
+                temporary.replace(weights)
+        finished = state.load_state(state.state_path(self.last))
+        for bulky in ("weights", "progress"):
+            finished[state.KEY].pop(bulky, None)
+        state.save({**finished, "optimizer": None, "scaler": None}, state.state_path(self.last))
+
+
+def make_trainer(plan: Plan) -> type[HeadTrainer]:
+    """Return a trainer class for `YOLO(...).train(trainer=...)` that follows a plan.
+
+    The class is made on the fly, so that Ultralytics' multi-GPU launcher pickles it whole, plan included.
+    """
+    return type("ConfiguredHeadTrainer", (HeadTrainer,), {"plan": plan, "__doc__": HeadTrainer.__doc__})
+
+
+def half(detector: DetectionModel) -> DetectionModel:
+    """Copy a detector in half precision, clamped to its range as Ultralytics does."""
+    small = deepcopy(detector).half()
+    for value in small.state_dict().values():
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            torch.nan_to_num_(value)
+    return small
+
+
+def finite(averaged: DetectionModel, live: torch.nn.Module) -> DetectionModel:
+    """Replace averaged tensors that a transient NaN has poisoned by the live model's, where those are finite."""
+    current = live.state_dict()
+    for name, value in averaged.state_dict().items():
+        if not torch.isfinite(value).all() and torch.isfinite(current[name]).all():
+            value.copy_(current[name])
+    return averaged
+
+
+def object_sizes(labels: list[dict[str, Any]], imgsz: int) -> ObjectSizes | None:
+    """Measure the training boxes at the size the network sees them, without augmentation; None without boxes."""
+    areas = [
+        label["bboxes"][:, 2] * label["bboxes"][:, 3] * math.prod(label["shape"]) * (imgsz / max(label["shape"])) ** 2
+        for label in labels
+        if len(label["bboxes"])
+    ]
+    if not areas:
+        return None
+    area = np.concatenate(areas)
+    return ObjectSizes(mean=float(np.sqrt(area).mean()), rms=float(np.sqrt(area.mean())))
+
+
+def check_images(dataset: Any, on_error: str) -> None:
+    """Report images that Ultralytics leaves out without stopping (unreadable, or with a bad label file).
+
+    Raises:
+        DataError: There are some, and `on_error` is fail.
+    """
+    left_out = sorted(set(dataset.get_img_files(dataset.img_path)) - set(dataset.im_files))
+    if not left_out:
+        return
+    shown = "\n          ".join(left_out[:10]) + ("\n          ..." if len(left_out) > 10 else "")
+    if on_error == "skip":
+        LOGGER.warning(f"training without {len(left_out)} images that can't be read:\n          {shown}")
+        return
+    raise DataError(
+        expected="images that can be read, with labels that can be used",
+        found=f"{len(left_out)} that Ultralytics would leave out silently",
+        where=shown,
+        fix="repair or remove them, or train without them with on_error=skip",
+    )
+
+
+def trim_results(csv: Path, epochs: int) -> None:
+    """Drop the rows of epochs that will be trained again, and a half-written last line."""
+    if not csv.exists():
+        return
+    header, *rows = csv.read_text(encoding="utf-8").splitlines() or [""]
+    columns = len(header.split(","))
+    kept = [row for row in rows if len(row.split(",")) == columns and int(float(row.split(",")[0])) <= epochs]
+    write_atomic(csv, ("\n".join([header, *kept]) + "\n").encode())
