@@ -1,1 +1,69 @@
-__version__ = "0.1.0.dev0"
+"""Train YOLO detectors with extra heads that are thrown away before the weights are shipped.
+
+Everything heavy is imported on first use, so that `import auxhead` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from auxhead._version import __version__
+from auxhead.errors import (
+    AttachError,
+    AuxHeadError,
+    ConfigError,
+    DataError,
+    HostVersionError,
+    ModelError,
+    OutputError,
+    ResumeError,
+    VerificationError,
+)
+
+if TYPE_CHECKING:
+    from auxhead.demo import demo
+    from auxhead.yolo import Certificate, TrainResult, environment, strip, train, trainer
+
+_LAZY = {
+    "Certificate": "auxhead.yolo",
+    "TrainResult": "auxhead.yolo",
+    "demo": "auxhead.demo",
+    "environment": "auxhead.yolo",
+    "strip": "auxhead.yolo",
+    "train": "auxhead.yolo",
+    "trainer": "auxhead.yolo",
+}
+
+__all__ = [
+    "AttachError",
+    "AuxHeadError",
+    "Certificate",
+    "ConfigError",
+    "DataError",
+    "HostVersionError",
+    "ModelError",
+    "OutputError",
+    "ResumeError",
+    "TrainResult",
+    "VerificationError",
+    "__version__",
+    "demo",
+    "environment",
+    "strip",
+    "train",
+    "trainer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names when they are first asked for."""
+    if name not in _LAZY:
+        message = f"module 'auxhead' has no attribute '{name}'"
+        raise AttributeError(message)
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted(__all__)

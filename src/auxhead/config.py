@@ -80,3 +80,26 @@ def config_error(problems: list[str], known: str) -> ConfigError:
         where="the keys given",
         fix="correct them; `auxhead train --help` lists our keys, `yolo cfg` Ultralytics'",
     )
+
+
+class DemoKeys(BaseModel):
+    """The keys of `auxhead demo`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    out: str = Field(default="auxhead-demo", description="folder for the pictures and both runs")
+    flip_variant: bool = Field(default=False, description="classes that a mirror confuses (arrows left and right)")
+    seed: int = Field(default=0, ge=0, description="seed of the pictures and of both trainings")
+    epochs: int = Field(default=20, ge=1, description="epochs of each training")
+
+
+class StripKeys(BaseModel):
+    """The keys of `auxhead strip`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    out: str | None = Field(default=None, description="where to write (default: best-detect.pt beside best.state.pt)")
+    data: str | None = Field(
+        default=None, description="data.yaml whose validation pictures the outputs are compared on"
+    )
+    exist_ok: bool = Field(default=False, description="replace a file that stands there")

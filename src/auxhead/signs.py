@@ -42,8 +42,13 @@ _TILT_DEG = 10.0  # a sign leans by at most this much, either way
 
 _RED, _BLUE, _YELLOW, _GREEN = (196, 28, 36), (22, 82, 176), (240, 188, 20), (18, 130, 74)
 _WHITE, _BLACK = (238, 238, 234), (24, 24, 26)
-_NO_SIGN_COLORS = ((128, 130, 136), (120, 84, 60), (150, 70, 140), (230, 120, 30))  # gray, brown, purple, orange
-_DISTRACTOR_COLORS = (_RED, _BLUE, _YELLOW, _GREEN, _WHITE, _BLACK, *_NO_SIGN_COLORS)
+_NO_SIGN_COLORS: tuple[Color, ...] = (
+    (128, 130, 136),
+    (120, 84, 60),
+    (150, 70, 140),
+    (230, 120, 30),
+)  # gray, brown, purple, orange
+_DISTRACTOR_COLORS: tuple[Color, ...] = (_RED, _BLUE, _YELLOW, _GREEN, _WHITE, _BLACK, *_NO_SIGN_COLORS)
 _GROUNDS: tuple[tuple[Color, Color], ...] = (  # darkest and lightest of a background
     ((38, 52, 30), (138, 150, 96)),  # leaves
     ((70, 72, 76), (168, 168, 166)),  # asphalt
@@ -203,7 +208,7 @@ def _write_pictures(
     done = 0
     for split_number, (split, count) in enumerate((("train", recipe.train), ("val", recipe.val))):
         images, labels = work / "images" / split, work / "labels" / split
-        with _writing(work):
+        with _writing(Path(recipe.folder)):
             images.mkdir(parents=True)
             labels.mkdir(parents=True)
         for index in range(count):
@@ -211,7 +216,7 @@ def _write_pictures(
             rng = np.random.default_rng([recipe.seed, split_number, index])
             empty = index % _EMPTY_EVERY == _EMPTY_EVERY - 1
             picture, found = _picture(rng, recipe.size, signs, empty=empty)
-            with _writing(work):
+            with _writing(Path(recipe.folder)):
                 picture.save(images / f"{index:05d}.jpg", quality=92, subsampling=0)
                 (labels / f"{index:05d}.txt").write_text(_label_text(found, recipe.size), encoding="utf-8")
             done += 1

@@ -59,6 +59,7 @@ def test_what_ultralytics_accepts_has_no_problem(text):
         ("0 .5 .5 -.001 .2", "expected width from 0 to 1, found '-.001'"),
         ("0 .5 .5 .2 320", "expected height from 0 to 1, found '320'"),
         ("9 .5 .5 .2 2", "expected a class id from 0 to 3, found '9'; expected height from 0 to 1, found '2'"),
+        ("0 1.25 .1 1.5 .1 1.5 .2", "expected x_center of the polygon's box from 0 to 1, found 1.375"),
         ("0 .1 .1 1.5 .1 .2 .2", "expected width of the polygon's box from 0 to 1, found 1.4"),
         ("0 .1 .1 nan .1 .2 .2", "expected a finite number in column 4, found 'nan'"),
     ],

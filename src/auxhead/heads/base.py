@@ -115,7 +115,7 @@ class Head(nn.Module, ABC):
         self.spec = spec
         self.shared = shared
 
-    def fit_data(self, sizes: ObjectSizes) -> None:  # noqa: B027 - most heads need nothing of the data
+    def fit_data(self, sizes: ObjectSizes) -> None:
         """Take in how large the training objects are; called before the first batch, unless there are no boxes."""
 
     @abstractmethod

@@ -70,15 +70,15 @@ def problems_error(report: LabelReport, csv_path: Path | None = None) -> DataErr
         An error whose `where` holds the first 10 problems, one a line, as `file:line: what`.
     """
     count, shown = len(report.problems), report.problems[:SHOWN_PROBLEMS]
+    which = f"the first {len(shown)}" if count > len(shown) else "all of them"
     listed = "".join(f"\n  {problem.place}: {problem.what}" for problem in shown)
-    more = f"\n  ... and {count - len(shown)} more" if count > len(shown) else ""
     every = f"; all {count} are listed in {csv_path}" if csv_path else ""
     return DataError(
         expected="label rows that Ultralytics accepts: class x_center y_center width height, or a class and a polygon",
         found=f"{count} bad row{'' if count == 1 else 's'} in {report.corrupt} of {report.found} label files; "
         "Ultralytics would ignore the whole image of each such file, without an error",
-        where=listed + more,
-        fix=f"correct or delete these rows{every}",
+        where=f"{which}:{listed}",
+        fix=f"correct or delete these rows, or `names` in data.yaml where the class ids are right{every}",
     )
 
 

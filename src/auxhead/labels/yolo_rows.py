@@ -62,6 +62,7 @@ class _Row:
     cells: list[str]
 
 
+@np.errstate(over="ignore")  # 1e39 becomes inf, as in Ultralytics; once a file, as it costs as much as a row
 def check_rows(raw: bytes, rules: Rules, path: Path) -> RowsCheck:
     """Check the content of one label file, naming every bad row.
 
@@ -144,8 +145,7 @@ def _column_fault(columns: int, has_polygons: bool) -> str | None:
 def _numbers(row: _Row) -> Floats | str:
     """Read the cells as float32, or say which one is no finite number."""
     try:
-        with np.errstate(over="ignore"):  # 1e39 becomes inf, as in Ultralytics
-            values = np.array([float(cell) for cell in row.cells], dtype=np.float32)
+        values = np.array([float(cell) for cell in row.cells], dtype=np.float32)
     except ValueError:
         column = next(i for i, cell in enumerate(row.cells) if not _is_number(cell))
         return f"expected a number in column {column + 1}, found {_shown(row.cells[column])}"
@@ -187,8 +187,7 @@ def _class_and_box(numbers: Floats) -> Floats:
         return numbers
     points = numbers[1:].reshape(-1, 2)
     low, high = points.min(axis=0), points.max(axis=0)
-    with np.errstate(over="ignore"):
-        return np.concatenate((numbers[:1], (low + high) / 2, high - low))
+    return np.concatenate((numbers[:1], (low + high) / 2, high - low))
 
 
 def _class_fault(cell: str, rules: Rules) -> str:

@@ -84,20 +84,16 @@ class Certificate:
     def __str__(self) -> str:
         """Return the proof as a few lines of text."""
         pictures = f"{self.images} {'validation' if self.real_images else 'random'} images"
-        return "\n".join(
-            [
-                f"Certificate for {self.weights} (epoch {self.epoch}, chosen by {self.select})",
-                f"  tensors      {self.tensors_moved} moved, equal bit for bit; {self.tensors_left_out} of the heads "
-                f"left out ({self.left_out_parameters:,} parameters)",
-                f"  outputs      trained with heads against stock model: difference {self.float32_difference:g} in "
-                f"float32 on {pictures}",
-                f"  saved        in {self.saved_precision}: boxes move by up to {self.saved_box_difference:.3g} px, "
-                f"scores by {self.saved_score_difference:.2g} (as in every Ultralytics file)",
-                f"  cost         {self.parameters:,} parameters, {self.gflops:.2f} GFLOPs, {self.layers} layers; "
-                f"stock: {self.stock_parameters:,}, {self.stock_gflops:.2f}, {self.stock_layers}",
-                f"  sha256       {self.sha256}",
-            ]
-        )
+        return f"""\
+Certificate for {self.weights} (epoch {self.epoch}, chosen by {self.select})
+  tensors  {self.tensors_moved} moved, equal bit for bit; {self.tensors_left_out} of the heads left out \
+({self.left_out_parameters:,} parameters)
+  outputs  trained with heads against stock model: difference {self.float32_difference:g} in float32 on {pictures}
+  saved    in {self.saved_precision}: boxes move by up to {self.saved_box_difference:.3g} px, \
+scores by {self.saved_score_difference:.2g} (as in every Ultralytics file)
+  cost     {self.parameters:,} parameters, {self.gflops:.2f} GFLOPs at {self.imgsz} px, {self.layers} layers; \
+stock: {self.stock_parameters:,}, {self.stock_gflops:.2f}, {self.stock_layers}
+  sha256   {self.sha256}"""
 
 
 def stock_copy(trained: DetectionModel) -> DetectionModel:
@@ -130,8 +126,9 @@ def outputs(model: DetectionModel, images: Tensor) -> Tensor:
     """Return all boxes (pixels, before NMS or top-k) and scores of a detector, shape (B, 4 + nc, A), float32."""
     model.eval()
     result = model(images)[1]
-    branch = result["one2one"] if "one2one" in result else result
-    return model.model[-1]._inference(branch).float()
+    branch = result.get("one2one", result)
+    boxes_and_scores: Tensor = model.model[-1]._inference(branch)
+    return boxes_and_scores.float()
 
 
 def cost(model: DetectionModel, imgsz: int) -> tuple[int, float, int]:

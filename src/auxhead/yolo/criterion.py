@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from auxhead.heads.base import Head, HeadSpec, Targets
+from auxhead.heads.base import Head, HeadSpec, ObjectSizes, Targets
 from auxhead.yolo.gradients import INTERVAL, GainControl, GradientLog, gradient_norms
 
 
@@ -38,9 +38,10 @@ def schedule_factor(spec: HeadSpec, epoch: int, epochs: int) -> float:
 
 def _keep_heads(module: nn.Module, incompatible: Any) -> None:
     """Let a plain detector's state dict load into a model with heads: the heads keep what they have."""
-    own = {f"criterion.{name}" for name in module.state_dict()}
+    own = {f"criterion.{name}" for name, _ in module.named_parameters()}
     if own <= set(incompatible.missing_keys):
-        incompatible.missing_keys[:] = [key for key in incompatible.missing_keys if key not in own]
+        kept = [key for key in incompatible.missing_keys if not key.startswith("criterion.")]
+        incompatible.missing_keys[:] = kept
 
 
 class HeadCriterion(nn.Module):
@@ -67,7 +68,12 @@ class HeadCriterion(nn.Module):
         self.log = GradientLog()
         self.epoch = 0
         self.batches = 0
-        self.register_load_state_dict_post_hook(_keep_heads)
+        self.register_load_state_dict_post_hook(_keep_heads)  # type: ignore[no-untyped-call]
+
+    def fit_data(self, sizes: ObjectSizes) -> None:
+        """Tell the heads how large the training objects are."""
+        for name in self.heads:
+            self._head(name).fit_data(sizes)
 
     def update(self) -> None:
         """Pass Ultralytics' call after each epoch on to criteria that anneal (v10, 26)."""
@@ -114,15 +120,18 @@ class HeadCriterion(nn.Module):
         return torch.cat([loss, added]), {**items, **{name: value.detach() for name, value in weighted.items()}}
 
     def _factor(self, name: str) -> float:
-        return schedule_factor(self.heads[name].spec, self.epoch, self.epochs)
+        return schedule_factor(self._head(name).spec, self.epoch, self.epochs)
+
+    def _head(self, name: str) -> Head:
+        return cast("Head", self.heads[name])
 
     def _run(self, name: str, features: list[Tensor], targets: Targets) -> dict[str, Tensor]:
         """Run one head, cut off from the detector once its schedule says so."""
-        head: Head = self.heads[name]
+        head = self._head(name)
         spec = head.spec
         if spec.schedule == "detach" and self.epoch + 1 >= (spec.schedule_epoch or 0):
             features = [map_.detach() for map_ in features]
-        return head.loss(head(features), targets)
+        return head.loss(head.forward(features), targets)
 
     def _measure(
         self, detection: dict[str, Tensor], extra: dict[str, dict[str, Tensor]], features: list[Tensor]

@@ -31,21 +31,23 @@ def gradient_norms(terms: Mapping[str, Tensor], features: Sequence[Tensor]) -> d
     """
     # float16 gradients of single terms underflow without a scale, as they would in training
     scale = 1024.0 if features[0].dtype is torch.float16 else 1.0
-    squares: dict[str, Tensor] = {}
     total = [torch.zeros_like(map_, dtype=torch.float32) for map_ in features]
+    squares = {}
     for name, term in terms.items():
         gradients = torch.autograd.grad(
-            term, features, torch.full_like(term, scale), retain_graph=True, allow_unused=True
+            term, features, torch.full_like(term, scale), retain_graph=True, materialize_grads=True
         )
-        found = [(sum_, gradient.float()) for sum_, gradient in zip(total, gradients, strict=True) if gradient is not None]
-        squares[name] = sum((gradient.square().sum() for _, gradient in found), start=torch.zeros_like(total[0].sum()))
-        for sum_, gradient in found:
-            sum_ += gradient
-    squares["sum"] = torch.stack([sum_.square().sum() for sum_ in total]).sum()
+        squares[name] = _squared_norm(gradients)
+        total = [before + gradient for before, gradient in zip(total, gradients, strict=True)]
+    squares["sum"] = _squared_norm(total)
     values = torch.stack(list(squares.values()))
     if distributed.is_available() and distributed.is_initialized():
         distributed.all_reduce(values)
     return {name: math.sqrt(value) / scale for name, value in zip(squares, values.tolist(), strict=True)}
+
+
+def _squared_norm(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack([tensor.float().square().sum() for tensor in tensors]).sum()
 
 
 def follow(gain: float | None, wanted: float, pace: float) -> float:
@@ -131,10 +133,33 @@ def gain_warnings(row: Mapping[str, float], heads: Sequence[str]) -> list[str]:
             f"the run is close to class-only: box terms pull with {boxes:.3g} on the shared features, "
             f"cls with {row['grad/cls']:.3g} (ratio {boxes / row['grad/cls']:.3f}); raise box= and dfl="
         )
-    for head in heads:
-        if row[f"grad/{head}"] > row["grad/detection"]:
-            sentences.append(
-                f"head {head} outweighs the detector: it pulls with {row[f'grad/{head}']:.3g} on the shared features, "
-                f"the detection loss with {row['grad/detection']:.3g}; lower {head}.gain, or use {head}.share=0.1"
-            )
+    sentences += [
+        f"head {head} outweighs the detector: it pulls with {row[f'grad/{head}']:.3g} on the shared features, "
+        f"the detection loss with {row['grad/detection']:.3g}; lower {head}.gain, or use {head}.share=0.1"
+        for head in heads
+        if row[f"grad/{head}"] > row["grad/detection"]
+    ]
     return sentences
+
+
+def gradient_summary(row: Mapping[str, float], heads: Sequence[str]) -> list[str]:
+    """Say in words how hard each term pulled at the end of a run.
+
+    Args:
+        row: One row as logged; empty when nothing was measured.
+        heads: Names of the heads.
+
+    Returns:
+        A line each; empty for an empty row.
+    """
+    if not row:
+        return []
+    terms = ", ".join(
+        f"{name.removeprefix('grad/')} {value:.3g}" for name, value in row.items() if name.startswith("grad/")
+    )
+    lines = [f"Gradient norms on the shared features, last epoch: {terms}"]
+    lines += [
+        f"  head {head}: {row[f'share/{head}']:.3f} of the detection loss's, at gain {row[f'gain/{head}']:.3g}"
+        for head in heads
+    ]
+    return lines + [f"  warning: {sentence}" for sentence in gain_warnings(row, heads)]

@@ -28,7 +28,8 @@ def require_detector(model: nn.Module, where: str) -> DetectionModel:
     Raises:
         ModelError: It is no plain detector (RT-DETR, pose, segment, OBB, classify, World, YOLOE, ...).
     """
-    last = model.model[-1] if isinstance(getattr(model, "model", None), nn.Sequential) else None
+    layers = getattr(model, "model", None)
+    last = layers[-1] if isinstance(layers, nn.Sequential) else None
     if type(model) is DetectionModel and type(last) in {Detect, v10Detect}:
         return model
     kind = f"{type(model).__name__} ending in {type(last).__name__}" if last is not None else type(model).__name__

@@ -1,8 +1,8 @@
 """The files of a run: plain detectors for everybody, training states for us.
 
 `best.pt` and `last.pt` are Ultralytics checkpoints of a stock `DetectionModel`. Beside each lies a `.state.pt` with
-what it leaves out: full precision, the heads, and for `last` the optimizer. States hold stock classes, tensors and plain
-data only, so that they open without auxhead as well.
+what it leaves out: full precision, the heads, and for `last` the optimizer. States hold stock classes, tensors and
+plain data only, so that they open without auxhead as well.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from auxhead.files import write_atomic
 
 KEY = "auxhead"
 """Entry of our checkpoints under which our own data lies."""
+
+
+BULKY = ("head_state", "weights", "progress")
+"""Keys of our own data that only training states hold."""
 
 
 def state_path(weights: Path) -> Path:

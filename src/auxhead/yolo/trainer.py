@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,24 +14,22 @@ from ultralytics import __version__ as ultralytics_version
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
-from ultralytics.utils.torch_utils import strip_optimizer, torch_distributed_zero_first, unwrap_model
+from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_model
 
 from auxhead._version import __version__
 from auxhead.errors import ConfigError, DataError
-from auxhead.files import TEMPORARY_SUFFIX, remove_temporary, write_atomic
+from auxhead.files import remove_temporary, write_atomic
 from auxhead.heads.base import ObjectSizes
 from auxhead.yolo import state
 from auxhead.yolo.certificate import Certificate, certify
-from auxhead.yolo.gradients import gain_warnings
+from auxhead.yolo.criterion import HeadCriterion
+from auxhead.yolo.finish import CERTIFICATE_IMAGES, half, reduce_state, ship, write_result
+from auxhead.yolo.gradients import gain_warnings, gradient_summary
 from auxhead.yolo.lanes import cores, has_fast_bf16
 from auxhead.yolo.model import attach, plain, require_detector
 from auxhead.yolo.plan import Plan
 
 PLAN_FILE = "auxhead.json"
-CERTIFICATE_FILE = "certificate.json"
-CERTIFICATE_IMAGES = 8
-"""Validation images that the certificate compares outputs on. Source: own choice, a second on a CPU."""
-
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
 
 
@@ -45,6 +42,10 @@ class HeadTrainer(DetectionTrainer):
     """
 
     plan: ClassVar[Plan] = Plan()
+    model: Any
+    best_fitness: Any
+    last: Path
+    criterion: HeadCriterion
     certificate: Certificate | None = None
     gain_warnings: tuple[str, ...] = ()
 
@@ -85,8 +86,7 @@ class HeadTrainer(DetectionTrainer):
         self.criterion.warmup_batches = round(self.args.warmup_epochs * len(self.train_loader))
         sizes = object_sizes(self.train_loader.dataset.labels, self.args.imgsz)
         if sizes is not None:
-            for head in self.criterion.heads.values():
-                head.fit_data(sizes)
+            self.criterion.fit_data(sizes)
 
     def _setup_train(self) -> None:
         """Set up as Ultralytics does, then take the CPU's bfloat16 lane where there is one."""
@@ -204,14 +204,15 @@ class HeadTrainer(DetectionTrainer):
             if best.exists():  # a kill between two files of one epoch
                 kept = state.load_state(best)
                 self.best_fitness = kept["train_metrics"]["fitness"]
-                own = {k: v for k, v in kept[state.KEY].items() if k != "head_state"}
-                state.save({**kept, "ema": half(kept["ema"]), state.KEY: own}, self.best)
+                ship(kept, self.best)
 
     def final_eval(self) -> None:
         """Reduce the checkpoints as Ultralytics does, without a moment of half a file; validate and certify best.pt."""
         with torch_distributed_zero_first(LOCAL_RANK):
             if RANK in {-1, 0}:
-                self._reduce_checkpoints()
+                for weights in (self.last, self.best):
+                    trained = state.load_state(state.state_path(weights))
+                    ship({**trained, "train_results": self.read_results_csv()}, weights)
         if not self.best.exists():
             return
         LOGGER.info(f"\nValidating {self.best}...")
@@ -225,21 +226,12 @@ class HeadTrainer(DetectionTrainer):
         if RANK in {-1, 0}:
             images = next(iter(self.test_loader))["img"][:CERTIFICATE_IMAGES].float() / 255
             self.certificate = certify(state.load_state(state.state_path(self.best)), self.best, images)
-            write_atomic(self.save_dir / CERTIFICATE_FILE, self.certificate.to_json().encode())
+            gradients = self.criterion.log.close_epoch()
+            write_result(self.save_dir, {**self.metrics, **gradients}, list(self.plan.heads), self.certificate)
+            reduce_state(state.state_path(self.last))
             LOGGER.info(f"\n{self.certificate}\n")
-
-    def _reduce_checkpoints(self) -> None:
-        results = None
-        for weights in (self.last, self.best):
-            if weights.exists():
-                temporary = weights.with_name(f".{weights.name}{TEMPORARY_SUFFIX}")
-                updates = {"train_results": results} if results else None
-                results = strip_optimizer(weights, s=str(temporary), updates=updates).get("train_results")
-                temporary.replace(weights)
-        finished = state.load_state(state.state_path(self.last))
-        for bulky in ("weights", "progress"):
-            finished[state.KEY].pop(bulky, None)
-        state.save({**finished, "optimizer": None, "scaler": None}, state.state_path(self.last))
+            for line in gradient_summary(gradients, list(self.plan.heads)):
+                LOGGER.info(line)
 
 
 def make_trainer(plan: Plan) -> type[HeadTrainer]:
@@ -248,15 +240,6 @@ def make_trainer(plan: Plan) -> type[HeadTrainer]:
     The class is made on the fly, so that Ultralytics' multi-GPU launcher pickles it whole, plan included.
     """
     return type("ConfiguredHeadTrainer", (HeadTrainer,), {"plan": plan, "__doc__": HeadTrainer.__doc__})
-
-
-def half(detector: DetectionModel) -> DetectionModel:
-    """Copy a detector in half precision, clamped to its range as Ultralytics does."""
-    small = deepcopy(detector).half()
-    for value in small.state_dict().values():
-        if isinstance(value, torch.Tensor) and value.is_floating_point():
-            torch.nan_to_num_(value)
-    return small
 
 
 def finite(averaged: DetectionModel, live: torch.nn.Module) -> DetectionModel:

@@ -1,0 +1,215 @@
+"""The command line: words in, one call, a table or one message out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auxhead._version import __version__
+from auxhead.errors import AuxHeadError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+WORDS = {"allow_extra_args": True, "help_option_names": []}
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 a mistake we can name, 130 stopped by Ctrl-C, 1 anything else."""
+    words = sys.argv[1:]
+    if words[:2] == ["detect", "train"]:  # `yolo detect train ...` with one word changed
+        words = words[1:]
+    try:
+        code = app(words, standalone_mode=False)
+    except AuxHeadError as error:
+        print(f"auxhead: {type(error).__name__}\n{error}", file=sys.stderr)  # noqa: T201 - one message, no frame
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        print("auxhead: stopped", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except Exception as error:
+        if not hasattr(error, "exit_code") or not hasattr(error, "show"):
+            raise
+        error.show()  # what typer says about its own flags and commands
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"auxhead {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train YOLO detectors with extra heads that are thrown away before the weights are shipped."""
+
+
+def _key_help(models: Callable[[], dict[str, type[BaseModel]]], note: str = "") -> Any:
+    """Make a --help flag that lists keys from their pydantic models, imported only then."""
+
+    def show(context: typer.Context, asked: bool) -> None:
+        if not asked:
+            return
+        typer.echo(context.get_help())
+        for prefix, model in models().items():
+            typer.echo(f"\nKeys {prefix}* of the head:" if prefix else "\nKeys:")
+            for name, field in model.model_fields.items():
+                default = "" if field.default is None else f" (default {field.default})"
+                typer.echo(f"  {prefix + name + '=':26}{field.description}{default}")
+        typer.echo(note)
+        raise typer.Exit
+
+    return typer.Option("--help", "-h", callback=show, is_eager=True, help="Show this message and all keys.")
+
+
+def _train_models() -> dict[str, type[BaseModel]]:
+    from auxhead.config import TrainKeys
+    from auxhead.heads.registry import head_class, head_names
+
+    return {"": TrainKeys, **{f"{name}.": head_class(name).Spec for name in head_names()}}
+
+
+def _demo_models() -> dict[str, type[BaseModel]]:
+    from auxhead.config import DemoKeys
+
+    return {"": DemoKeys}
+
+
+def _strip_models() -> dict[str, type[BaseModel]]:
+    from auxhead.config import StripKeys
+
+    return {"": StripKeys}
+
+
+THEIRS = "\nAll keys of `yolo detect train` work too (data, model, epochs, imgsz, batch, ...): `yolo cfg` lists them."
+
+
+@app.command(context_settings=WORDS)
+def train(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and print the plan only.")] = False,
+    as_json: Json = False,
+    _help: Annotated[bool, _key_help(_train_models, THEIRS)] = False,
+) -> None:
+    """Train a detector with removable heads: data=signs.yaml model=yolov8n.pt heads=center epochs=100 imgsz=640."""
+    with _json_only(as_json):
+        from auxhead.yolo.grammar import parse_arguments, resolve
+        from auxhead.yolo.train import check_data
+        from auxhead.yolo.train import train as run
+
+        keys = parse_arguments(context.args)
+        if dry_run:
+            plan, arguments = resolve(keys)
+            check_data(arguments, plan)
+            _emit({"auxhead": plan.to_dict(), "ultralytics": arguments})
+            return
+        result = run(**keys)
+    if as_json:
+        _emit(result.to_dict())
+    else:
+        typer.echo(f"\nThe detector to ship: {result.best}")
+
+
+@app.command(context_settings=WORDS)
+def strip(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="A training state (weights/best.state.pt) or a run's folder.")],
+    as_json: Json = False,
+    _help: Annotated[bool, _key_help(_strip_models)] = False,
+) -> None:
+    """Write the plain detector of a training state, with its certificate."""
+    with _json_only(as_json):
+        from auxhead.config import StripKeys
+        from auxhead.yolo.finish import strip as run
+        from auxhead.yolo.grammar import parse_own
+
+        keys = parse_own(context.args, StripKeys)
+        certificate = run(file, keys.out, keys.data, exist_ok=keys.exist_ok)
+    if certificate is None:
+        typer.echo(f"{file} is a plain detector already; nothing written")
+    else:
+        typer.echo(certificate.to_json() if as_json else str(certificate))
+
+
+@app.command(context_settings=WORDS)
+def demo(
+    context: typer.Context,
+    _help: Annotated[bool, _key_help(_demo_models)] = False,
+) -> None:
+    """Generate small signs, train on them plain and with heads=center, and compare. A few minutes, no download."""
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    console = Console()
+    console.print("Loading PyTorch and Ultralytics ...")
+    from auxhead.config import DemoKeys
+    from auxhead.demo import demo as run
+    from auxhead.yolo.grammar import parse_own
+
+    keys = parse_own(context.args, DemoKeys)
+
+    with Progress(console=console) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+
+        rows = run(**keys.model_dump(), progress=tell)
+    table = Table("", "mAP50", "mAP50-95", "parameters", "GFLOPs", "s/epoch", "float32 difference")
+    for row in rows:
+        proof = row.certificate
+        seconds = "-" if row.epoch_seconds is None else f"{row.epoch_seconds:.1f}"
+        numbers = (f"{row.map50:.3f}", f"{row.map50_95:.3f}", f"{proof.parameters:,}", f"{proof.gflops:.2f}")
+        table.add_row(row.arm, *numbers, seconds, f"{proof.float32_difference:g}")
+    console.print(table)
+    console.print("From scratch, one seed: this shows that it works, not that the head pays on your data.")
+    console.print(f"\n{rows[-1].certificate}\n")
+    for row in rows:
+        console.print(f"{row.arm}: {row.best}", soft_wrap=True)
+
+
+@app.command()
+def env(as_json: Json = False) -> None:
+    """Print versions, hardware and settings, for bug reports."""
+    with _json_only(as_json):
+        from auxhead.yolo import environment
+
+        facts = environment()
+    if as_json:
+        _emit(facts)
+    else:
+        for name, value in facts.items():
+            typer.echo(f"{name:22}{value}")
+
+
+@contextlib.contextmanager
+def _json_only(asked: bool) -> Iterator[None]:
+    """Send everything that libraries print to standard error while JSON is asked for on standard output."""
+    with contextlib.redirect_stdout(sys.stderr) if asked else contextlib.nullcontext():
+        yield
+
+
+def _emit(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=2, default=str))

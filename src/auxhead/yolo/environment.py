@@ -1,0 +1,40 @@
+"""What a bug report should say about the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+
+import torch
+from ultralytics.utils import SETTINGS, USER_CONFIG_DIR
+
+from auxhead._version import __version__
+from auxhead.yolo.compat import TESTED, installed
+from auxhead.yolo.lanes import cores, has_fast_bf16
+
+VARIABLES = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "YOLO_AUTOINSTALL", "YOLO_CONFIG_DIR", "ULTRALYTICS_SAFE_LOAD")
+
+
+def environment() -> dict[str, str]:
+    """Return versions, hardware and settings that matter for training, by name."""
+    release = installed()
+    in_range = [int(part) for part in TESTED[0].split(".")] <= [int(part) for part in release.split(".")[:3]]
+    tested = f"tested with {TESTED[0]} to {TESTED[1]}" + ("" if in_range else "; THIS ONE IS OLDER")
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "auxhead": __version__,
+        "ultralytics": f"{release} ({tested})",
+        "torch": torch.__version__,
+        "torchvision": version("torchvision"),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cpu": f"{torch.backends.cpu.get_cpu_capability()}, {cores()} cores for this process",
+        "cpu bf16": "yes (AVX512-BF16 or AMX)" if has_fast_bf16() else "no (training on the CPU stays in float32)",
+        "torch threads": str(torch.get_num_threads()),
+        "gpu": ", ".join(gpus) or "none",
+        "ultralytics settings": str(USER_CONFIG_DIR),
+        "datasets_dir": str(SETTINGS["datasets_dir"]),
+        "runs_dir": str(SETTINGS["runs_dir"]),
+        **{name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }

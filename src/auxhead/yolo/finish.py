@@ -1,0 +1,194 @@
+"""From a training state to the file that ships, with its proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from ultralytics.cfg import get_cfg
+from ultralytics.data import build_yolo_dataset
+from ultralytics.data.utils import check_det_dataset
+from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+from ultralytics.utils import DEFAULT_CFG_KEYS
+
+from auxhead.errors import DataError, ModelError, OutputError
+from auxhead.files import write_atomic
+from auxhead.yolo import state
+from auxhead.yolo.certificate import Certificate, certify
+from auxhead.yolo.gradients import gain_warnings
+from auxhead.yolo.model import plain, require_detector
+
+CERTIFICATE_FILE = "certificate.json"
+RESULT_FILE = "result.json"
+CERTIFICATE_IMAGES = 8
+"""Validation images that the certificate compares outputs on. Source: own choice, a second on a CPU."""
+
+
+def half(detector: DetectionModel) -> DetectionModel:
+    """Copy a detector in half precision, clamped to its range as Ultralytics does."""
+    small = deepcopy(detector).half()
+    for value in small.state_dict().values():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            torch.nan_to_num_(value)
+    return small
+
+
+def ship(trained: Mapping[str, Any], path: Path) -> None:
+    """Write the finished plain detector of a training state.
+
+    Args:
+        trained: A training state (`state.load_state`).
+        path: Where the detector shall be.
+
+    Raises:
+        OutputError: It can't be written.
+
+    Source:
+        The keys are those that Ultralytics' `strip_optimizer` leaves.
+    """
+    detector = half(plain(trained["ema"]))
+    detector.args = dict(detector.args)
+    for parameter in detector.parameters():
+        parameter.requires_grad = False
+    nothing = dict.fromkeys(("ema", "optimizer", "best_fitness", "stopper", "updates", "scaler"))
+    own = {key: value for key, value in trained[state.KEY].items() if key not in state.BULKY}
+    arguments = {key: value for key, value in trained["train_args"].items() if key in DEFAULT_CFG_KEYS}
+    content = {**trained, **nothing, "model": detector, "epoch": -1, "train_args": arguments, state.KEY: own}
+    state.save(content, path)
+
+
+def validation_images(data: str, arguments: Mapping[str, Any], nc: int) -> Tensor:
+    """Load the first validation pictures as the network sees them.
+
+    Args:
+        data: The data set's yaml.
+        arguments: Training arguments, of which the image size matters.
+        nc: Classes that the detector knows.
+
+    Returns:
+        Pictures, shape (B, 3, H, W), 0 to 1, letterboxed to the training size.
+
+    Raises:
+        DataError: The data set can't be used.
+    """
+    try:
+        checked = check_det_dataset(data)
+        hyp = get_cfg(overrides={k: v for k, v in arguments.items() if k in {"imgsz", "task", "single_cls"}})
+        dataset = build_yolo_dataset(hyp, checked["val"], 1, checked, mode="val", rect=False)
+    except (AssertionError, FileNotFoundError, KeyError, RuntimeError, SyntaxError, TypeError, ValueError) as error:
+        raise DataError(
+            "a data.yaml with a val split", str(error), data, "correct the file, or leave data= out"
+        ) from error
+    if checked["nc"] != nc:
+        raise DataError(
+            f"{nc} classes, as the detector has", f"{checked['nc']}", data, "name the data it was trained on"
+        )
+    return torch.stack([dataset[i]["img"] for i in range(min(CERTIFICATE_IMAGES, len(dataset)))]).float() / 255
+
+
+def write_result(run: Path, metrics: Mapping[str, Any], heads: list[str], certificate: Certificate) -> None:
+    """Write a finished run's result; its presence says that the run is finished.
+
+    Args:
+        run: The run's folder.
+        metrics: Validation metrics, gradient norms, shares and gains by column name.
+        heads: Names of the heads.
+        certificate: The proof for best.pt.
+    """
+    numbers = {key: float(value) for key, value in metrics.items() if value is not None}
+    gradients = {key: value for key, value in numbers.items() if key.split("/")[0] in {"grad", "share", "gain"}}
+    content = {
+        "metrics": {key: value for key, value in numbers.items() if key.startswith("metrics/")},
+        "gradients": gradients,
+        "warnings": gain_warnings(gradients, heads) if gradients else [],
+        "certificate": asdict(certificate),
+    }
+    write_atomic(run / CERTIFICATE_FILE, certificate.to_json().encode())
+    write_atomic(run / RESULT_FILE, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def complete(run: Path) -> None:
+    """Finish a run whose last epoch is done but which was stopped before its result was written."""
+    weights = run / "weights"
+    last = state.load_state(state.state_path(weights / "last.pt"))
+    best = state.load_state(state.state_path(weights / "best.pt"))
+    for trained, name in ((last, "last.pt"), (best, "best.pt")):
+        ship(trained, weights / name)
+    images = validation_images(str(best["train_args"]["data"]), best["train_args"], best["ema"].yaml["nc"])
+    certificate = certify(best, weights / "best.pt", images)
+    write_result(run, {**last["train_metrics"], **best["train_metrics"]}, list(best[state.KEY]["heads"]), certificate)
+    reduce_state(state.state_path(weights / "last.pt"))
+
+
+def reduce_state(path: Path) -> None:
+    """Drop from a finished run's last state what only a resume needs."""
+    finished = state.load_state(path)
+    own = {key: value for key, value in finished[state.KEY].items() if key not in {"weights", "progress"}}
+    state.save({**finished, "optimizer": None, "scaler": None, state.KEY: own}, path)
+
+
+def strip(
+    file: str | Path, out: str | Path | None = None, data: str | None = None, *, exist_ok: bool = False
+) -> Certificate | None:
+    """Write the plain detector of a training state, with its proof.
+
+    Args:
+        file: A training state (`weights/best.state.pt`, `weights/last.state.pt`) or the folder of a run, which means
+            its best state.
+        out: Where the detector shall be; default: `best-detect.pt` beside `best.state.pt`.
+        data: A data.yaml whose validation pictures the outputs are compared on; default: random pictures.
+        exist_ok: Whether a file that stands at `out` may be replaced.
+
+    Returns:
+        The certificate, also written beside `out` as `<name>.certificate.json`; None when the file is a plain detector
+        already, and nothing is written.
+
+    Raises:
+        ModelError: The file is missing, broken, or no detector of ours or Ultralytics'.
+        OutputError: `out` exists, or can't be written.
+        VerificationError: The detector differs from the trained one.
+    """
+    source = Path(file)
+    source = source / "weights" / "best.state.pt" if source.is_dir() else source
+    if not source.is_file():
+        raise ModelError(
+            "a training state of auxhead, or the folder of a run", "no such file", str(source), "correct it"
+        )
+    if not source.name.endswith(".state.pt"):
+        _require_plain(source)
+        return None
+    trained = state.load_state(source)
+    target = Path(out) if out else source.with_name(source.name.replace(".state.pt", "-detect.pt"))
+    if target.suffix != ".pt":
+        raise OutputError("a file name that ends in .pt", target.name, f"out={target}", "Ultralytics opens .pt only")
+    if target.exists() and not exist_ok:
+        raise OutputError("a new file", "one that exists", str(target), "name another out=, or add exist_ok=true")
+    images = validation_images(data, trained["train_args"], trained["ema"].yaml["nc"]) if data else None
+    ship(trained, target)
+    try:
+        certificate = certify(trained, target, images)
+    except Exception:
+        target.unlink()
+        raise
+    write_atomic(target.with_suffix(".certificate.json"), certificate.to_json().encode())
+    return certificate
+
+
+def _require_plain(path: Path) -> None:
+    """Refuse a file that is no plain detector."""
+    try:
+        model, _ = load_checkpoint(str(path))
+    except (AttributeError, EOFError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            expected="a training state of auxhead (.state.pt) or a detector file",
+            found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'unreadable'}",
+            where=str(path),
+            fix="name the run's folder or a file in its weights/",
+        ) from error
+    require_detector(model, where=str(path))

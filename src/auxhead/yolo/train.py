@@ -1,0 +1,233 @@
+"""The main job: train with heads, ship a plain detector."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ultralytics.data.utils import check_det_dataset
+from ultralytics.utils import LOGGER, YAML
+
+from auxhead.errors import AuxHeadError, ConfigError, DataError, OutputError, ResumeError
+from auxhead.labels import check_labels, list_images, problems_error, write_problems
+from auxhead.yolo import state
+from auxhead.yolo.certificate import Certificate
+from auxhead.yolo.finish import RESULT_FILE, complete
+from auxhead.yolo.grammar import NOT_OURS, resolve
+from auxhead.yolo.lanes import restored_threads
+from auxhead.yolo.plan import Plan
+from auxhead.yolo.trainer import PLAN_FILE, HeadTrainer, make_trainer
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a finished run has left.
+
+    Attributes:
+        save_dir: The run's folder.
+        best: The shipped detector, chosen by `certificate.select`.
+        last: The detector of the last epoch.
+        metrics: Validation metrics of best.pt, by Ultralytics' names.
+        gradients: Means over the last epoch with a measurement: gradient norms, shares and gains by column name.
+        warnings: Gain settings that defeat the training, in words; empty when there are none.
+        certificate: The proof that best.pt is the stock detector that was trained.
+    """
+
+    save_dir: Path
+    best: Path
+    last: Path
+    metrics: Mapping[str, float]
+    gradients: Mapping[str, float]
+    warnings: tuple[str, ...]
+    certificate: Certificate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+
+
+def train(callbacks: Mapping[str, Callable[[Any], None]] | None = None, **keys: Any) -> TrainResult:
+    """Train a detector with removable heads; what is saved is a stock detector.
+
+    Args:
+        callbacks: Functions of the trainer by the name of Ultralytics' event, such as on_fit_epoch_end.
+        **keys: Every key of `yolo detect train` (`data`, `model`, `epochs`, `imgsz`, ...), and ours: `heads` ("center",
+            {"center": {"gain": 6}}, or "none"), `recipe`, `select`, `on_error`, `cpu_bf16`; `resume` names the folder
+            of a run to go on with.
+
+    Returns:
+        Paths, metrics, gradient shares and the certificate.
+
+    Raises:
+        ConfigError: Keys or values are wrong (all of them are named).
+        DataError: The data set can't be used; bad label rows are listed with file and line.
+        ModelError: The model is no detector that can carry heads, or the file is no model.
+        ResumeError: The run named by `resume` can't be continued.
+        OutputError: The run's folder can't be written to.
+    """
+    with restored_threads():
+        if keys.get("resume"):
+            return _resume(dict(keys))
+        plan, arguments = resolve(keys)
+        for key in ("model", "data"):
+            if not isinstance(arguments.get(key), (str, Path)):
+                raise ConfigError(f"{key}=FILE", f"{key}={arguments.get(key)}", key, f"name one file with {key}=")
+        check_data(arguments, plan)
+        return _run(plan, arguments, callbacks)
+
+
+def trainer(**keys: Any) -> type[HeadTrainer]:
+    """Return a trainer class for Ultralytics' own entry point: `YOLO("yolov8n.pt").train(trainer=..., data=...)`.
+
+    Args:
+        **keys: Our keys only: `heads`, `select`, `on_error`, `cpu_bf16`. Ultralytics' keys go to its `train`.
+
+    Raises:
+        ConfigError: A key or value is wrong, or belongs to Ultralytics (recipes that set such keys do, too).
+    """
+    plan, arguments = resolve(keys)
+    theirs = sorted(set(arguments) - set(NOT_OURS))
+    if theirs:
+        raise ConfigError(
+            expected="keys of auxhead only",
+            found=", ".join(f"{key}={arguments[key]}" for key in theirs),
+            where="trainer(...)",
+            fix="pass these to YOLO(...).train(...)",
+        )
+    return make_trainer(plan)
+
+
+def _run(
+    plan: Plan, arguments: Mapping[str, Any], callbacks: Mapping[str, Callable[[Any], None]] | None = None
+) -> TrainResult:
+    """Build the trainer, train, and read back what the run has left."""
+    try:
+        trainer = make_trainer(plan)(overrides=dict(arguments))
+    except OSError as error:
+        raise OutputError(
+            expected="a folder for the run that can be written to",
+            found=str(error),
+            where=str(arguments.get("project") or "runs/"),
+            fix="choose another one with project=",
+        ) from error
+    for event, callback in (callbacks or {}).items():
+        trainer.add_callback(event, callback)
+    try:
+        trainer.train()
+    except AuxHeadError:
+        new = not (arguments.get("exist_ok") or arguments.get("resume") or arguments.get("save_dir"))
+        if new and not trainer.last.exists():
+            shutil.rmtree(trainer.save_dir, ignore_errors=True)  # nothing was trained: leave no run that looks like one
+        raise
+    except KeyboardInterrupt:
+        LOGGER.info(f"\nstopped; go on with: auxhead train resume={trainer.save_dir}")
+        raise
+    return read_result(trainer.save_dir)
+
+
+def read_result(run: Path) -> TrainResult:
+    """Read what a finished run has left.
+
+    Raises:
+        ResumeError: The run is not finished.
+    """
+    path = run / RESULT_FILE
+    if not path.is_file():
+        raise ResumeError("a finished run", f"no {RESULT_FILE}", str(run), f"finish it: auxhead train resume={run}")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return TrainResult(
+        save_dir=run,
+        best=run / "weights" / "best.pt",
+        last=run / "weights" / "last.pt",
+        metrics=content["metrics"],
+        gradients=content["gradients"],
+        warnings=tuple(content["warnings"]),
+        certificate=Certificate(**content["certificate"]),
+    )
+
+
+def _resume(keys: dict[str, Any]) -> TrainResult:
+    """Go on with a run from whatever moment it was left at."""
+    run = Path(str(keys.pop("resume")))
+    run = run.parents[1] if run.is_file() and len(run.parents) > 1 else run
+    if not (run / PLAN_FILE).is_file():
+        raise ResumeError(
+            expected=f"the folder of a run of auxhead, with {PLAN_FILE} in it",
+            found="no such folder" if not run.is_dir() else f"a folder without {PLAN_FILE}",
+            where=str(run),
+            fix="name the folder that the run printed at its start (resume=runs/detect/train)",
+        )
+    if (run / RESULT_FILE).is_file():
+        raise ResumeError("an unfinished run", "a finished one", str(run), "start a new run")
+    plan = Plan.from_dict(json.loads((run / PLAN_FILE).read_text(encoding="utf-8")))
+    _, overrides = resolve({"heads": "none", **keys})
+    overrides |= {"save_dir": str(run), "exist_ok": True}
+    latest = state.state_path(run / "weights" / "last.pt")
+    if not latest.is_file():
+        LOGGER.info(f"{run}: no epoch was finished, starting over")
+        arguments = {**YAML.load(run / "args.yaml"), **overrides, "resume": False}
+        check_data(arguments, plan)
+        return _run(plan, arguments)
+    saved = state.load_state(latest)
+    if saved["epoch"] + 1 >= saved["train_args"]["epochs"]:
+        complete(run)
+        return read_result(run)
+    return _run(plan, {**overrides, "resume": str(latest)})
+
+
+def check_data(arguments: Mapping[str, Any], plan: Plan) -> None:
+    """Check the data set before anything is built.
+
+    Args:
+        arguments: Ultralytics' arguments, of which `data` and `single_cls` matter.
+        plan: Says whether bad labels stop the run.
+
+    Raises:
+        DataError: The yaml or a split can't be used, or label rows are wrong; more than ten go into a csv.
+    """
+    source = str(arguments["data"])
+    if source.rsplit(".", 1)[-1] not in {"yaml", "yml"}:
+        return  # archives, URLs and ndjson: Ultralytics unpacks them first
+    try:
+        data = check_det_dataset(source)
+    except (
+        AttributeError,
+        AssertionError,
+        KeyError,
+        OSError,
+        RuntimeError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise DataError(
+            expected="a data.yaml with train, val and names that point to existing folders or lists",
+            found=str(error).strip() or type(error).__name__,
+            where=source,
+            fix="correct the file; paths in it are relative to its `path:`, or to its own folder",
+        ) from error
+    nc = 1 if arguments.get("single_cls") else int(data["nc"])
+    for split in ("train", "val"):
+        sources = data[split] if isinstance(data[split], list) else [data[split]]
+        report = check_labels(
+            list_images(sources),
+            nc,
+            single_cls=bool(arguments.get("single_cls")),
+            kpt_shape=data.get("kpt_shape"),
+        )
+        LOGGER.info(
+            f"{split}: {report.images} images, {report.boxes} boxes; {report.missing} without label file, "
+            f"{report.empty} with an empty one, {report.duplicates} duplicate rows that Ultralytics removes"
+        )
+        if not report.problems:
+            continue
+        path = Path.cwd() / f"auxhead-problems-{split}.csv"
+        write_problems(report, path)
+        bad_rows = problems_error(report, path)
+        if plan.on_error == "fail":
+            raise bad_rows
+        LOGGER.warning(f"training without the images of these labels (on_error=skip)\n{bad_rows}")

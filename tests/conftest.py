@@ -1,0 +1,72 @@
+"""Shared fixtures: no network, no downloads, Ultralytics' settings in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ["YOLO_AUTOINSTALL"] = "false"
+os.environ["YOLO_OFFLINE"] = "true"
+os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="auxhead-tests-")
+
+from auxhead.signs import make_signs
+
+TINY = {
+    "model": "yolov8n.yaml",
+    "epochs": 2,
+    "imgsz": 64,
+    "batch": 4,
+    "nbs": 4,
+    "device": "cpu",
+    "plots": False,
+    "optimizer": "AdamW",
+    "lr0": 0.001,
+    "warmup_epochs": 0.5,
+}
+"""The smallest training that exercises everything: two epochs of two batches."""
+
+
+@pytest.fixture(scope="session")
+def signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data.yaml of eight training and four validation pictures."""
+    return make_signs(tmp_path_factory.mktemp("signs") / "data", train=8, val=4, size=64)
+
+
+@pytest.fixture(scope="session")
+def tiny(signs: Path) -> dict[str, object]:
+    """Arguments of the smallest training."""
+    return {**TINY, "data": str(signs)}
+
+
+@pytest.fixture(scope="session")
+def trained(tiny: dict[str, object], tmp_path_factory: pytest.TempPathFactory):
+    """A finished run with a center head, shared by tests that only read it."""
+    import auxhead
+
+    return auxhead.train(**tiny, heads="center", project=str(tmp_path_factory.mktemp("runs")), name="run")
+
+
+@pytest.fixture
+def real_data(tmp_path: Path) -> Callable[[str], Path]:
+    """Copy one of the real data sets into a scratch folder (label caches are written beside labels)."""
+
+    def copy(name: str) -> Path:
+        import shutil
+
+        source = Path(os.environ.get("AUXHEAD_DATA", "/nonexistent")) / name
+        if not source.is_dir():
+            pytest.skip(f"AUXHEAD_DATA names no folder with {name}")
+        shutil.copytree(source, tmp_path / name)
+        return tmp_path / name / "data.yaml"
+
+    return copy
+
+
+@pytest.fixture(autouse=True)
+def _in_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
