@@ -17,7 +17,7 @@ from auxhead.yolo.train import train
 
 ARMS = {"plain": "none", "heads=center": "center"}
 
-PICTURES = {"train": 240, "val": 80, "size": 192}
+PICTURES = {"train": 240, "val": 60, "size": 192}
 SETTINGS: dict[str, Any] = {
     "model": "yolov8n.yaml",
     "imgsz": 192,
@@ -26,6 +26,7 @@ SETTINGS: dict[str, Any] = {
     "optimizer": "AdamW",
     "lr0": 0.002,
     "warmup_epochs": 1,
+    "warmup_bias_lr": 0.0,  # what optimizer=auto would set
     "close_mosaic": 5,
     "plots": False,
     "cache": "ram",

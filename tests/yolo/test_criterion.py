@@ -258,12 +258,18 @@ def test_log_averages_an_epoch_and_repeats_itself_without_measurements() -> None
 
 
 def test_gain_warnings_name_the_figures() -> None:
+    usual = {"box": 7.5, "cls": 0.5, "dfl": 1.5}
     row = {"grad/box": 1.0, "grad/cls": 1.0, "grad/dfl": 1.0, "grad/detection": 2.0, "grad/center": 0.2}
-    assert gain_warnings(row, ["center"]) == []
-    outweighed = gain_warnings({**row, "grad/center": 2.5}, ["center"])
+    assert gain_warnings(row, ["center"], usual) == []
+    outweighed = gain_warnings({**row, "grad/center": 2.5}, ["center"], usual)
     assert len(outweighed) == 1
     assert "2.5" in outweighed[0]
     assert "center.share" in outweighed[0]
-    class_only = gain_warnings({**row, "grad/box": 0.001, "grad/dfl": 0.001}, ["center"])
+    small = {**row, "grad/box": 0.001, "grad/dfl": 0.001}
+    assert gain_warnings(small, ["center"], usual) == []  # the start of a training, not its gains
+    class_only = gain_warnings(small, ["center"], {"box": 0.01, "cls": 0.5, "dfl": 0.01})
     assert len(class_only) == 1
     assert "class-only" in class_only[0]
+    assert "0.00141" in class_only[0]
+    assert gain_warnings({**row, "grad/box": 0.0, "grad/dfl": 0.0}, [], {"box": 0.0, "cls": 0.5, "dfl": 0.0})
+    assert gain_warnings({**row, "grad/cls": 0.0}, [], {**usual, "cls": 0.0}) == []

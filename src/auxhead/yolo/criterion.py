@@ -131,7 +131,7 @@ class HeadCriterion(nn.Module):
         spec = head.spec
         if spec.schedule == "detach" and self.epoch + 1 >= (spec.schedule_epoch or 0):
             features = [map_.detach() for map_ in features]
-        return head.loss(head.forward(features), targets)
+        return head.loss(head(features), targets)
 
     def _measure(
         self, detection: dict[str, Tensor], extra: dict[str, dict[str, Tensor]], features: list[Tensor]
@@ -153,10 +153,12 @@ class HeadCriterion(nn.Module):
 
     def progress(self) -> dict[str, Any]:
         """Return what the gains have come to and after how many batches, for the training state."""
-        return {"gains": {name: control.gain for name, control in self.gains.items()}, "batches": self.batches}
+        gains = {name: control.gain for name, control in self.gains.items()}
+        return {"gains": gains, "batches": self.batches, "log": self.log.last}
 
     def load_progress(self, progress: Mapping[str, Any]) -> None:
         """Go on from `progress`."""
         self.batches = progress["batches"]
+        self.log.last = dict(progress["log"])
         for name, gain in progress["gains"].items():
             self.gains[name].gain = gain

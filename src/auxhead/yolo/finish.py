@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -92,13 +92,13 @@ def validation_images(data: str, arguments: Mapping[str, Any], nc: int) -> Tenso
     return torch.stack([dataset[i]["img"] for i in range(min(CERTIFICATE_IMAGES, len(dataset)))]).float() / 255
 
 
-def write_result(run: Path, metrics: Mapping[str, Any], heads: list[str], certificate: Certificate) -> None:
+def write_result(run: Path, metrics: Mapping[str, Any], warnings: Sequence[str], certificate: Certificate) -> None:
     """Write a finished run's result; its presence says that the run is finished.
 
     Args:
         run: The run's folder.
         metrics: Validation metrics, gradient norms, shares and gains by column name.
-        heads: Names of the heads.
+        warnings: Gain settings that defeat the training, in words.
         certificate: The proof for best.pt.
     """
     numbers = {key: float(value) for key, value in metrics.items() if value is not None}
@@ -106,7 +106,7 @@ def write_result(run: Path, metrics: Mapping[str, Any], heads: list[str], certif
     content = {
         "metrics": {key: value for key, value in numbers.items() if key.startswith("metrics/")},
         "gradients": gradients,
-        "warnings": gain_warnings(gradients, heads) if gradients else [],
+        "warnings": list(warnings),
         "certificate": asdict(certificate),
     }
     write_atomic(run / CERTIFICATE_FILE, certificate.to_json().encode())
@@ -122,7 +122,9 @@ def complete(run: Path) -> None:
         ship(trained, weights / name)
     images = validation_images(str(best["train_args"]["data"]), best["train_args"], best["ema"].yaml["nc"])
     certificate = certify(best, weights / "best.pt", images)
-    write_result(run, {**last["train_metrics"], **best["train_metrics"]}, list(best[state.KEY]["heads"]), certificate)
+    gradients = last[state.KEY].get("progress", {}).get("log", {})
+    warnings = gain_warnings(gradients, list(best[state.KEY]["heads"]), best["train_args"]) if gradients else []
+    write_result(run, {**best["train_metrics"], **gradients}, warnings, certificate)
     reduce_state(state.state_path(weights / "last.pt"))
 
 

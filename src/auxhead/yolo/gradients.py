@@ -92,11 +92,15 @@ class GainControl:
 
 @dataclass
 class GradientLog:
-    """Means of the measurements of an epoch, as columns of results.csv."""
+    """Means of the measurements of an epoch, as columns of results.csv.
+
+    Attributes:
+        last: What the last closed epoch came to.
+    """
 
     _sums: dict[str, float] = field(default_factory=dict)
     _count: int = 0
-    _last: dict[str, float] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
 
     def add(self, row: Mapping[str, float]) -> None:
         """Take in one measurement; the keys must be the same each time."""
@@ -106,32 +110,39 @@ class GradientLog:
     def close_epoch(self) -> dict[str, float]:
         """Return the means since the last call, or the previous means where nothing was measured since."""
         if self._count:
-            self._last = {name: value / self._count for name, value in self._sums.items()}
+            self.last = {name: value / self._count for name, value in self._sums.items()}
         self._sums, self._count = {}, 0
-        return dict(self._last)
+        return dict(self.last)
 
 
 CLASS_ONLY = 0.05
 """Box and DFL gradient below this fraction of the class gradient: the run learns classes only. Source: own choice,
 an order of magnitude under what default gains give (docs/gradient-shares.md)."""
 
+DEFAULT_GAINS = {"box": 7.5, "cls": 0.5, "dfl": 1.5}
+"""Source: Ultralytics' default.yaml."""
 
-def gain_warnings(row: Mapping[str, float], heads: Sequence[str]) -> list[str]:
+
+def gain_warnings(row: Mapping[str, float], heads: Sequence[str], gains: Mapping[str, float]) -> list[str]:
     """Name gain settings that defeat the training, with the figures.
+
+    Early in a training classes outweigh boxes by themselves; a run counts as class-only when its own gains make it so,
+    that is when the same gradients would be balanced at Ultralytics' default gains.
 
     Args:
         row: One row as logged: grad/<term> for box, cls, dfl (or l1) and every head, grad/detection.
         heads: Names of the heads.
+        gains: The run's gains `box`, `cls` and `dfl`.
 
     Returns:
         A sentence each; empty when nothing is wrong.
     """
     sentences = []
-    boxes = math.hypot(*(row.get(f"grad/{term}", 0.0) for term in ("box", "dfl", "l1")))
-    if boxes < CLASS_ONLY * row["grad/cls"]:
+    ratio, usual = _box_to_class(row, gains, gains), _box_to_class(row, gains, DEFAULT_GAINS)
+    if ratio < CLASS_ONLY <= usual:
         sentences.append(
-            f"the run is close to class-only: box terms pull with {boxes:.3g} on the shared features, "
-            f"cls with {row['grad/cls']:.3g} (ratio {boxes / row['grad/cls']:.3f}); raise box= and dfl="
+            f"the run is close to class-only: box= and dfl= pull {ratio:.3g} times as hard as cls= on the shared "
+            f"features, at default gains it would be {usual:.3g} times; raise box= and dfl="
         )
     sentences += [
         f"head {head} outweighs the detector: it pulls with {row[f'grad/{head}']:.3g} on the shared features, "
@@ -142,12 +153,26 @@ def gain_warnings(row: Mapping[str, float], heads: Sequence[str]) -> list[str]:
     return sentences
 
 
-def gradient_summary(row: Mapping[str, float], heads: Sequence[str]) -> list[str]:
+def _box_to_class(row: Mapping[str, float], gains: Mapping[str, float], wanted: Mapping[str, float]) -> float:
+    """Return how hard box terms would pull at other gains, relative to the class term."""
+
+    def pull(term: str, gain: str) -> float:
+        if not gains[gain]:
+            return math.inf if wanted[gain] else 0.0  # nothing can be measured of a term that is switched off
+        return row.get(f"grad/{term}", 0.0) * wanted[gain] / gains[gain]
+
+    classes = pull("cls", "cls")
+    boxes = math.hypot(pull("box", "box"), pull("dfl", "dfl"), pull("l1", "dfl"))
+    return boxes / classes if classes else math.inf
+
+
+def gradient_summary(row: Mapping[str, float], heads: Sequence[str], warnings: Sequence[str]) -> list[str]:
     """Say in words how hard each term pulled at the end of a run.
 
     Args:
         row: One row as logged; empty when nothing was measured.
         heads: Names of the heads.
+        warnings: What `gain_warnings` says of the row.
 
     Returns:
         A line each; empty for an empty row.
@@ -162,4 +187,4 @@ def gradient_summary(row: Mapping[str, float], heads: Sequence[str]) -> list[str
         f"  head {head}: {row[f'share/{head}']:.3f} of the detection loss's, at gain {row[f'gain/{head}']:.3g}"
         for head in heads
     ]
-    return lines + [f"  warning: {sentence}" for sentence in gain_warnings(row, heads)]
+    return lines + [f"  warning: {sentence}" for sentence in warnings]

@@ -71,7 +71,7 @@ def train(callbacks: Mapping[str, Callable[[Any], None]] | None = None, **keys: 
     """
     with restored_threads():
         if keys.get("resume"):
-            return _resume(dict(keys))
+            return _resume(dict(keys), callbacks)
         plan, arguments = resolve(keys)
         for key in ("model", "data"):
             if not isinstance(arguments.get(key), (str, Path)):
@@ -150,7 +150,7 @@ def read_result(run: Path) -> TrainResult:
     )
 
 
-def _resume(keys: dict[str, Any]) -> TrainResult:
+def _resume(keys: dict[str, Any], callbacks: Mapping[str, Callable[[Any], None]] | None) -> TrainResult:
     """Go on with a run from whatever moment it was left at."""
     run = Path(str(keys.pop("resume")))
     run = run.parents[1] if run.is_file() and len(run.parents) > 1 else run
@@ -171,12 +171,12 @@ def _resume(keys: dict[str, Any]) -> TrainResult:
         LOGGER.info(f"{run}: no epoch was finished, starting over")
         arguments = {**YAML.load(run / "args.yaml"), **overrides, "resume": False}
         check_data(arguments, plan)
-        return _run(plan, arguments)
+        return _run(plan, arguments, callbacks)
     saved = state.load_state(latest)
     if saved["epoch"] + 1 >= saved["train_args"]["epochs"]:
         complete(run)
         return read_result(run)
-    return _run(plan, {**overrides, "resume": str(latest)})
+    return _run(plan, {**overrides, "resume": str(latest)}, callbacks)
 
 
 def check_data(arguments: Mapping[str, Any], plan: Plan) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +19,7 @@ from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
 from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_model
 
 from auxhead._version import __version__
-from auxhead.errors import ConfigError, DataError
+from auxhead.errors import ConfigError, DataError, ModelError
 from auxhead.files import remove_temporary, write_atomic
 from auxhead.heads.base import ObjectSizes
 from auxhead.yolo import state
@@ -65,6 +67,19 @@ class HeadTrainer(DetectionTrainer):
             require_detector(weights, where=str(self.args.model))
         model = super().get_model(cfg, weights, verbose)
         return require_detector(model, where=str(self.args.model))
+
+    def setup_model(self) -> Any:
+        """Load or build the model, with one error for what is none."""
+        source = str(self.model)
+        try:
+            return super().setup_model()
+        except (AttributeError, EOFError, ImportError, KeyError, OSError, TypeError, UnpicklingError) as error:
+            raise ModelError(
+                expected="a model: a detector's .pt file or .yaml",
+                found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'unreadable'}",
+                where=f"model={source}",
+                fix="correct the path, or name a model of Ultralytics such as yolov8n.yaml",
+            ) from error
 
     def set_model_attributes(self) -> None:
         """Attach the heads: the model is on its device, and neither compiled nor wrapped yet."""
@@ -125,7 +140,7 @@ class HeadTrainer(DetectionTrainer):
         rounded = {name: float(f"{value:.5g}") for name, value in row.items()}
         self.metrics.update(rounded)
         if rounded and self.epoch >= self.args.warmup_epochs:
-            before, self.gain_warnings = self.gain_warnings, tuple(gain_warnings(row, list(self.plan.heads)))
+            before, self.gain_warnings = self.gain_warnings, tuple(self._gain_warnings(row))
             for sentence in self.gain_warnings if not before else ():
                 LOGGER.warning(sentence)
         super().save_metrics({**{k: v for k, v in metrics.items() if k not in rounded}, **rounded})
@@ -226,12 +241,16 @@ class HeadTrainer(DetectionTrainer):
         if RANK in {-1, 0}:
             images = next(iter(self.test_loader))["img"][:CERTIFICATE_IMAGES].float() / 255
             self.certificate = certify(state.load_state(state.state_path(self.best)), self.best, images)
-            gradients = self.criterion.log.close_epoch()
-            write_result(self.save_dir, {**self.metrics, **gradients}, list(self.plan.heads), self.certificate)
+            gradients = self.criterion.log.last
+            warnings = self._gain_warnings(gradients)
+            write_result(self.save_dir, {**self.metrics, **gradients}, warnings, self.certificate)
             reduce_state(state.state_path(self.last))
             LOGGER.info(f"\n{self.certificate}\n")
-            for line in gradient_summary(gradients, list(self.plan.heads)):
+            for line in gradient_summary(gradients, list(self.plan.heads), warnings):
                 LOGGER.info(line)
+
+    def _gain_warnings(self, row: Mapping[str, float]) -> list[str]:
+        return gain_warnings(row, list(self.plan.heads), vars(self.args)) if row else []
 
 
 def make_trainer(plan: Plan) -> type[HeadTrainer]:

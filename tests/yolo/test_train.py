@@ -1,0 +1,525 @@
+from __future__ import annotations
+
+import json
+import os
+import pickletools
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from ultralytics import YOLO
+from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+from ultralytics.utils import YAML
+from ultralytics.utils.torch_utils import strip_optimizer
+
+import auxhead
+from auxhead.errors import ConfigError, DataError, ModelError, OutputError, ResumeError, VerificationError
+from auxhead.yolo import state
+from auxhead.yolo.certificate import certify
+from auxhead.yolo.finish import ship
+from auxhead.yolo.plan import Plan, head_spec
+from auxhead.yolo.trainer import make_trainer, trim_results
+
+RUN = "import sys, json, auxhead; auxhead.train(**json.loads(sys.argv[1]))"
+
+
+def columns(run: Path) -> dict[str, list[float]]:
+    header, *rows = [line.split(",") for line in (run / "results.csv").read_text().splitlines()]
+    assert all(len(row) == len(header) for row in rows)
+    return {name: [float(row[i]) for row in rows] for i, name in enumerate(header)}
+
+
+# -- what a run leaves ----------------------------------------------------------------------------------------------
+
+
+def test_results_carry_the_heads_losses_shares_and_gains(trained: auxhead.TrainResult) -> None:
+    table = columns(trained.save_dir)
+    assert table["epoch"] == [1, 2]
+    assert all(value > 0 for value in table["train/center_loss"])
+    assert "val/center_loss" not in table
+    assert {"grad/box", "grad/cls", "grad/dfl", "grad/center", "share/center", "gain/center"} <= set(table)
+    assert trained.gradients["share/center"] == pytest.approx(0.1, rel=1e-3)
+    assert set(trained.metrics) == {
+        f"metrics/{name}" for name in ("precision(B)", "recall(B)", "mAP50(B)", "mAP50-95(B)")
+    }
+
+
+def test_head_parameters_move_while_training(tiny: dict[str, object], tmp_path: Path) -> None:
+    trainer = make_trainer(Plan(heads={"center": head_spec("center", {})}))(
+        overrides={**tiny, "epochs": 1, "project": str(tmp_path), "val": False}
+    )
+    seen: dict[str, torch.Tensor] = {}
+    moved: list[bool] = []
+    trainer.add_callback(
+        "on_train_start", lambda t: seen.update({k: v.clone() for k, v in t.criterion.heads.named_parameters()})
+    )
+    trainer.add_callback(
+        "on_train_epoch_end",
+        lambda t: moved.extend(not torch.equal(seen[k], v) for k, v in t.criterion.heads.named_parameters()),
+    )
+    trainer.train()
+    optimized = {id(p) for group in trainer.optimizer.param_groups for p in group["params"]}
+    assert moved
+    assert all(moved)
+    assert all(id(p) in optimized for p in trainer.criterion.heads.parameters())
+    assert trainer.args.fliplr == 0.5
+    flips = [t.p for t in trainer.train_loader.dataset.transforms.transforms if type(t).__name__ == "RandomFlip"]
+    assert flips == [0.0, 0.5]  # vertical, horizontal: as the user's defaults say
+
+
+def test_shipped_files_are_stock_and_name_no_class_of_ours(trained: auxhead.TrainResult) -> None:
+    for path in (trained.best, trained.last, state.state_path(trained.best), state.state_path(trained.last)):
+        model, checkpoint = load_checkpoint(str(path))
+        assert type(model) is DetectionModel
+        assert "criterion" not in model._modules
+        assert checkpoint["auxhead"]["select"] == "mAP50-95"
+        with zipfile.ZipFile(path) as archive:
+            data = archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+        strings = [argument for opcode, argument, _ in pickletools.genops(data) if opcode.name == "GLOBAL"]
+        assert strings
+        assert not [name for name in strings if name.startswith("auxhead")]
+
+
+OPEN = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "auxhead":
+            raise ImportError("auxhead is not installed here")
+sys.meta_path.insert(0, Block())
+from ultralytics import YOLO
+model = YOLO(sys.argv[1])
+assert model.task == "detect"
+boxes = model.predict(sys.argv[2], imgsz=64, verbose=False, conf=0.0001)[0].boxes
+print("boxes", len(boxes))
+"""
+
+
+@pytest.mark.parametrize("safe", ["0", "1"])
+def test_shipped_file_opens_and_predicts_without_auxhead(trained: auxhead.TrainResult, signs: Path, safe: str) -> None:
+    image = next((signs.parent / "images" / "val").iterdir())
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN, str(trained.best), str(image)],
+        env={**os.environ, "ULTRALYTICS_SAFE_LOAD": safe},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "boxes" in done.stdout
+
+
+def test_shipped_file_is_what_ultralytics_own_reduction_makes(tiny: dict[str, object], tmp_path: Path) -> None:
+    trainer = make_trainer(Plan(heads={"center": head_spec("center", {})}))(
+        overrides={**tiny, "epochs": 1, "project": str(tmp_path), "val": False}
+    )
+    oracle = {}
+
+    def reduce_a_copy(trainer: object) -> None:
+        copy = tmp_path / "copy.pt"
+        copy.write_bytes(trainer.best.read_bytes())
+        oracle.update(strip_optimizer(copy))
+        assert type(load_checkpoint(str(trainer.last))[0]) is DetectionModel  # in the middle of training, too
+
+    trainer.add_callback("on_model_save", reduce_a_copy)
+    trainer.train()
+    ours = torch.load(trainer.best, weights_only=False)
+    assert set(ours) == set(oracle)
+    same = set(ours) - {"model", "date", "train_results", "auxhead", "train_metrics", "license"}
+    assert {key: ours[key] for key in same} == {key: oracle[key] for key in same}
+    theirs = oracle["model"].state_dict()
+    assert all(torch.equal(value, theirs[name]) for name, value in ours["model"].state_dict().items())
+    assert {p.dtype for p in ours["model"].parameters()} == {torch.float16}
+    assert not any(p.requires_grad for p in ours["model"].parameters())
+    assert set(vars(ours["model"])) == set(vars(oracle["model"]))
+
+
+def test_certificate_is_written_and_true(trained: auxhead.TrainResult) -> None:
+    certificate = trained.certificate
+    assert certificate.float32_difference == 0
+    assert certificate.real_images
+    assert certificate.images == 4
+    assert certificate.tensors_moved == len(load_checkpoint(str(trained.best))[0].state_dict())
+    assert certificate.tensors_left_out > 0
+    stock = DetectionModel("yolov8n.yaml", nc=6, verbose=False)
+    assert certificate.parameters == certificate.stock_parameters == sum(p.numel() for p in stock.parameters())
+    assert 0 < certificate.saved_box_difference < 1
+    written = json.loads((trained.save_dir / "certificate.json").read_text())
+    assert written["sha256"] == certificate.sha256
+    import hashlib
+
+    assert hashlib.sha256(trained.best.read_bytes()).hexdigest() == certificate.sha256
+
+
+def test_certificate_refuses_a_file_with_other_weights(trained: auxhead.TrainResult, tmp_path: Path) -> None:
+    content = state.load_state(state.state_path(trained.best))
+    forged = {**content, "ema": content["ema"]}
+    with torch.no_grad():
+        forged["ema"].model[0].conv.weight[0, 0, 0, 0] += 0.5
+    ship(forged, tmp_path / "forged.pt")
+    with pytest.raises(VerificationError, match="different"):
+        certify(state.load_state(state.state_path(trained.best)), tmp_path / "forged.pt")
+
+
+# -- strip ----------------------------------------------------------------------------------------------------------
+
+
+def test_strip_writes_the_shipped_weights_again(trained: auxhead.TrainResult, signs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plain.pt"
+    certificate = auxhead.strip(trained.save_dir, out, str(signs))
+    assert certificate is not None
+    assert certificate.float32_difference == 0
+    assert certificate.real_images
+    again, best = load_checkpoint(str(out))[0].state_dict(), load_checkpoint(str(trained.best))[0].state_dict()
+    assert all(torch.equal(again[name], value) for name, value in best.items())
+    with pytest.raises(OutputError, match="exist_ok"):
+        auxhead.strip(trained.save_dir, out)
+    assert auxhead.strip(out) is None  # plain already
+
+
+def test_strip_refuses_what_it_cannot_strip(trained: auxhead.TrainResult, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such file"):
+        auxhead.strip(tmp_path / "missing.state.pt")
+    (tmp_path / "broken.pt").write_bytes(b"no model")
+    with pytest.raises(ModelError):
+        auxhead.strip(tmp_path / "broken.pt")
+    YOLO("yolov8n-pose.yaml").save(str(tmp_path / "pose.pt"))
+    with pytest.raises(ModelError, match="Pose"):
+        auxhead.strip(tmp_path / "pose.pt")
+    (tmp_path / "half.state.pt").write_bytes(state.state_path(trained.best).read_bytes()[:1000])
+    with pytest.raises(ResumeError):
+        auxhead.strip(tmp_path / "half.state.pt")
+
+
+# -- variants of a run ----------------------------------------------------------------------------------------------
+
+
+def test_ultralytics_own_entry_point_with_a_finetuned_pt(
+    trained: auxhead.TrainResult, tiny: dict[str, object], tmp_path: Path
+) -> None:
+    started = load_checkpoint(str(trained.best))[0].state_dict()
+    configured = auxhead.trainer(heads={"center": {"gain": 2.0}}, select="mAP50")
+
+    class Checked(configured):  # the class can be subclassed like any trainer
+        def _setup_train(self) -> None:
+            super()._setup_train()
+            current = self.model.state_dict()
+            assert all(torch.equal(current[name], value) for name, value in started.items())
+
+    arguments = {key: value for key, value in tiny.items() if key != "model"}
+    model = YOLO(trained.best)
+    model.train(trainer=Checked, project=str(tmp_path), name="own", **{**arguments, "epochs": 1})
+    assert type(model.model) is DetectionModel
+    checkpoint = torch.load(tmp_path / "own" / "weights" / "best.pt", weights_only=False)
+    assert checkpoint["auxhead"]["select"] == "mAP50"
+    assert json.loads((tmp_path / "own" / "certificate.json").read_text())["float32_difference"] == 0
+
+
+def test_other_class_counts_keep_pretrained_widths_and_still_certify(tiny: dict[str, object], tmp_path: Path) -> None:
+    YOLO("yolov8n.yaml").save(str(tmp_path / "coco.pt"))  # 80 classes: a wider class branch than 6 classes give
+    result = auxhead.train(**{**tiny, "model": str(tmp_path / "coco.pt"), "epochs": 1}, project=str(tmp_path))
+    assert result.certificate.parameters == result.certificate.stock_parameters
+
+
+def test_end_to_end_family_trains_and_ships(tiny: dict[str, object], tmp_path: Path) -> None:
+    result = auxhead.train(**{**tiny, "model": "yolo26n.yaml"}, project=str(tmp_path), name="e2e")
+    assert columns(result.save_dir)["train/center_loss"][0] > 0
+    assert result.certificate.float32_difference == 0
+
+
+def test_select_keeps_the_best_epoch_by_that_metric(tiny: dict[str, object], tmp_path: Path) -> None:
+    trainer = make_trainer(Plan(select="mAP50"))(overrides={**tiny, "project": str(tmp_path), "epochs": 3})
+    scores = iter([(0.1, 0.09), (0.3, 0.01), (0.2, 0.2)])  # mAP50, mAP50-95
+    validator = type(trainer).__mro__[2].validate
+
+    def fake(self: object) -> tuple[dict[str, float], float]:
+        metrics, _ = validator(self)
+        map50, fitness = next(scores)
+        metrics["metrics/mAP50(B)"] = map50
+        self.best_fitness = fitness if self.best_fitness is None else max(self.best_fitness, fitness)
+        return metrics, fitness
+
+    base = type(trainer).__mro__[2]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "validate", fake)
+        trainer.train()
+    assert state.load_state(state.state_path(trainer.best))["epoch"] == 1
+    assert torch.load(trainer.best, weights_only=False)["auxhead"]["select"] == "mAP50"
+
+
+def test_without_validation_the_table_stays_straight(tiny: dict[str, object], tmp_path: Path) -> None:
+    result = auxhead.train(**tiny, val=False, project=str(tmp_path), name="noval")
+    table = columns(result.save_dir)
+    assert table["epoch"] == [1, 2]
+    assert table["share/center"] == pytest.approx([0.1, 0.1], rel=1e-2)
+
+
+def test_background_only_data_trains_without_nan(signs: Path, tiny: dict[str, object], tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(signs.parent, tmp_path / "data")
+    for label in (tmp_path / "data" / "labels" / "train").glob("*.txt"):
+        label.write_text("")
+    data = tmp_path / "data" / "data.yaml"
+    YAML.save(data, {**YAML.load(signs), "path": str(tmp_path / "data")})
+    result = auxhead.train(**{**tiny, "data": str(data), "epochs": 1}, project=str(tmp_path))
+    table = columns(result.save_dir)
+    assert table["train/center_loss"] == [0.0]
+    assert all(value == value for values in table.values() for value in values)
+
+
+def test_bf16_lane_and_threads(tiny: dict[str, object], tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    seen = {}
+
+    def look(trainer: object) -> None:
+        seen["amp"] = trainer.amp
+        seen["threads"] = torch.get_num_threads()
+        seen["channels_last"] = trainer.model.model[0].conv.weight.is_contiguous(memory_format=torch.channels_last)
+        hook = trainer.model.model[1].register_forward_hook(lambda m, i, o: seen.update(dtype=o.dtype) or hook.remove())
+
+    auxhead.train(
+        **{**tiny, "epochs": 1}, cpu_bf16=True, project=str(tmp_path), callbacks={"on_train_epoch_start": look}
+    )
+    from auxhead.yolo.lanes import cores
+
+    assert seen == {"amp": True, "threads": cores(), "channels_last": True, "dtype": torch.bfloat16}
+    assert torch.get_num_threads() == 1  # given back
+
+
+def test_tensorboard_sees_the_heads_loss_by_name(tiny: dict[str, object], tmp_path: Path) -> None:
+    settings = "from ultralytics.utils import SETTINGS; SETTINGS['tensorboard'] = True"
+    (tmp_path / "config").mkdir()
+    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}  # it turns trackers off
+    environment["YOLO_CONFIG_DIR"] = str(tmp_path / "config")
+    keys = {**tiny, "epochs": 1, "project": str(tmp_path), "name": "tb"}
+    for words in ([settings], [RUN, json.dumps(keys)]):
+        subprocess.run([sys.executable, "-c", *words], env=environment, check=True, capture_output=True)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    assert {"train/center_loss", "share/center", "grad/center"} <= set(events.Tags()["scalars"])
+
+
+# -- resume ---------------------------------------------------------------------------------------------------------
+
+
+def start(keys: dict[str, object]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, json.dumps(keys)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 240
+    while not path.exists():
+        assert process.poll() is None, "the run ended by itself"
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_killed_run_goes_on_to_the_same_end(tiny: dict[str, object], tmp_path: Path) -> None:
+    run = tmp_path / "killed"
+    process = start({**tiny, "epochs": 4, "project": str(tmp_path), "name": "killed"})
+    wait_for(run / "weights" / "last.state.pt", process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    load_checkpoint(str(run / "weights" / "best.pt"))  # usable as it lies there
+    left = state.load_state(run / "weights" / "last.state.pt")
+    with (run / "results.csv").open("a") as file:
+        file.write("4,1.0,0.")  # what a kill in the middle of a line leaves
+    seen = {}
+
+    def look(trainer: object) -> None:
+        own = left[state.KEY]
+        seen["heads"] = all(
+            torch.equal(v, own["head_state"][k]) for k, v in trainer.criterion.heads.state_dict().items()
+        )
+        seen["weights"] = all(torch.equal(trainer.model.state_dict()[k], v) for k, v in own["weights"].items())
+        moments = next(iter(trainer.optimizer.state_dict()["state"].values()))["exp_avg"]
+        seen["optimizer"] = torch.equal(moments, next(iter(left["optimizer"]["state"].values()))["exp_avg"])
+        seen["gain"] = trainer.criterion.gains["center"].gain == own["progress"]["gains"]["center"]
+        seen["epoch"] = trainer.start_epoch
+
+    result = auxhead.train(resume=str(run), callbacks={"on_train_start": look})
+    assert seen == {"heads": True, "weights": True, "optimizer": True, "gain": True, "epoch": left["epoch"] + 1}
+    assert columns(run)["epoch"] == [1, 2, 3, 4]
+    assert result.certificate.float32_difference == 0
+    assert not list((run / "weights").glob(".*"))
+    with pytest.raises(ResumeError, match="finished"):
+        auxhead.train(resume=str(run))
+
+
+def test_run_killed_before_its_first_epoch_starts_over_in_its_folder(tiny: dict[str, object], tmp_path: Path) -> None:
+    run = tmp_path / "early"
+    process = start(
+        {**tiny, "epochs": 1, "project": str(tmp_path), "name": "early", "heads": {"center": {"gain": 3.0}}}
+    )
+    wait_for(run / "auxhead.json", process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    result = auxhead.train(resume=str(run))
+    assert result.save_dir == run
+    assert result.gradients["gain/center"] == pytest.approx(3.0)
+
+
+def test_run_killed_after_its_last_epoch_is_completed(tiny: dict[str, object], tmp_path: Path) -> None:
+    trainer = make_trainer(Plan(heads={"center": head_spec("center", {})}))(
+        overrides={**tiny, "epochs": 1, "project": str(tmp_path), "name": "late"}
+    )
+
+    class Killed(Exception):
+        pass
+
+    def kill() -> None:
+        raise Killed
+
+    trainer.final_eval = kill
+    with pytest.raises(Killed):
+        trainer.train()
+    assert not (tmp_path / "late" / "result.json").exists()
+    result = auxhead.train(resume=str(tmp_path / "late"))
+    assert result.certificate.float32_difference == 0
+    assert result.certificate.real_images
+    assert columns(tmp_path / "late")["epoch"] == [1]
+
+
+def test_end_to_end_family_resumes_with_its_heads(tiny: dict[str, object], tmp_path: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(trainer: object) -> None:
+        raise Stop
+
+    keys = {**tiny, "model": "yolov10n.yaml", "project": str(tmp_path), "name": "e2e"}
+    with pytest.raises(Stop):
+        auxhead.train(**keys, callbacks={"on_fit_epoch_end": stop})
+    result = auxhead.train(resume=str(tmp_path / "e2e"))
+    assert columns(result.save_dir)["epoch"] == [1, 2]
+    assert columns(result.save_dir)["train/center_loss"][1] > 0
+
+
+def test_nan_in_the_middle_recovers_heads_and_goes_on(tiny: dict[str, object], tmp_path: Path) -> None:
+    done = []
+
+    def poison(trainer: object) -> None:
+        if trainer.epoch == 1 and not done:
+            done.append(True)
+            with torch.no_grad():
+                for parameter in trainer.criterion.heads.parameters():
+                    parameter.fill_(float("nan"))
+
+    result = auxhead.train(**tiny, project=str(tmp_path), callbacks={"on_train_batch_start": poison})
+    table = columns(result.save_dir)
+    assert done
+    assert table["epoch"] == [1, 2]
+    assert all(value == value for value in table["train/center_loss"])
+
+
+def test_resume_refuses_folders_that_are_no_runs(tmp_path: Path) -> None:
+    with pytest.raises(ResumeError, match="no such folder"):
+        auxhead.train(resume=str(tmp_path / "nowhere"))
+    with pytest.raises(ResumeError, match=r"auxhead\.json"):
+        auxhead.train(resume=str(tmp_path))
+
+
+def test_trim_results_keeps_whole_rows_of_finished_epochs(tmp_path: Path) -> None:
+    csv = tmp_path / "results.csv"
+    csv.write_text("epoch,time\n1,2.0\n2,3.0\n3,4\n4,")
+    trim_results(csv, 2)
+    assert csv.read_text() == "epoch,time\n1,2.0\n2,3.0\n"
+
+
+# -- bad input ------------------------------------------------------------------------------------------------------
+
+
+def data_set(signs: Path, folder: Path) -> Path:
+    import shutil
+
+    shutil.copytree(signs.parent, folder)
+    YAML.save(folder / "data.yaml", {**YAML.load(signs), "path": str(folder)})
+    for cache in folder.rglob("*.cache"):
+        cache.unlink()
+    return folder / "data.yaml"
+
+
+def test_bad_labels_stop_the_run_and_are_named(signs: Path, tiny: dict[str, object], tmp_path: Path) -> None:
+    data = data_set(signs, tmp_path / "data")
+    label = sorted(path for path in (tmp_path / "data/labels/train").glob("*.txt") if path.read_text())[0]
+    label.write_text("0 0.5 0.5 0.1 0.1\n9 0.5 0.5 0.1 0.1\n")
+    keys = {**tiny, "data": str(data), "epochs": 1, "project": str(tmp_path / "runs")}
+    with pytest.raises(DataError, match=f"{label.name}:2"):
+        auxhead.train(**keys)
+    assert not (tmp_path / "runs").exists()
+    assert (tmp_path / "auxhead-problems-train.csv").exists()
+    result = auxhead.train(**keys, on_error="skip")
+    assert result.best.exists()
+
+
+def test_unreadable_image_stops_the_run_and_is_named(signs: Path, tiny: dict[str, object], tmp_path: Path) -> None:
+    data = data_set(signs, tmp_path / "data")
+    image = sorted((tmp_path / "data/images/train").iterdir())[0]
+    image.write_bytes(b"not an image")
+    keys = {**tiny, "data": str(data), "epochs": 1, "project": str(tmp_path / "runs"), "name": "x"}
+    with pytest.raises(DataError, match=image.name):
+        auxhead.train(**keys)
+    assert not (tmp_path / "runs" / "x").exists()
+    assert auxhead.train(**keys, on_error="skip").best.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"model": "nowhere.pt"}, ModelError, "nowhere.pt"),
+        ({"model": "nowhere.yaml"}, ModelError, "nowhere.yaml"),
+        ({"model": "broken.pt"}, ModelError, "broken.pt"),
+        ({"model": "yolov8n-pose.yaml"}, ModelError, "Pose"),
+        ({"model": "rtdetr-l.yaml"}, ModelError, "RTDETRDecoder"),
+        ({"model": None}, ConfigError, "model="),
+        ({"data": "nowhere.yaml"}, DataError, "nowhere.yaml"),
+        ({"data": "empty.yaml"}, DataError, "empty.yaml"),
+        ({"data": "noimages.yaml"}, DataError, "at least one image"),
+        ({"project": "/dev/null/below"}, OutputError, "project="),
+        ({"distill_model": "yolov8n.yaml"}, ConfigError, "distill_model"),
+        ({"heads": "centre"}, ConfigError, "did you mean center"),
+        ({"epoch": 3}, ConfigError, "did you mean epochs"),
+    ],
+)
+def test_bad_input_is_one_error_and_leaves_nothing(
+    change: dict[str, object], error: type[Exception], words: str, tiny: dict[str, object], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.pt").write_bytes(b"no model at all")
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "none").mkdir()
+    (tmp_path / "noimages.yaml").write_text("train: none\nval: none\nnames: {0: a}\n")
+    with pytest.raises(error, match=words):
+        auxhead.train(**{**tiny, "project": str(tmp_path / "runs"), **change})
+    assert not list((tmp_path / "runs").rglob("args.yaml")) if (tmp_path / "runs").exists() else True
+
+
+def test_full_disk_keeps_the_last_good_files(tiny: dict[str, object], tmp_path: Path, monkeypatch) -> None:
+    from auxhead import files
+
+    good = {}
+
+    def fill_disk(trainer: object) -> None:
+        if trainer.epoch == 1:
+            good["best"] = trainer.best.read_bytes()
+
+            def fsync(_: int) -> None:
+                raise OSError(28, "No space left on device")
+
+            monkeypatch.setattr(files.os, "fsync", fsync)
+
+    with pytest.raises(OutputError, match="No space left"):
+        auxhead.train(**tiny, project=str(tmp_path), name="full", callbacks={"on_train_epoch_end": fill_disk})
+    weights = tmp_path / "full" / "weights"
+    assert (weights / "best.pt").read_bytes() == good["best"]
+    assert not list(weights.glob(".*"))
+    assert state.load_state(weights / "last.state.pt")["epoch"] == 0
