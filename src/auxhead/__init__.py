@@ -61,7 +61,9 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         message = f"module 'auxhead' has no attribute '{name}'"
         raise AttributeError(message)
-    return getattr(import_module(_LAZY[name]), name)
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value  # importing auxhead.demo has put the module under the name of its function
+    return value
 
 
 def __dir__() -> list[str]:

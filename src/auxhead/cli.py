@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+STOPPED = 130  # what shells give a process that Ctrl-C ended
 WORDS = {"allow_extra_args": True, "help_option_names": []}
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
 
@@ -32,19 +34,25 @@ def main() -> None:
     words = sys.argv[1:]
     if words[:2] == ["detect", "train"]:  # `yolo detect train ...` with one word changed
         words = words[1:]
+    words = [word.removeprefix("--") if "=" in word else word for word in words]  # `--epochs=3`, as `yolo` takes it
     try:
         code = app(words, standalone_mode=False)
     except AuxHeadError as error:
         print(f"auxhead: {type(error).__name__}\n{error}", file=sys.stderr)  # noqa: T201 - one message, no frame
         sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort):
-        print("auxhead: stopped", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+    except typer.Abort as error:
+        if isinstance(error.__cause__, EOFError):  # of a file that ends too early; typer takes it for Ctrl-D
+            raise error.__cause__ from None
+        code = STOPPED
+    except KeyboardInterrupt:
+        code = STOPPED
     except Exception as error:
         if not hasattr(error, "exit_code") or not hasattr(error, "show"):
             raise
         error.show()  # what typer says about its own flags and commands
         sys.exit(2)
+    if code == STOPPED:
+        print("auxhead: stopped", file=sys.stderr)  # noqa: T201
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -111,19 +119,21 @@ def train(
     _help: Annotated[bool, _key_help(_train_models, THEIRS)] = False,
 ) -> None:
     """Train a detector with removable heads: data=signs.yaml model=yolov8n.pt heads=center epochs=100 imgsz=640."""
-    with _json_only(as_json):
-        from auxhead.yolo.grammar import parse_arguments, resolve
+    with _json_only(as_json or dry_run):
+        from auxhead.yolo.grammar import parse_arguments, require_files, resolve
         from auxhead.yolo.train import check_data
         from auxhead.yolo.train import train as run
 
         keys = parse_arguments(context.args)
         if dry_run:
             plan, arguments = resolve(keys)
+            require_files(arguments)
             check_data(arguments, plan)
-            _emit({"auxhead": plan.to_dict(), "ultralytics": arguments})
-            return
-        result = run(**keys)
-    if as_json:
+        else:
+            result = run(**keys)
+    if dry_run:
+        _emit({"auxhead": plan.to_dict(), "ultralytics": arguments})
+    elif as_json:
         _emit(result.to_dict())
     else:
         typer.echo(f"\nThe detector to ship: {result.best}")
@@ -145,9 +155,11 @@ def strip(
         keys = parse_own(context.args, StripKeys)
         certificate = run(file, keys.out, keys.data, exist_ok=keys.exist_ok)
     if certificate is None:
-        typer.echo(f"{file} is a plain detector already; nothing written")
-    else:
-        typer.echo(certificate.to_json() if as_json else str(certificate))
+        typer.echo(f"{file} is a plain detector already; nothing written", err=as_json)
+    if as_json:
+        _emit(certificate and asdict(certificate))
+    elif certificate is not None:
+        typer.echo(str(certificate))
 
 
 @app.command(context_settings=WORDS)
@@ -160,7 +172,7 @@ def demo(
     from rich.progress import Progress
     from rich.table import Table
 
-    console = Console()
+    console = Console(markup=False, emoji=False)  # paths may hold brackets and colons
     console.print("Loading PyTorch and Ultralytics ...")
     from auxhead.config import DemoKeys
     from auxhead.demo import demo as run

@@ -51,34 +51,43 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-def closest(key: str, known: Iterable[str]) -> str:
+def closest(key: str, known: Iterable[str], prefix: str = "") -> str:
     """Return the hint that names the keys most like a mistyped one, or '' when none is like it."""
     matches = get_close_matches(key, list(known), n=2, cutoff=0.6)
-    return f"did you mean {' or '.join(matches)}?" if matches else ""
+    return f"did you mean {' or '.join(prefix + match for match in matches)}?" if matches else ""
 
 
-def describe(error: ValidationError, prefix: str = "") -> list[str]:
+def unknown(key: str, known: Iterable[str], prefix: str = "", what: str = "unknown key") -> str:
+    """Return the line about a key that is none, with the closest ones."""
+    return f"{prefix}{key}: {what}; {closest(key, known, prefix)}".removesuffix("; ")
+
+
+def describe(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
     """Turn pydantic's messages into one line a key: the key, what it got, what was wrong.
 
     Args:
         error: What pydantic raised.
+        model: What was checked; its keys are suggested for unknown ones.
         prefix: Put before each key, such as "center.".
     """
     lines = []
     for item in error.errors():
-        key = prefix + ".".join(str(part) for part in item["loc"])
+        key = ".".join(str(part) for part in item["loc"])
         message = item["msg"].removeprefix("Value error, ")
-        lines.append(f"{key}={item['input']!r}: {message}" if item["loc"] else f"{prefix.rstrip('.')}: {message}")
+        if item["type"] == "extra_forbidden":
+            lines.append(unknown(key, model.model_fields, prefix))
+        else:
+            lines.append(f"{prefix}{key}={item['input']!r}: {message}" if key else f"{prefix.rstrip('.')}: {message}")
     return lines
 
 
-def config_error(problems: list[str], known: str) -> ConfigError:
+def config_error(problems: list[str], known: str, fix: str) -> ConfigError:
     """Join all problems of a command into one error."""
     return ConfigError(
         expected=known,
         found=f"{len(problems)} problem{'s' if len(problems) > 1 else ''}\n          " + "\n          ".join(problems),
         where="the keys given",
-        fix="correct them; `auxhead train --help` lists our keys, `yolo cfg` Ultralytics'",
+        fix=fix,
     )
 
 

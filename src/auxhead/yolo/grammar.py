@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from ultralytics.cfg import DEFAULT_CFG_DICT, _handle_deprecation, check_cfg, merge_equals_args, parse_key_value_pair
 from ultralytics.utils import YAML
 
-from auxhead.config import RECIPES, TrainKeys, closest, config_error, describe
+from auxhead.config import RECIPES, TrainKeys, closest, config_error, describe, unknown
 from auxhead.errors import AuxHeadError, ConfigError
 from auxhead.heads.registry import head_class, head_names
 from auxhead.yolo.plan import Plan, head_spec
@@ -24,23 +23,32 @@ NOT_OURS = {"mode": "train", "task": "detect"}
 EXTRA_KEYS = {"augmentations", "save_dir"}
 """Keys that Ultralytics accepts beside its defaults. Source: `ultralytics.cfg.check_dict_alignment`."""
 
+FLAGS = {"end2end", "half", "int8", "nms"}
+"""Keys without a boolean default that Ultralytics lets stand alone. Source: `ultralytics.cfg.entrypoint`."""
 
-def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
+TRAIN_FIX = "correct them; `auxhead train --help` lists our keys, `yolo cfg` Ultralytics'"
+OWN_FIX = "correct them; --help lists all keys"
+
+
+def parse_arguments(arguments: Sequence[str], own: type[BaseModel] = TrainKeys) -> dict[str, Any]:
     """Turn `key=value` words into a dictionary of Python values.
 
     Args:
         arguments: Words as the shell hands them over, spaces around "=" allowed; bare boolean keys mean True, the words
-            `detect` and `train` are skipped, `cfg=FILE` brings the keys of a YAML file.
+            `detect` and `train` are skipped, `cfg=FILE` brings the keys of a YAML file, below those given as words.
+        own: Our keys of the command; training takes Ultralytics' as well.
 
     Raises:
         ConfigError: Words that are no `key=value`, all of them at once.
     """
     given: dict[str, Any] = {}
     problems: list[str] = []
+    known, fix = (known_keys(), TRAIN_FIX) if own is TrainKeys else (list(own.model_fields), OWN_FIX)
     try:
         words = merge_equals_args(list(arguments))
-    except SyntaxError as error:
-        raise config_error([str(error)], "key=value words") from error
+    except (IndexError, SyntaxError) as error:  # IndexError: "=" where no key can be
+        problem = str(error) if isinstance(error, SyntaxError) else f"{' '.join(arguments)}: a bracket or '=' too many"
+        raise config_error([problem], "key=value words", fix) from error
     for word in (word.removeprefix("--").removesuffix(",") for word in words):
         if "=" in word:
             try:
@@ -48,20 +56,38 @@ def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
             except (AssertionError, SyntaxError, ValueError) as error:
                 problems.append(f"{word}: {error}")
                 continue
-            given |= _from_yaml(value) if key == "cfg" and value is not None else {key: value}
-        elif isinstance(DEFAULT_CFG_DICT.get(word), bool):
+            given = _with_file({**given, key: value})
+        elif word in known and _stands_alone(word, own):
             given[word] = True
+        elif word in known:
+            problems.append(f"{word}: no value; write {word}=value")
         elif word not in NOT_OURS.values():
-            problems.append(f"{word}: not a key=value pair; {closest(word, known_keys()) or 'write key=value'}")
+            problems.append(unknown(word, known, what="not a key=value pair"))
     if problems:
-        raise config_error(problems, "key=value words")
+        raise config_error(problems, "key=value words", fix)
     return given
 
 
-def _from_yaml(path: Any) -> dict[str, Any]:
-    if not Path(str(path)).is_file():
-        raise ConfigError("a YAML file of keys", "no such file", f"cfg={path}", "correct the path")
-    return {key: value for key, value in YAML.load(path).items() if key != "cfg"}
+def _stands_alone(key: str, own: type[BaseModel]) -> bool:
+    """Say whether a key without value means True."""
+    if key in own.model_fields:
+        return own.model_fields[key].annotation in (bool, bool | None)
+    return key in FLAGS or isinstance(DEFAULT_CFG_DICT.get(key), bool)
+
+
+def _with_file(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the keys of cfg=FILE below those given beside it."""
+    path = keys.get("cfg")
+    if path is None:
+        return dict(keys)
+    try:
+        content = YAML.load(path)
+        below = {str(key): value for key, value in content.items() if key != "cfg"}
+    except (AssertionError, AttributeError, OSError, TypeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        found = reason or str(error)
+        raise ConfigError("a YAML file of keys", found, f"cfg={path}", "correct the path or the file") from error
+    return {**_flatten_heads(below), **{key: value for key, value in keys.items() if key != "cfg"}}
 
 
 def parse_own(arguments: Sequence[str], model: type[Keys]) -> Keys:
@@ -70,33 +96,28 @@ def parse_own(arguments: Sequence[str], model: type[Keys]) -> Keys:
     Raises:
         ConfigError: Unknown keys (with the closest match), wrong types or values, all of them at once.
     """
-    given = parse_arguments(arguments)
+    known = f"keys {', '.join(f'{name}=' for name in model.model_fields)}"
     try:
-        return model.model_validate(given)
+        return model.model_validate(parse_arguments(arguments, model))
     except ValidationError as error:
-        known = f"keys {', '.join(f'{name}=' for name in model.model_fields)}"
-        raise config_error(with_hints(describe(error), model), known) from error
-
-
-def with_hints(lines: list[str], model: type[BaseModel], prefix: str = "") -> list[str]:
-    """Add the closest key to each line about an unknown one."""
-    keyed = [(line, line.partition("=")[0]) for line in lines]
-    return [
-        f"{key}: unknown key; {closest(key.removeprefix(prefix), model.model_fields)}"
-        if "Extra inputs" in line
-        else line
-        for line, key in keyed
-    ]
+        raise config_error(describe(error, model), known, OWN_FIX) from error
 
 
 def known_keys() -> list[str]:
     """Return every key that `auxhead train` understands."""
     heads = [f"{name}.{key}" for name in head_names() for key in head_class(name).Spec.model_fields]
-    return [*TrainKeys.model_fields, *heads, *DEFAULT_CFG_DICT]
+    return list(dict.fromkeys([*TrainKeys.model_fields, *heads, *DEFAULT_CFG_DICT, *FLAGS]))
 
 
-def _unknown(key: str) -> str:
-    return f"{key}: unknown key; {closest(key, known_keys())}".removesuffix("; ")
+def require_files(arguments: Mapping[str, Any]) -> None:
+    """Check that a training names its model and its data.
+
+    Raises:
+        ConfigError: One is missing, or no file name.
+    """
+    for key in ("model", "data"):
+        if not isinstance(arguments.get(key), (str, Path)):
+            raise ConfigError(f"{key}=FILE", f"{key}={arguments.get(key)}", key, f"name one file with {key}=")
 
 
 def resolve(given: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
@@ -112,38 +133,49 @@ def resolve(given: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
     Raises:
         ConfigError: Unknown keys (with the closest match), wrong types or values, all of them at once.
     """
-    problems: list[str] = []
-    keys = _with_recipe(_flatten_heads(given))
+    keys = _with_recipe(_flatten_heads(_with_file(given)))
     ours = {key: value for key, value in keys.items() if key in TrainKeys.model_fields}
-    try:
-        own = TrainKeys.model_validate(ours)
-    except ValidationError as error:
-        problems += describe(error)
-        own = TrainKeys()
-    names = [name.strip() for name in own.heads.split(",") if name.strip() not in {"", "none"}]
+    own, problems = _own(ours)
+    names = _names(own.heads)
     specs, head_problems = _head_specs(names, keys)
-    problems += head_problems
     theirs = {key: value for key, value in keys.items() if key not in ours and "." not in key}
-    problems += _ultralytics_problems(theirs)
+    arguments, their_problems = _ultralytics(theirs)
+    problems += head_problems + their_problems
     for key in (key for key in keys if "." in key and key.partition(".")[0] not in names):
         head = key.partition(".")[0]
         idle = f"{key}: head {head} is not among heads={own.heads}"
-        problems.append(idle if head in head_names() else _unknown(key))
+        problems.append(idle if head in head_names() else unknown(key, known_keys()))
     if problems:
-        raise config_error(problems, "keys of `yolo detect train` and of auxhead")
+        raise config_error(problems, "keys of `yolo detect train` and of auxhead", TRAIN_FIX)
     plan = Plan(heads=specs, select=own.select, on_error=own.on_error, cpu_bf16=own.cpu_bf16)
-    return plan, {**_handle_deprecation(theirs), **NOT_OURS}
+    return plan, {**arguments, **NOT_OURS}
+
+
+def _own(ours: Mapping[str, Any]) -> tuple[TrainKeys, list[str]]:
+    """Check our keys; wrong ones fall back to their defaults, so that the others can be checked on."""
+    try:
+        return TrainKeys.model_validate(ours), []
+    except ValidationError as error:
+        wrong = {item["loc"][0] for item in error.errors()}
+        right = {key: value for key, value in ours.items() if key not in wrong}
+        return TrainKeys.model_validate(right), describe(error, TrainKeys)
+
+
+def _names(heads: str) -> list[str]:
+    """Split heads=a,b into names, each once."""
+    names = (name.strip() for name in heads.split(","))
+    return list(dict.fromkeys(name for name in names if name not in {"", "none"}))
 
 
 def _flatten_heads(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Write heads={"center": {"gain": 6}} as heads=center center.gain=6."""
+    """Write heads={"center": {"gain": 6}} as heads=center center.gain=6; other forms are left for the check."""
     keys = dict(given)
     heads = keys.get("heads")
     if heads is None and "heads" in keys:
         keys["heads"] = "none"
-    elif isinstance(heads, Mapping):
-        keys["heads"] = ",".join(heads)
-        keys |= {f"{name}.{key}": value for name, own in heads.items() for key, value in own.items()}
+    elif isinstance(heads, Mapping) and all(own is None or isinstance(own, Mapping) for own in heads.values()):
+        keys["heads"] = ",".join(str(name) for name in heads)
+        keys |= {f"{name}.{key}": value for name, own in heads.items() for key, value in (own or {}).items()}
     elif isinstance(heads, (list, tuple)):
         keys["heads"] = ",".join(str(name) for name in heads)
     return keys
@@ -151,17 +183,17 @@ def _flatten_heads(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_recipe(keys: dict[str, Any]) -> dict[str, Any]:
     """Fill in a recipe's keys for the heads asked for; what was given explicitly wins."""
-    heads = str(keys.get("heads", TrainKeys().heads)).split(",")
+    names = _names(str(keys.get("heads", TrainKeys().heads)))
     recipe = {
         key: value
         for key, value in RECIPES.get(str(keys.get("recipe")), {}).items()
-        if "." not in key or key.partition(".")[0] in heads
+        if "." not in key or key.partition(".")[0] in names
     }
     for given, replaced in (("share", "gain"), ("gain", "share")):  # two ways to say one thing
         recipe = {
             k: v
             for k, v in recipe.items()
-            if not (k.endswith(f".{replaced}") and f"{k[: -len(replaced)]}{given}" in keys)
+            if not (k.endswith(f".{replaced}") and keys.get(f"{k[: -len(replaced)]}{given}") is not None)
         }
     return {**recipe, **keys}
 
@@ -174,25 +206,29 @@ def _head_specs(names: Sequence[str], keys: Mapping[str, Any]) -> tuple[dict[str
         try:
             specs[name] = head_spec(name, own)
         except ValidationError as error:
-            problems += with_hints(describe(error, f"{name}."), head_class(name).Spec, f"{name}.")
+            problems += describe(error, head_class(name).Spec, f"{name}.")
         except AuxHeadError as error:
             problems.append(f"heads: {error.found} is no head; {closest(name, head_names()) or error.expected}")
     return specs, problems
 
 
-def _ultralytics_problems(theirs: Mapping[str, Any]) -> list[str]:
-    """Check Ultralytics' keys one at a time with its own functions, so that none hides another."""
+def _ultralytics(theirs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Bring Ultralytics' keys up to date and check each alone, with its own functions, so that none hides another."""
     problems = []
-    for key, value in theirs.items():
-        with contextlib.suppress(SyntaxError):
-            current = _handle_deprecation({key: value})
-            if set(current) - set(DEFAULT_CFG_DICT) - EXTRA_KEYS:
-                problems.append(_unknown(key))
-                continue
-            try:
-                check_cfg(current)
-            except (TypeError, ValueError) as error:
-                problems.append(str(error))
-    wrong = {key: theirs[key] for key in NOT_OURS if theirs.get(key) not in {None, NOT_OURS[key]}}
-    problems += [f"{key}={value}: auxhead trains detectors, {key}={NOT_OURS[key]}" for key, value in wrong.items()]
-    return problems
+    try:
+        arguments = _handle_deprecation(dict(theirs))
+    except TypeError as error:  # of the old keys, only end2end is checked
+        problems.append(str(error))
+        arguments = _handle_deprecation({key: value for key, value in theirs.items() if key != "end2end"})
+    for key, value in arguments.items():
+        if key not in DEFAULT_CFG_DICT and key not in EXTRA_KEYS:
+            problems.append(unknown(key, known_keys()))
+            continue
+        try:
+            check_cfg({key: value})
+        except (TypeError, ValueError) as error:
+            problems.append(str(error))
+    for key, only in NOT_OURS.items():
+        if arguments.get(key) is not None and arguments[key] != only:
+            problems.append(f"{key}={arguments[key]}: auxhead trains detectors, {key}={only}")
+    return arguments, problems
