@@ -170,7 +170,7 @@ def demo(
     """Generate small signs, train on them plain and with heads=center, and compare. A few minutes, no download."""
     from rich.console import Console
     from rich.progress import Progress
-    from rich.table import Table
+    from rich.table import Column, Table
 
     console = Console(markup=False, emoji=False)  # paths may hold brackets and colons
     console.print("Loading PyTorch and Ultralytics ...")
@@ -189,7 +189,7 @@ def demo(
             bar.update(tasks[what], completed=done)
 
         rows = run(**keys.model_dump(), progress=tell)
-    table = Table("", "mAP50", "mAP50-95", "parameters", "GFLOPs", "s/epoch", "float32 difference")
+    table = Table(Column(no_wrap=True), "mAP50", "mAP50-95", "parameters", "GFLOPs", "s/epoch", "float32 difference")
     for row in rows:
         proof = row.certificate
         seconds = "-" if row.epoch_seconds is None else f"{row.epoch_seconds:.1f}"
@@ -197,7 +197,7 @@ def demo(
         table.add_row(row.arm, *numbers, seconds, f"{proof.float32_difference:g}")
     console.print(table)
     console.print("From scratch, one seed: this shows that it works, not that the head pays on your data.")
-    console.print(f"\n{rows[-1].certificate}\n")
+    console.print(f"\n{rows[-1].certificate}\n", soft_wrap=True)
     for row in rows:
         console.print(f"{row.arm}: {row.best}", soft_wrap=True)
 

@@ -307,6 +307,31 @@ def test_tensorboard_sees_the_heads_loss_by_name(tiny: dict[str, object], tmp_pa
     assert {"train/center_loss", "share/center", "grad/center"} <= set(events.Tags()["scalars"])
 
 
+def test_frozen_detector_is_warned_about(tiny: dict[str, object], tmp_path: Path, caplog) -> None:
+    result = auxhead.train(**{**tiny, "epochs": 1, "freeze": 22}, project=str(tmp_path))
+    assert "leaves nothing that heads could teach" in caplog.text
+    assert result.gradients == {}
+
+
+def test_real_data_trains_and_ships(real_data, tmp_path: Path, caplog) -> None:
+    result = auxhead.train(
+        data=str(real_data("hit_uav")),
+        model="yolov8n.yaml",
+        heads="center",
+        epochs=1,
+        imgsz=128,
+        fraction=0.1,
+        device="cpu",
+        plots=False,
+        project=str(tmp_path),
+    )
+    assert result.certificate.float32_difference == 0
+    assert result.certificate.images == 8
+    assert columns(result.save_dir)["train/center_loss"][0] > 0
+    header = next(line for line in caplog.text.splitlines() if "Instances       Size" in line)
+    assert "dfl_loss     center  Instances" in header
+
+
 # -- resume ---------------------------------------------------------------------------------------------------------
 
 
@@ -427,6 +452,11 @@ def test_resume_refuses_folders_that_are_no_runs(tmp_path: Path) -> None:
         auxhead.train(resume=str(tmp_path / "nowhere"))
     with pytest.raises(ResumeError, match=r"auxhead\.json"):
         auxhead.train(resume=str(tmp_path))
+    (tmp_path / "auxhead.json").write_text("{}")
+    with pytest.raises(ResumeError, match="as auxhead wrote them"):
+        auxhead.train(resume=str(tmp_path))
+    with pytest.raises(ResumeError, match=r"center\.gain, heads"):
+        auxhead.train(**{"resume": str(tmp_path), "heads": "center", "center.gain": 3})
 
 
 def test_trim_results_keeps_whole_rows_of_finished_epochs(tmp_path: Path) -> None:

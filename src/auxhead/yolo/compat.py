@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from auxhead.errors import HostVersionError
 
-TESTED = ("8.4.150", "8.4.190")
+TESTED = ("8.4.180", "8.4.190")
 """Oldest and newest release that the contract tests passed on."""
 
 TOUCH_POINTS: dict[str, str] = {

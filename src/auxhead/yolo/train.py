@@ -12,6 +12,7 @@ from typing import Any
 from ultralytics.data.utils import check_det_dataset
 from ultralytics.utils import LOGGER, YAML
 
+from auxhead.config import TrainKeys
 from auxhead.errors import AuxHeadError, ConfigError, DataError, OutputError, ResumeError
 from auxhead.labels import check_labels, list_images, problems_error, write_problems
 from auxhead.yolo import state
@@ -163,8 +164,13 @@ def _resume(keys: dict[str, Any], callbacks: Mapping[str, Callable[[Any], None]]
         )
     if (run / RESULT_FILE).is_file():
         raise ResumeError("an unfinished run", "a finished one", str(run), "start a new run")
-    plan = Plan.from_dict(json.loads((run / PLAN_FILE).read_text(encoding="utf-8")))
+    ours = sorted(key for key in keys if key in TrainKeys.model_fields or "." in key)
+    if ours:
+        raise ResumeError(
+            "keys of Ultralytics only", ", ".join(ours), str(run), "leave them out; the run keeps its own"
+        )
     _, overrides = resolve({"heads": "none", **keys})
+    plan = _read_plan(run)
     overrides |= {"save_dir": str(run), "exist_ok": True}
     latest = state.state_path(run / "weights" / "last.pt")
     if not latest.is_file():
@@ -177,6 +183,16 @@ def _resume(keys: dict[str, Any], callbacks: Mapping[str, Callable[[Any], None]]
         complete(run)
         return read_result(run)
     return _run(plan, {**overrides, "resume": str(latest)}, callbacks)
+
+
+def _read_plan(run: Path) -> Plan:
+    path = run / PLAN_FILE
+    try:
+        return Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResumeError(
+            "the keys of a run, as auxhead wrote them", repr(error), str(path), "start a new run"
+        ) from error
 
 
 def check_data(arguments: Mapping[str, Any], plan: Plan) -> None:

@@ -106,6 +106,11 @@ class HeadTrainer(DetectionTrainer):
     def _setup_train(self) -> None:
         """Set up as Ultralytics does, then take the CPU's bfloat16 lane where there is one."""
         super()._setup_train()
+        layers = unwrap_model(self.model).model[:-1]
+        if self.plan.heads and not any(parameter.requires_grad for parameter in layers.parameters()):
+            LOGGER.warning(
+                f"freeze={self.args.freeze} leaves nothing that heads could teach: they train for themselves"
+            )
         wanted = self.plan.cpu_bf16 if self.plan.cpu_bf16 is not None else has_fast_bf16()
         if self.device.type == "cpu" and wanted and self.args.amp not in {False, "fp32"}:
             self.amp = True  # the training loop then runs under CPU autocast, whose type is bfloat16
@@ -115,7 +120,14 @@ class HeadTrainer(DetectionTrainer):
     def _model_train(self) -> None:
         """Tell the schedules the epoch, at its start (also when one is repeated)."""
         super()._model_train()
-        self.criterion.epoch = self.epoch
+        self.criterion.epoch, self.criterion.epochs = self.epoch, self.epochs  # time= changes the latter
+
+    def progress_string(self) -> str:
+        """Head the progress columns (11 wide) with names that fit: center for center_loss."""
+        header: str = super().progress_string()
+        for name in self.criterion.term_names:
+            header = header.replace(f"{name:>11}", f"{name.removesuffix('_loss'):>11}")
+        return header
 
     def label_loss_items(self, loss_items: Any = None, prefix: str = "train") -> Any:
         """Name the loss items; heads are silent in validation, so they have no validation loss."""

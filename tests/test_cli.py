@@ -1,0 +1,319 @@
+"""The command line: as a process of its own where streams, signals and exit codes count, else called in this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from ultralytics.nn.tasks import load_checkpoint
+
+import auxhead
+from auxhead import cli
+from auxhead.config import DemoKeys, StripKeys, TrainKeys
+from auxhead.heads.center import CenterSpec
+from auxhead.yolo.certificate import Certificate
+
+COMMAND = [sys.executable, "-m", "auxhead"]
+
+
+def auxhead_process(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Run a command line in this process; gives its exit code, standard output and error."""
+
+    def run(*words: str) -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", ["auxhead", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        streams = capsys.readouterr()
+        return SimpleNamespace(returncode=caught.value.code, stdout=streams.out, stderr=streams.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def words(tiny: dict[str, object]) -> list[str]:
+    """The smallest training as words."""
+    return [f"{key}={value}" for key, value in {**tiny, "epochs": 1}.items()]
+
+
+@pytest.fixture(scope="module")
+def trained_by_command(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """A finished `auxhead train --json`."""
+    folder = tmp_path_factory.mktemp("cli")
+    return auxhead_process("train", "--json", *words, f"project={folder}", "name=run", "center.gain=2")
+
+
+@pytest.fixture(scope="module")
+def run_folder(trained_by_command: subprocess.CompletedProcess[str]) -> Path:
+    return Path(json.loads(trained_by_command.stdout)["save_dir"])
+
+
+# -- help and mistakes ----------------------------------------------------------------------------------------------
+
+
+def test_help_version_and_mistyped_command() -> None:
+    for flag in ("--help", "-h"):
+        done = auxhead_process(flag)
+        assert done.returncode == 0
+        assert all(f"\n  {command} " in done.stdout for command in ("train", "strip", "demo", "env"))
+    assert auxhead_process("--version").stdout == f"auxhead {auxhead.__version__}\n"
+    bare = auxhead_process()
+    assert "Commands:" in bare.stdout + bare.stderr
+    wrong = auxhead_process("trian")
+    assert wrong.returncode == 2
+    assert "'train'" in wrong.stderr
+    assert "Traceback" not in wrong.stderr + bare.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "models"),
+    [
+        ("train", {"": TrainKeys, "center.": CenterSpec}),
+        ("strip", {"": StripKeys}),
+        ("demo", {"": DemoKeys}),
+    ],
+)
+def test_help_lists_every_key(command: str, models: dict[str, Any], call: Callable[..., Any]) -> None:
+    done = call(command, "-h") if command != "train" else auxhead_process("train", "--help")
+    assert done.returncode == 0
+    for prefix, model in models.items():
+        for name, field in model.model_fields.items():
+            line = next(line for line in done.stdout.splitlines() if line.split()[:1] == [f"{prefix}{name}="])
+            assert field.description in line
+            assert field.default is None or f"(default {field.default})" in line
+    assert ("yolo cfg" in done.stdout) == (command == "train")
+
+
+def test_typos_are_one_message() -> None:
+    done = auxhead_process("train", "epoch=3", "--modle=a.pt", "data=x.yaml")
+    assert done.returncode == 2
+    assert done.stderr.startswith("auxhead: ConfigError\nexpected: ")
+    assert "epoch: unknown key; did you mean epochs?" in done.stderr
+    assert "modle: unknown key; did you mean mode or model?" in done.stderr
+    assert done.stderr.count("fix: ") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("train model=yolov8n.yaml", "data=FILE"),
+        ("train --dry-run model=yolov8n.yaml", "data=FILE"),
+        ("train --dry-run data=signs.yaml", "model=FILE"),
+        ("train --dry-run model=yolov8n.yaml data=nowhere.yaml", "nowhere.yaml"),
+        ("train --dryrun model=yolov8n.yaml", "--dry-run"),
+        ("detect train epoch=3", "did you mean epochs?"),
+        ("detect", "detect"),
+        ("train resume=nowhere", "no such folder"),
+        ("strip", "file"),
+        ("strip nowhere", "no such file"),
+        ("strip nowhere outt=x", "did you mean out?"),
+        ("demo epoch=3", "did you mean epochs?"),
+        ("demo epochs=0", "epochs=0: "),
+        ("env what", "what"),
+    ],
+)
+def test_mistakes_exit_with_2(line: str, message: str, call: Callable[..., Any], tmp_path: Path) -> None:
+    done = call(*line.split())
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_ours_to_explain_stays_a_traceback(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = import_module("auxhead.yolo.finish")
+    for error in (EOFError("file ends early"), RuntimeError("a bug")):
+
+        def fail(*_: object, error: Exception = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(finish, "strip", fail)
+        monkeypatch.setattr(sys, "argv", ["auxhead", "strip", "x"])
+        with pytest.raises(type(error), match=str(error)):
+            cli.main()
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(finish, "strip", stop)
+    done = call("strip", "x")
+    assert (done.returncode, done.stderr.strip()) == (130, "auxhead: stopped")
+
+
+# -- train ----------------------------------------------------------------------------------------------------------
+
+
+def test_dry_run_prints_the_plan_and_leaves_nothing(words: list[str], call: Callable[..., Any], tmp_path: Path) -> None:
+    line = ["detect", "train", "--dry-run", *words, "--epochs=3", "recipe=tutorial", f"project={tmp_path / 'runs'}"]
+    done = auxhead_process(*line)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["auxhead"]["heads"]["center"]["gain"] == 12
+    assert (
+        plan["ultralytics"].items() >= {"epochs": 3, "box": 0.01, "fliplr": 0.0, "batch": 4, "task": "detect"}.items()
+    )
+    assert "train: 8 images" in done.stderr
+    assert not list(tmp_path.iterdir())
+    assert json.loads(call(*line, "--json").stdout) == plan
+
+
+def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {}
+
+    def train(**keys: object) -> SimpleNamespace:
+        seen.update(keys)
+        return SimpleNamespace(best=Path("runs/best.pt"))
+
+    monkeypatch.setattr(import_module("auxhead.yolo.train"), "train", train)
+    done = call("detect", "train", "epochs", "=", "3", "--center.gain=6", "rect", "heads=center")
+    assert done.returncode == 0
+    assert seen == {"epochs": 3, "center.gain": 6, "rect": True, "heads": "center"}
+    assert done.stdout.strip().endswith(f"The detector to ship: {Path('runs/best.pt')}")
+
+
+def test_train_json_is_the_only_output(trained_by_command: subprocess.CompletedProcess[str]) -> None:
+    assert trained_by_command.returncode == 0, trained_by_command.stderr
+    result = json.loads(trained_by_command.stdout)
+    assert set(result) == set(auxhead.TrainResult.__dataclass_fields__)
+    assert result["gradients"]["gain/center"] == 2
+    assert result["certificate"]["float32_difference"] == 0
+    assert Path(result["best"]).is_file()
+    assert "1/1" in trained_by_command.stderr  # Ultralytics' own output
+
+
+def test_ctrl_c_leaves_a_detector_and_says_how_to_go_on(words: list[str], tmp_path: Path) -> None:
+    line = [*COMMAND, "train", *words, "epochs=50", f"project={tmp_path}", "name=run"]
+    process = subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True
+    )
+    end = time.monotonic() + 240
+    while not (tmp_path / "run" / "weights" / "last.state.pt").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert f"auxhead train resume={tmp_path / 'run'}" in out
+    assert err.splitlines()[-1] == "auxhead: stopped"
+    assert "Traceback" not in out + err
+    model, _ = load_checkpoint(str(tmp_path / "run" / "weights" / "best.pt"))
+    assert model.task == "detect"
+
+
+# -- strip, env -----------------------------------------------------------------------------------------------------
+
+
+def test_strip_json_is_the_only_output(run_folder: Path, signs: Path, tmp_path: Path, call: Callable[..., Any]) -> None:
+    done = auxhead_process("strip", "--json", str(run_folder), f"out={tmp_path / 'a.pt'}", f"data={signs}")
+    assert done.returncode == 0, done.stderr
+    certificate = json.loads(done.stdout)
+    assert Certificate(**certificate).float32_difference == 0
+    assert certificate["real_images"]
+    assert json.loads((tmp_path / "a.certificate.json").read_text()) == certificate
+    again = call("strip", str(tmp_path / "a.pt"), "--json")
+    assert (again.returncode, json.loads(again.stdout)) == (0, None)
+    assert "a.pt is a plain detector already" in again.stderr
+
+
+def test_strip_in_words(run_folder: Path, call: Callable[..., Any]) -> None:
+    done = call("strip", str(run_folder))
+    assert done.returncode == 0
+    assert "Certificate for best-detect.pt" in done.stdout
+    plain = run_folder / "weights" / "best-detect.pt"
+    stamp = plain.stat().st_mtime_ns
+    again = call("strip", str(plain))
+    assert again.returncode == 0
+    assert "is a plain detector already; nothing written" in again.stdout
+    assert plain.stat().st_mtime_ns == stamp
+    refused = call("strip", str(run_folder))
+    assert (refused.returncode, plain.stat().st_mtime_ns) == (2, stamp)
+    assert "exist_ok" in refused.stderr
+    assert call("strip", str(run_folder), "exist_ok").returncode == 0
+    assert plain.stat().st_mtime_ns > stamp
+
+
+def test_env_prints_versions(call: Callable[..., Any]) -> None:
+    done = auxhead_process("env", "--json")
+    assert done.returncode == 0
+    facts = json.loads(done.stdout)
+    assert facts["auxhead"] == auxhead.__version__
+    assert facts["torch"] == torch.__version__
+    assert {"ultralytics", "python", "cpu", "gpu", "system"} <= set(facts)
+    lines = call("env").stdout.splitlines()
+    assert [line[:22].strip() for line in lines] == list(facts)
+    assert lines[0].split() == ["auxhead", auxhead.__version__]
+
+
+# -- demo -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module("auxhead.demo")
+    monkeypatch.setattr(module, "PICTURES", {"train": 12, "val": 4, "size": 64})
+    monkeypatch.setattr(module, "SETTINGS", {**module.SETTINGS, "imgsz": 64, "batch": 4, "nbs": 4, "device": "cpu"})
+
+
+@pytest.mark.usefixtures("small_demo")
+def test_demo_trains_and_compares(call: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / ("long-" * 20) / "demo"  # longer than a terminal is wide
+    done = call("demo", f"out={folder}", "epochs=1", "flip_variant")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    for arm, name in (("plain", "plain"), ("heads=center", "center")):
+        best = folder / name / "weights" / "best.pt"
+        assert f"{arm}: {best}" in lines
+        assert load_checkpoint(str(best))[0].task == "detect"
+        (row,) = (line for line in lines if line.startswith(f"│ {arm} "))
+        proof = json.loads((folder / name / "certificate.json").read_text())
+        cells = [cell.strip() for cell in row.strip("│").split("│")]
+        assert cells[3:] == [f"{proof['parameters']:,}", f"{proof['gflops']:.2f}", "-", "0"]
+        assert all(0 <= float(cell) <= 1 for cell in cells[1:3])
+        assert ("left out (0 parameters)" not in str(Certificate(**proof))) == (arm != "plain")
+    assert str(Certificate(**proof)) in done.stdout
+    assert all(what in done.stdout for what in ("drawing signs", "training plain", "training heads=center"))
+    assert "arrow" in (folder / "data" / "data.yaml").read_text()
+
+
+def test_demo_prints_paths_as_they_are(
+    run_folder: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = import_module("auxhead.demo")
+    proof = Certificate(**json.loads((run_folder / "certificate.json").read_text()))
+    row = module.DemoRow("plain", 0.5, 0.25, 1.25, proof, Path("/a[bold]b:warning:/best.pt"))
+    monkeypatch.setattr(module, "demo", lambda **_: [row])
+    done = call("demo")
+    assert "plain: /a[bold]b:warning:/best.pt" in done.stdout
+    assert [cell.strip() for cell in next(x for x in done.stdout.splitlines() if "0.500" in x).split("│")][2:4] == [
+        "0.500",
+        "0.250",
+    ]
+
+
+@pytest.mark.usefixtures("small_demo")
+def test_demo_refuses_a_folder_of_somebody_else(call: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "out" / "data").mkdir(parents=True)
+    (tmp_path / "out" / "data" / "thesis.txt").write_text("mine")
+    done = call("demo", f"out={tmp_path / 'out'}")
+    assert done.returncode == 2
+    assert "auxhead: OutputError" in done.stderr
+    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["thesis.txt"]

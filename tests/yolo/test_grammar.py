@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from ultralytics.cfg import DEFAULT_CFG_DICT, _handle_deprecation
+
+from auxhead.config import RECIPES, DemoKeys, StripKeys
+from auxhead.errors import ConfigError
+from auxhead.heads.center import CenterSpec
+from auxhead.yolo.grammar import NOT_OURS, known_keys, parse_arguments, parse_own, require_files, resolve
+from auxhead.yolo.plan import Plan, head_spec
+
+
+def refused(keys: Mapping[str, Any]) -> list[str]:
+    """Return the lines of the error about some keys, one a problem."""
+    with pytest.raises(ConfigError) as caught:
+        resolve(keys)
+    count, *lines = [line.strip() for line in caught.value.found.splitlines()]
+    assert count == f"{len(lines)} problem" + "s" * (len(lines) > 1)
+    return lines
+
+
+# -- words ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        ("epochs=3 lr0=1e-2 model=a.pt", {"epochs": 3, "lr0": 0.01, "model": "a.pt"}),
+        ("epochs = 3 imgsz= 64 batch =4", {"epochs": 3, "imgsz": 64, "batch": 4}),
+        ("device=[0,1] classes = [1, 2]", {"device": [0, 1], "classes": [1, 2]}),
+        ("name=007 project=1e3", {"name": "007", "project": "1e3"}),
+        ("val=False cache=ram freeze=None", {"val": False, "cache": "ram", "freeze": None}),
+        ("rect cos_lr cpu_bf16 nms half", {"rect": True, "cos_lr": True, "cpu_bf16": True, "nms": True, "half": True}),
+        ("detect train epochs=3", {"epochs": 3}),
+        ("epochs=3, imgsz=64,", {"epochs": 3, "imgsz": 64}),
+        ("--epochs=3 --rect", {"epochs": 3, "rect": True}),
+        ("center.gain=6 heads=center", {"center.gain": 6, "heads": "center"}),
+        ("epochs=3 epochs=4", {"epochs": 4}),
+        ("model=a=b.pt", {"model": "a=b.pt"}),
+        ("", {}),
+    ],
+)
+def test_words_become_keys(words: str, keys: dict[str, object]) -> None:
+    assert parse_arguments(words.split()) == keys
+    assert {key: type(value) for key, value in parse_arguments(words.split()).items()} == {
+        key: type(value) for key, value in keys.items()
+    }
+
+
+def test_words_that_are_no_keys_are_all_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_arguments(["rekt", "epochs", "imgsz=", "fliplr=0.5", "qqqqq"])
+    _, *lines = [line.strip() for line in caught.value.found.splitlines()]
+    assert lines == [
+        "rekt: not a key=value pair; did you mean rect?",
+        "epochs: no value; write epochs=value",
+        "imgsz=: missing 'imgsz' value",
+        "qqqqq: not a key=value pair",
+    ]
+    assert "auxhead train --help" in caught.value.fix
+
+
+@pytest.mark.parametrize("words", [["imgsz=[64,"], ["a=[", "=", "3]"], ["imgsz=64]"]])
+def test_loose_brackets_are_one_error(words: list[str]) -> None:
+    with pytest.raises(ConfigError, match="bracket"):
+        parse_arguments(words)
+
+
+@pytest.mark.parametrize("words", [["epochs=3", "cfg=keys.yaml"], ["cfg=keys.yaml", "epochs=3"]])
+def test_keys_of_a_file_lie_below_words(words: list[str]) -> None:
+    Path("keys.yaml").write_text("epochs: 9\nlr0: 0.02\nheads: {center: {gain: 6}}\ncfg: other.yaml\n7: x\n")
+    keys = parse_arguments(words)
+    assert keys == {"epochs": 3, "lr0": 0.02, "heads": "center", "center.gain": 6, "7": "x"}
+    assert parse_arguments([*words, "center.gain=7"])["center.gain"] == 7
+    assert refused(keys) == ["7: unknown key"]
+    asked = {
+        "cfg": "keys.yaml",
+        "epochs": 3,
+        "heads": {"center": {"gain": 5}},
+    }  # as `auxhead.train(cfg=...)` hands it over
+    assert refused(asked) == ["7: unknown key"]
+    Path("keys.yaml").write_text("epochs: 9\nlr0: 0.02\nheads: {center: {gain: 6}}\n")
+    plan, arguments = resolve(asked)
+    assert plan.heads["center"].gain == 5
+    assert arguments == {**NOT_OURS, "epochs": 3, "lr0": 0.02}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("no.yaml", None, "No such file"),
+        ("keys.txt", "epochs: 9", "Not a YAML file"),
+        ("list.yaml", "- epochs\n", "mapping|items"),
+        ("broken.yaml", "epochs: [", "YAML syntax error"),
+        ("x" * 300 + ".yaml", None, "too long"),
+        ("3", None, "Not a YAML file"),
+    ],
+)
+def test_file_of_keys_that_is_none(name: str, content: str | None, found: str) -> None:
+    if content is not None:
+        Path(name).write_text(content)
+    with pytest.raises(ConfigError, match=found) as caught:
+        parse_arguments([f"cfg={name}"])
+    assert caught.value.where == f"cfg={name}"
+
+
+def test_commands_with_keys_of_their_own() -> None:
+    keys = parse_own(["out=x", "flip_variant", "epochs", "=", "3"], DemoKeys)
+    assert keys == DemoKeys(out="x", flip_variant=True, epochs=3)
+    assert parse_own([], StripKeys) == StripKeys()
+    with pytest.raises(ConfigError) as caught:
+        parse_own(["epoch=3", "seed=-1", "outt=x", "fliplr=0.5"], DemoKeys)
+    assert caught.value.found.splitlines()[0] == "4 problems"
+    for line in ("epoch: unknown key; did you mean epochs?", "seed=-1: ", "outt: unknown key; did you mean out?"):
+        assert line in caught.value.found
+    assert "out=, flip_variant=, seed=, epochs=" in caught.value.expected
+    assert "yolo cfg" not in caught.value.fix  # no keys of training
+    with pytest.raises(ConfigError, match="flip_varient: not a key=value pair; did you mean flip_variant") as caught:
+        parse_own(["flip_varient"], DemoKeys)
+    assert "yolo cfg" not in caught.value.fix
+
+
+# -- Ultralytics' keys ----------------------------------------------------------------------------------------------
+
+
+def test_every_key_of_ultralytics_passes_unchanged() -> None:
+    plan, arguments = resolve(DEFAULT_CFG_DICT)
+    assert arguments == DEFAULT_CFG_DICT
+    assert plan == Plan(heads={"center": CenterSpec()})
+    for key, value in DEFAULT_CFG_DICT.items():
+        assert resolve({key: value})[1] == {**NOT_OURS, key: value}
+    own = {"augmentations": [object()], "save_dir": "x", "device": [0, 1], "epochs": 1e2, "name": 7}
+    assert resolve(own)[1] == {**NOT_OURS, **own}
+
+
+@pytest.mark.parametrize(
+    "old", [{"hide_labels": True}, {"line_thickness": 2}, {"label_smoothing": 0.1}, {"end2end": True}, {"half": True}]
+)
+def test_old_keys_mean_what_ultralytics_makes_of_them(old: dict[str, object]) -> None:
+    assert resolve(old)[1] == {**NOT_OURS, **_handle_deprecation(dict(old))}
+    assert not set(old) & set(resolve(old)[1])
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    lines = refused(
+        {
+            "epoch": 3,
+            "lr0": "fast",
+            "flipud": 1.5,
+            "end2end": "maybe",
+            "task": "pose",
+            "mode": ["val"],
+            "select": "mAP",
+            "on_error": 3,
+            "heads": "center,centre",
+            "center.gian": 6,
+            "center.metric": "Extra inputs",
+            "centre.gain": 6,
+            "hide_labels": True,
+            "qqqqq": 1,
+            "imgsz": 64,
+        }
+    )
+    expected = [
+        "epoch: unknown key; did you mean epochs?",
+        "'lr0=fast' is of invalid type str.",
+        "'flipud=1.5' is an invalid value.",
+        "Deprecated 'end2end' must be a bool.",
+        "task=pose: auxhead trains detectors, task=detect",
+        "mode=['val']: auxhead trains detectors, mode=train",
+        "select='mAP': Input should be 'mAP50-95' or 'mAP50'",
+        "on_error=3: Input should be 'fail' or 'skip'",
+        "heads: 'centre' is no head; did you mean center?",
+        "center.gian: unknown key; did you mean center.gain?",
+        "center.metric='Extra inputs': Input should be 'oks'",
+        "qqqqq: unknown key",
+    ]
+    unmatched = [start for start in expected if not any(line.startswith(start) for line in lines)]
+    assert not unmatched, lines
+    assert len(lines) == len(expected)
+    assert not any(line.endswith(("; ", ";")) for line in lines)
+
+
+def test_model_and_data_have_to_be_named() -> None:
+    require_files({"model": "yolov8n.yaml", "data": Path("signs.yaml")})
+    for keys, missing in (
+        ({"model": "a.pt"}, "data"),
+        ({"data": "a.yaml"}, "model"),
+        ({"model": 3, "data": ""}, "model"),
+    ):
+        with pytest.raises(ConfigError, match=f"{missing}=FILE"):
+            require_files(keys)
+
+
+# -- heads ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"heads": "center", "center.gain": 6, "center.metric": "nwd"},
+        {"center.gain": 6.0, "center.metric": "nwd"},
+        {"heads": {"center": {"gain": 6, "metric": "nwd"}}},
+        {"heads": {"center": {"gain": 6, "share": None}}, "center.metric": "nwd"},
+        {"heads": ["center"], "center.gain": 6, "center.metric": "nwd"},
+        {"heads": " center,none,, center", "center.gain": 6, "center.metric": "nwd"},
+    ],
+)
+def test_head_keys_in_every_form(keys: dict[str, object]) -> None:
+    plan, arguments = resolve(keys)
+    assert plan == Plan(heads={"center": CenterSpec(gain=6.0, metric="nwd")})
+    assert plan.heads["center"].share is None
+    assert arguments == NOT_OURS
+
+
+@pytest.mark.parametrize("heads", ["none", None, "", [], {}, "none,"])
+def test_no_heads(heads: object) -> None:
+    plan, _ = resolve({"heads": heads, "select": "mAP50", "on_error": "skip", "cpu_bf16": False})
+    assert plan == Plan(heads={}, select="mAP50", on_error="skip", cpu_bf16=False)
+
+
+@pytest.mark.parametrize("heads", ["center", {"center": None}, {"center": {}}, ("center",)])
+def test_head_with_its_defaults(heads: object) -> None:
+    assert resolve({"heads": heads})[0] == resolve({})[0] == Plan(heads={"center": CenterSpec(share=0.1)})
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"heads": "centre"}, "heads: 'centre' is no head; did you mean center?"),
+        ({"heads": "qqqqq"}, "heads: 'qqqqq' is no head; a head among center"),
+        ({"heads": "none", "center.gain": 6}, "center.gain: head center is not among heads=none"),
+        ({"centre.gain": 6}, "centre.gain: unknown key; did you mean center.gain"),
+        ({"heads": {"center": 6}}, "heads={'center': 6}: "),
+        ({"heads": {1: 2}}, "heads={1: 2}: "),
+        ({"heads": 5}, "heads=5: "),
+        ({"center.gain": 6, "center.share": 0.2}, "center: gain and share exclude each other"),
+        ({"center.gain": "six"}, "center.gain='six': "),
+        ({"center.gain": True}, "center.gain=True: "),
+        ({"center.schedule": "detach"}, "center: schedule=detach needs schedule_epoch"),
+        ({"center.": 1}, "center.: unknown key"),
+        ({"center": {"gain": 6}}, "center: unknown key"),
+    ],
+)
+def test_head_mistakes(keys: dict[str, object], problem: str) -> None:
+    lines = refused(keys)
+    assert len(lines) == 1
+    assert lines[0].startswith(problem)
+
+
+# -- recipes --------------------------------------------------------------------------------------------------------
+
+TUTORIAL = {"box": 0.01, "dfl": 0.01, "fliplr": 0.0, "flipud": 0.0}
+
+
+def test_tutorial_recipe() -> None:
+    plan, arguments = resolve({"recipe": "tutorial"})
+    assert plan == Plan(heads={"center": CenterSpec(metric="oks", sigma=1.0, gain=12.0, visibility=True)})
+    assert arguments == {**NOT_OURS, **TUTORIAL}
+    written = {f"center.{key}": getattr(plan.heads["center"], key) for key in ("metric", "sigma", "gain", "visibility")}
+    assert RECIPES["tutorial"] == {**written, **TUTORIAL}  # nothing in it goes unused
+
+
+def test_explicit_keys_win_over_a_recipe() -> None:
+    keys = {"recipe": "tutorial", "fliplr": 0.5, "center.sigma": 0.3, "center.share": 0.2}
+    plan, arguments = resolve(keys)
+    assert plan == Plan(heads={"center": CenterSpec(metric="oks", sigma=0.3, share=0.2, visibility=True)})
+    assert plan.heads["center"].gain is None
+    assert arguments == {**NOT_OURS, **TUTORIAL, "fliplr": 0.5}
+    nested = {"recipe": "tutorial", "heads": {"center": {"sigma": 0.3, "share": 0.2}}, "fliplr": 0.5}
+    assert resolve(nested) == (plan, arguments)
+    assert resolve({"recipe": "tutorial", "center.gain": 3})[0].heads["center"].gain == 3
+    assert resolve({"recipe": "tutorial", "center.share": None})[0].heads["center"].gain == 12
+
+
+def test_recipe_without_heads_keeps_ultralytics_part() -> None:
+    for heads in ("none", None, []):
+        assert resolve({"recipe": "tutorial", "heads": heads}) == (Plan(), {**NOT_OURS, **TUTORIAL})
+    assert resolve({"recipe": None}) == resolve({})
+    assert refused({"recipe": "tutorail"}) == ["recipe='tutorail': Input should be 'tutorial'"]
+
+
+# -- properties -----------------------------------------------------------------------------------------------------
+
+OLD = ["hide_labels", "half", "int8", "end2end", "label_smoothing", "augmentations", "centre.gain", "center.", "."]
+KEYS = st.one_of(st.sampled_from([*known_keys(), *OLD]), st.text(max_size=12))
+WORD_VALUES = [
+    "none",
+    "True",
+    "-1",
+    "0.5",
+    "1e999",
+    "nan",
+    "[1,2]",
+    "[]",
+    "{}",
+    "{1:2}",
+    "{'center':6}",
+    "center",
+    "x=y",
+]
+LITERALS = [
+    "{'center':{'gain':6}}",
+    "{'center':{1:2}}",
+    "(1,2)",
+    "b'x'",
+    "...",
+    "9" * 400,
+    "[[1]]",
+    "{1}",
+    "'",
+    "cfg.yaml",
+]
+VALUES = st.one_of(st.sampled_from([*WORD_VALUES, *LITERALS]), st.text(max_size=8), st.integers().map(str))
+PAIRS = st.builds("{}={}".format, KEYS, VALUES)
+LOOSE = st.one_of(st.sampled_from(["=", "[", "]", ",", "--", "detect", "rect", "epochs", "heads"]), st.text(max_size=8))
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=4), inner, max_size=2)),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(words=st.lists(st.one_of(PAIRS, PAIRS, LOOSE), max_size=6))
+@example(words=["end2end=3"])
+@example(words=["task=[1]"])
+@example(words=["a=[", "=", "3]"])
+@example(words=["select=\udcff", "\udcff=1", "heads=\udcff"])
+def test_any_words_give_a_plan_or_one_error(words: list[str]) -> None:
+    try:
+        plan, arguments = resolve(parse_arguments(words))
+    except ConfigError:
+        return
+    assert set(arguments) <= {*DEFAULT_CFG_DICT, "augmentations", "save_dir"}
+    assert Plan.from_dict(plan.to_dict()) == plan
+
+
+@settings(max_examples=200, deadline=None)
+@given(keys=st.dictionaries(KEYS, ANYTHING, max_size=5))
+def test_any_values_give_a_plan_or_one_error(keys: dict[str, object]) -> None:
+    try:
+        plan, _ = resolve(keys)
+    except ConfigError:
+        return
+    assert Plan.from_dict(plan.to_dict()) == plan
+
+
+POSITIVE = st.floats(min_value=1e-6, max_value=1e6)
+WEIGHT = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"share": st.floats(min_value=1e-6, max_value=1)}),
+    st.fixed_dictionaries({"gain": st.floats(min_value=0, max_value=1e6)}),
+)
+CENTER = st.fixed_dictionaries(
+    {"schedule": st.sampled_from(["constant", "linear", "cosine", "detach"]), "schedule_epoch": st.integers(1, 9)},
+    optional={
+        "metric": st.sampled_from(["oks", "nwd", "dotd", "smooth_l1"]),
+        "sigma": POSITIVE,
+        "constant": st.one_of(st.none(), POSITIVE),
+        "visibility": st.booleans(),
+        "visibility_gain": st.floats(min_value=0, max_value=9),
+    },
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    center=st.one_of(st.none(), st.builds(dict.__or__, WEIGHT, CENTER)),
+    select=st.sampled_from(["mAP50-95", "mAP50"]),
+    on_error=st.sampled_from(["fail", "skip"]),
+    cpu_bf16=st.sampled_from([None, True, False]),
+)
+def test_plans_survive_json(
+    center: dict[str, object] | None, select: Any, on_error: Any, cpu_bf16: bool | None
+) -> None:
+    heads = {} if center is None else {"center": head_spec("center", center)}
+    plan = Plan(heads=heads, select=select, on_error=on_error, cpu_bf16=cpu_bf16)
+    again = Plan.from_dict(json.loads(json.dumps(plan.to_dict())))
+    assert again == plan
+    for name, spec in plan.heads.items():
+        assert again.heads[name].model_dump() == spec.model_dump()
+        assert spec.model_dump().items() >= center.items()
+        assert (spec.gain is None) != (spec.share is None)
