@@ -27,8 +27,16 @@ from auxhead.yolo.certificate import Certificate
 COMMAND = [sys.executable, "-m", "auxhead"]
 
 
-def auxhead_process(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, timeout=300)
+def auxhead_process(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
 
 
 @pytest.fixture
@@ -90,7 +98,8 @@ def test_help_version_and_mistyped_command() -> None:
     ],
 )
 def test_help_lists_every_key(command: str, models: dict[str, Any], call: Callable[..., Any]) -> None:
-    done = call(command, "-h") if command != "train" else auxhead_process("train", "--help")
+    done = call(command, "--help")
+    assert call(command, "-h").stdout == done.stdout
     assert done.returncode == 0
     for prefix, model in models.items():
         for name, field in model.model_fields.items():
@@ -251,9 +260,10 @@ def test_strip_in_words(run_folder: Path, call: Callable[..., Any]) -> None:
     assert plain.stat().st_mtime_ns > stamp
 
 
-def test_env_prints_versions(call: Callable[..., Any]) -> None:
-    done = auxhead_process("env", "--json")
+def test_env_prints_versions(call: Callable[..., Any], tmp_path: Path) -> None:
+    done = auxhead_process("env", "--json", YOLO_CONFIG_DIR=str(tmp_path))
     assert done.returncode == 0
+    assert "new Ultralytics Settings" in done.stderr  # said on standard output otherwise
     facts = json.loads(done.stdout)
     assert facts["auxhead"] == auxhead.__version__
     assert facts["torch"] == torch.__version__
@@ -303,17 +313,17 @@ def test_demo_prints_paths_as_they_are(
     monkeypatch.setattr(module, "demo", lambda **_: [row])
     done = call("demo")
     assert "plain: /a[bold]b:warning:/best.pt" in done.stdout
-    assert [cell.strip() for cell in next(x for x in done.stdout.splitlines() if "0.500" in x).split("│")][2:4] == [
-        "0.500",
-        "0.250",
-    ]
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("│ plain "))
+    assert [cell.strip() for cell in row.split("│")][2:7:4] == ["0.500", "1.2"]
+    assert "0.250" in row
 
 
 @pytest.mark.usefixtures("small_demo")
 def test_demo_refuses_a_folder_of_somebody_else(call: Callable[..., Any], tmp_path: Path) -> None:
-    (tmp_path / "out" / "data").mkdir(parents=True)
-    (tmp_path / "out" / "data" / "thesis.txt").write_text("mine")
+    thesis = tmp_path / "out" / "data" / "thesis.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("mine")
     done = call("demo", f"out={tmp_path / 'out'}")
     assert done.returncode == 2
     assert "auxhead: OutputError" in done.stderr
-    assert [path.name for path in (tmp_path / "out").rglob("*.*")] == ["thesis.txt"]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [thesis]

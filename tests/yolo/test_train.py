@@ -259,6 +259,12 @@ def test_without_validation_the_table_stays_straight(tiny: dict[str, object], tm
     assert table["share/center"] == pytest.approx([0.1, 0.1], rel=1e-2)
 
 
+def test_saving_only_at_the_end_still_ships(tiny: dict[str, object], tmp_path: Path) -> None:
+    result = auxhead.train(**tiny, save=False, project=str(tmp_path), name="unsaved")
+    assert result.best.exists()
+    assert result.certificate.epoch == 2
+
+
 def test_background_only_data_trains_without_nan(signs: Path, tiny: dict[str, object], tmp_path: Path) -> None:
     import shutil
 

@@ -30,6 +30,7 @@ from auxhead.yolo.gradients import gain_warnings, gradient_summary
 from auxhead.yolo.lanes import cores, has_fast_bf16
 from auxhead.yolo.model import attach, plain, require_detector
 from auxhead.yolo.plan import Plan
+from auxhead.yolo.quiet import quiet
 
 PLAN_FILE = "auxhead.json"
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
@@ -186,7 +187,7 @@ class HeadTrainer(DetectionTrainer):
         }
         trained = {**common, "ema": detector, state.KEY: {**own, "head_state": self.criterion.heads.state_dict()}}
         shipped = state.to_bytes({**common, "ema": half(detector), state.KEY: own})
-        if self.best_fitness == self.fitness:
+        if self.best_fitness == self.fitness or not self.best.exists():  # save=False reaches this at the end only
             state.save(trained, state.state_path(self.best))
             write_atomic(self.best, shipped)
         write_atomic(self.last, shipped)
@@ -240,8 +241,6 @@ class HeadTrainer(DetectionTrainer):
                 for weights in (self.last, self.best):
                     trained = state.load_state(state.state_path(weights))
                     ship({**trained, "train_results": self.read_results_csv()}, weights)
-        if not self.best.exists():
-            return
         LOGGER.info(f"\nValidating {self.best}...")
         self.validator.args.plots = self.args.plots
         self.validator.args.compile = False
@@ -301,7 +300,8 @@ def check_images(dataset: Any, on_error: str) -> None:
     Raises:
         DataError: There are some, and `on_error` is fail.
     """
-    left_out = sorted(set(dataset.get_img_files(dataset.img_path)) - set(dataset.im_files))
+    with quiet():  # it measures how fast images are read, again
+        left_out = sorted(set(dataset.get_img_files(dataset.img_path)) - set(dataset.im_files))
     if not left_out:
         return
     shown = "\n          ".join(left_out[:10]) + ("\n          ..." if len(left_out) > 10 else "")

@@ -1,0 +1,85 @@
+"""What README and docs say is true: commands parse, keys and defaults are the models', tables come from their files."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import auxhead
+from auxhead.config import TrainKeys
+from auxhead.heads.center import CenterSpec
+from auxhead.yolo.gradients import INTERVAL
+from auxhead.yolo.grammar import parse_arguments, resolve
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_ci_runs_the_readme_test_command() -> None:
+    commands = [block.strip() for block in blocks(TEXTS[ROOT / "README.md"], "") if "pytest" in block]
+    assert len(commands) == 1
+    assert commands[0] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_links_of_a_page(page: Path) -> None:
+    for block in blocks(TEXTS[page], ""):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:2] == ["auxhead", "train"]:
+                keys = parse_arguments(words[2:])
+                resolve({key: value for key, value in keys.items() if key != "resume"})
+    for target in re.findall(r"\]\(([^)#:]+)\)", TEXTS[page]):
+        assert (page.parent / target).exists(), target
+
+
+def test_python_snippets_call_what_there_is() -> None:
+    for text in TEXTS.values():
+        for block in blocks(text, "python"):
+            for node in ast.walk(ast.parse(block)):
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "auxhead":
+                    assert node.attr in auxhead.__all__
+
+
+def test_pages_name_every_key_and_its_default() -> None:
+    training, center = TEXTS[ROOT / "docs" / "training.md"], TEXTS[ROOT / "docs" / "center-head.md"]
+    for name in TrainKeys.model_fields:
+        assert f"`{name}=`" in training
+    rows = {
+        row[0].strip(" `"): row[-1].strip(" `")
+        for row in re.findall(r"^\|(.+?)\|(?:.+)\|(.*)\|$", center, re.MULTILINE)
+    }
+    for name, field in CenterSpec.model_fields.items():
+        stated = rows[f"center.{name}"]
+        if isinstance(field.default, bool):
+            assert stated == str(field.default).lower()
+        elif isinstance(field.default, float) and "/" not in stated:
+            assert float(stated) == field.default
+        elif isinstance(field.default, str):
+            assert stated == field.default
+    assert f"Every {INTERVAL} batches" in TEXTS[ROOT / "docs" / "gradient-shares.md"]
+
+
+def test_evidence_tables_come_from_the_committed_results() -> None:
+    spec = importlib.util.spec_from_file_location("center_vs_plain", ROOT / "benchmarks" / "center_vs_plain.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    results = json.loads((ROOT / "docs" / "evidence" / "center_vs_plain.json").read_text())
+    assert all(result["command"] == module.command(*(result[k] for k in ("data", "arm", "seed"))) for result in results)
+    table = module.table(results)
+    assert table in TEXTS[ROOT / "docs" / "evidence" / "README.md"]
+    plain_and_center = [line for line in table.splitlines() if " share=" not in line and " gain=" not in line]
+    assert "\n".join(plain_and_center) in TEXTS[ROOT / "README.md"]
