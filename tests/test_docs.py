@@ -14,7 +14,7 @@ import pytest
 import auxhead
 from auxhead.config import TrainKeys
 from auxhead.heads.center import CenterSpec
-from auxhead.yolo.gradients import INTERVAL
+from auxhead.yolo.gradients import INTERVAL, WARMUP_INTERVAL
 from auxhead.yolo.grammar import parse_arguments, resolve
 
 ROOT = Path(__file__).parent.parent
@@ -68,7 +68,7 @@ def test_pages_name_every_key_and_its_default() -> None:
             assert float(stated) == field.default
         elif isinstance(field.default, str):
             assert stated == field.default
-    assert f"Every {INTERVAL} batches" in TEXTS[ROOT / "docs" / "gradient-shares.md"]
+    assert f"Every {INTERVAL} batches ({WARMUP_INTERVAL} during warm-up)" in TEXTS[ROOT / "docs" / "gradient-shares.md"]
 
 
 def test_evidence_tables_come_from_the_committed_results() -> None:

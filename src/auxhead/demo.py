@@ -29,7 +29,6 @@ SETTINGS: dict[str, Any] = {
     "warmup_bias_lr": 0.0,  # what optimizer=auto would set
     "close_mosaic": 5,
     "plots": False,
-    "cache": "ram",
 }
 """Settings of both trainings. Source: own measurement; the plain model reaches mAP50 0.3 from scratch within minutes on
 two cores. nbs = batch: one optimizer step a batch, as so short a schedule needs."""

@@ -11,7 +11,15 @@ from ultralytics.utils.loss import E2ELoss
 from auxhead.errors import ModelError
 from auxhead.heads.center import CenterSpec
 from auxhead.yolo.criterion import schedule_factor
-from auxhead.yolo.gradients import INTERVAL, GainControl, GradientLog, follow, gain_warnings, gradient_norms
+from auxhead.yolo.gradients import (
+    INTERVAL,
+    WARMUP_INTERVAL,
+    GainControl,
+    GradientLog,
+    follow,
+    gain_warnings,
+    gradient_norms,
+)
 from auxhead.yolo.model import attach, plain, require_detector
 
 FAMILIES = [
@@ -199,11 +207,14 @@ def test_gradients_are_measured_every_so_many_batches_and_frozen_features_never(
     for _ in range(INTERVAL + 1):
         model(batch(images=1))
     assert len(rows) == 2
+    criterion.warmup_batches, criterion.batches = 10 * INTERVAL, WARMUP_INTERVAL
+    model(batch(images=1))
+    assert len(rows) == 3
     for parameter in model.model[:22].parameters():
         parameter.requires_grad = False
     criterion.batches = 0
     model(batch())
-    assert len(rows) == 2
+    assert len(rows) == 3
 
 
 def test_detached_head_learns_without_pulling_on_the_detector() -> None:
@@ -245,7 +256,7 @@ def test_gain_follows_slowly_and_only_when_asked() -> None:
     followed.update(2.0, 10.0, warm=False)
     assert followed.gain == pytest.approx(0.5)
     followed.update(2.0, 1000.0, warm=True)
-    assert followed.gain == pytest.approx(0.5 * 100**0.1)
+    assert followed.gain == pytest.approx(0.5 * 100**0.2)
 
 
 def test_log_averages_an_epoch_and_repeats_itself_without_measurements() -> None:

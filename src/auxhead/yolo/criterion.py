@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from auxhead.heads.base import Head, HeadSpec, ObjectSizes, Targets
-from auxhead.yolo.gradients import INTERVAL, GainControl, GradientLog, gradient_norms
+from auxhead.yolo.gradients import INTERVAL, WARMUP_INTERVAL, GainControl, GradientLog, gradient_norms
 
 
 def schedule_factor(spec: HeadSpec, epoch: int, epochs: int) -> float:
@@ -107,7 +107,8 @@ class HeadCriterion(nn.Module):
             one2one, items = self.detection.one2one.loss(preds["one2one"], batch)
             loss = loss + one2one * self.detection.o2o
         extra = {name: self._run(name, features, targets) for name in self.heads}
-        if self.batches % INTERVAL == 0 and features[0].requires_grad:
+        interval = INTERVAL if self._is_warm() else WARMUP_INTERVAL
+        if self.batches % interval == 0 and features[0].requires_grad:
             self._measure(dict(zip(loss_of.loss_names, terms, strict=True)), extra, features)
         self.batches += 1
         weighted = {
@@ -118,6 +119,9 @@ class HeadCriterion(nn.Module):
         self.term_names = tuple(weighted)
         added = torch.stack(list(weighted.values())) * size * weight
         return torch.cat([loss, added]), {**items, **{name: value.detach() for name, value in weighted.items()}}
+
+    def _is_warm(self) -> bool:
+        return self.batches >= self.warmup_batches
 
     def _factor(self, name: str) -> float:
         return schedule_factor(self._head(name).spec, self.epoch, self.epochs)
@@ -144,7 +148,7 @@ class HeadCriterion(nn.Module):
             total = torch.stack(list(terms.values())).sum()
             unit = gradient_norms({"head": total}, features)["head"] if total.requires_grad else 0.0
             control = self.gains[name]
-            control.update(unit, norms["sum"], warm=self.batches >= self.warmup_batches)
+            control.update(unit, norms["sum"], warm=self._is_warm())
             gain = (control.gain or 0.0) * self._factor(name)
             row[f"grad/{name}"] = gain * unit
             row[f"share/{name}"] = gain * unit / norms["sum"] if norms["sum"] else 0.0

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, distributed
 
-INTERVAL = 16
-"""Batches between two measurements. Source: own choice; benchmarks/epoch.py states what it costs."""
+INTERVAL, WARMUP_INTERVAL = 32, 16
+"""Batches between two measurements, after and during warm-up. Source: own choice; benchmarks/epoch.py states what it
+costs."""
 
-WARMUP_PACE = 0.5
-PACE = 0.1
-"""Part of the way (in log gain) towards each newly measured gain, during warm-up and after. Source: own choice:
-after warm-up a single odd batch moves the gain by a tenth of its oddness."""
+PACE, WARMUP_PACE = 0.2, 0.5
+"""Part of the way (in log gain) towards each newly measured gain, after and during warm-up. Source: own choice: after
+warm-up a single odd batch moves the gain by a fifth of its oddness."""
 
 
 def gradient_norms(terms: Mapping[str, Tensor], features: Sequence[Tensor]) -> dict[str, float]:
