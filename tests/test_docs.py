@@ -32,13 +32,12 @@ def test_ci_runs_the_readme_test_command() -> None:
     assert commands[0] in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_and_links_of_a_page(page: Path) -> None:
     for block in blocks(TEXTS[page], ""):
         for line in block.splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:2] == ["auxhead", "train"]:
-                keys = parse_arguments(words[2:])
+            if line.startswith("auxhead train"):
+                keys = parse_arguments(shlex.split(line, comments=True)[2:])
                 resolve({key: value for key, value in keys.items() if key != "resume"})
     for target in re.findall(r"\]\(([^)#:]+)\)", TEXTS[page]):
         assert (page.parent / target).exists(), target
