@@ -515,6 +515,10 @@ def test_unreadable_image_stops_the_run_and_is_named(signs: Path, tiny: dict[str
         ({"model": "nowhere.pt"}, ModelError, "nowhere.pt"),
         ({"model": "nowhere.yaml"}, ModelError, "nowhere.yaml"),
         ({"model": "broken.pt"}, ModelError, "broken.pt"),
+        ({"model": "yolov8n.ymal"}, ModelError, "yolov8n.ymal"),
+        ({"model": "broken.yaml"}, ModelError, "broken.yaml"),
+        ({"model": "odd.yaml"}, ModelError, "odd.yaml"),
+        ({"data": "broken.yaml"}, DataError, "broken.yaml"),
         ({"model": "yolov8n-pose.yaml"}, ModelError, "Pose"),
         ({"model": "rtdetr-l.yaml"}, ModelError, "RTDETRDecoder"),
         ({"model": None}, ConfigError, "model="),
@@ -532,6 +536,8 @@ def test_bad_input_is_one_error_and_leaves_nothing(
 ) -> None:
     (tmp_path / "broken.pt").write_bytes(b"no model at all")
     (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "broken.yaml").write_text("nc: [1,\n")
+    (tmp_path / "odd.yaml").write_text("nc: 3\nbackbone: [[-1, 1, NoSuchModule, [8]]]\nhead: []\n")
     (tmp_path / "none").mkdir()
     (tmp_path / "noimages.yaml").write_text("train: none\nval: none\nnames: {0: a}\n")
     with pytest.raises(error, match=words):

@@ -21,6 +21,7 @@ from auxhead.errors import DataError, ModelError, OutputError
 from auxhead.files import write_atomic
 from auxhead.yolo import state
 from auxhead.yolo.certificate import Certificate, certify
+from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.gradients import gain_warnings
 from auxhead.yolo.model import plain, require_detector
 
@@ -81,7 +82,7 @@ def validation_images(data: str, arguments: Mapping[str, Any], nc: int) -> Tenso
         checked = check_det_dataset(data)
         hyp = get_cfg(overrides={k: v for k, v in arguments.items() if k in {"imgsz", "task", "single_cls"}})
         dataset = build_yolo_dataset(hyp, checked["val"], 1, checked, mode="val", rect=False)
-    except (AssertionError, FileNotFoundError, KeyError, RuntimeError, SyntaxError, TypeError, ValueError) as error:
+    except UNUSABLE as error:
         raise DataError(
             "a data.yaml with a val split", str(error), data, "correct the file, or leave data= out"
         ) from error
@@ -186,7 +187,7 @@ def _require_plain(path: Path) -> None:
     """Refuse a file that is no plain detector."""
     try:
         model, _ = load_checkpoint(str(path))
-    except (AttributeError, EOFError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (*UNUSABLE, EOFError) as error:
         raise ModelError(
             expected="a training state of auxhead (.state.pt) or a detector file",
             found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'unreadable'}",

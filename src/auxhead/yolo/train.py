@@ -17,6 +17,7 @@ from auxhead.errors import AuxHeadError, ConfigError, DataError, OutputError, Re
 from auxhead.labels import check_labels, list_images, problems_error, write_problems
 from auxhead.yolo import state
 from auxhead.yolo.certificate import Certificate
+from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.finish import RESULT_FILE, complete
 from auxhead.yolo.grammar import NOT_OURS, resolve
 from auxhead.yolo.lanes import restored_threads
@@ -210,16 +211,7 @@ def check_data(arguments: Mapping[str, Any], plan: Plan) -> None:
         return  # archives, URLs and ndjson: Ultralytics unpacks them first
     try:
         data = check_det_dataset(source)
-    except (
-        AttributeError,
-        AssertionError,
-        KeyError,
-        OSError,
-        RuntimeError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except UNUSABLE as error:
         raise DataError(
             expected="a data.yaml with train, val and names that point to existing folders or lists",
             found=str(error).strip() or type(error).__name__,

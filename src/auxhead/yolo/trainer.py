@@ -19,11 +19,12 @@ from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
 from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_model
 
 from auxhead._version import __version__
-from auxhead.errors import ConfigError, DataError, ModelError
+from auxhead.errors import AuxHeadError, ConfigError, DataError, ModelError
 from auxhead.files import remove_temporary, write_atomic
 from auxhead.heads.base import ObjectSizes
 from auxhead.yolo import state
 from auxhead.yolo.certificate import Certificate, certify
+from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.criterion import HeadCriterion
 from auxhead.yolo.finish import CERTIFICATE_IMAGES, half, reduce_state, ship, write_result
 from auxhead.yolo.gradients import gain_warnings, gradient_summary
@@ -74,7 +75,9 @@ class HeadTrainer(DetectionTrainer):
         source = str(self.model)
         try:
             return super().setup_model()
-        except (AttributeError, EOFError, ImportError, KeyError, OSError, TypeError, UnpicklingError) as error:
+        except AuxHeadError:
+            raise
+        except (*UNUSABLE, EOFError, UnpicklingError) as error:
             raise ModelError(
                 expected="a model: a detector's .pt file or .yaml",
                 found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'unreadable'}",
