@@ -40,7 +40,7 @@ ROOMS = {
     "labels": Room(GROUND, "defusedxml numpy"),
     "evaluate": Room(GROUND, "faster_coco_eval numpy"),
     "signs": Room(GROUND, "PIL numpy"),
-    "yolo": Room(WORK, "numpy pydantic torch torchvision ultralytics"),
+    "yolo": Room(WORK, "numpy pydantic torch torchvision ultralytics yaml"),
     "demo": Room(f"{WORK} yolo"),
     "compare": Room(f"{WORK} yolo", "numpy pydantic ray scipy"),
     "report": Room(f"{GROUND} evaluate compare", "jinja2 matplotlib numpy pydantic"),
