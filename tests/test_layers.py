@@ -37,7 +37,7 @@ ROOMS = {
     "config": Room("errors", "pydantic"),
     "files": Room("errors"),
     "heads": Room("_version errors config", "pydantic torch torchvision"),
-    "labels": Room(GROUND, "defusedxml numpy"),
+    "labels": Room(GROUND, "defusedxml numpy yaml"),
     "evaluate": Room(GROUND, "faster_coco_eval numpy"),
     "signs": Room(GROUND, "PIL numpy"),
     "yolo": Room(WORK, "numpy pydantic torch torchvision ultralytics yaml"),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from auxhead.errors import ConfigError
 
 Metric = Literal["mAP50-95", "mAP50"]
 OnError = Literal["fail", "skip"]
 Recipe = Literal["tutorial"]
+Route = Literal["native", "pose", "segment"]
+Target = Literal["pose", "segment"]
+Keypoints = Literal["center", "corners", "center+corners"]
+Shape = Literal["box", "ellipse"]
+Images = Literal["link", "copy"]
 
 
 class TrainKeys(BaseModel):
@@ -23,8 +28,12 @@ class TrainKeys(BaseModel):
     heads: str = Field(
         default="center", description="removable heads, comma-separated; none trains the plain detector the same way"
     )
+    route: Route = Field(
+        default="native",
+        description="native: heads of ours; pose, segment: convert the labels, train Ultralytics' own model, strip it",
+    )
     recipe: Recipe | None = Field(
-        default=None, description="ready-made settings; tutorial: the pose-head tutorial's, in our native way"
+        default=None, description="ready-made settings; tutorial: the pose-head tutorial's (route=pose: to the letter)"
     )
     select: Metric = Field(default="mAP50-95", description="validation metric that chooses best.pt")
     on_error: OnError = Field(
@@ -35,10 +44,10 @@ class TrainKeys(BaseModel):
     )
 
 
-RECIPES: dict[str, dict[str, Any]] = {
-    # Source: science.md's reading of the tutorial: OKS sigma 1.0 (Ultralytics' for one keypoint), pose gain 12,
-    # kobj 1 = 12 / 12, box and dfl gains 0.01, and flips off, as Ultralytics did without flip_idx.
-    "tutorial": {
+RECIPES: dict[tuple[Recipe, Route], dict[str, Any]] = {
+    # Source: Mohammed Yasin, "Pose Head For Auxiliary Loss" (2024): OKS sigma 1.0 (Ultralytics' for one keypoint),
+    # pose gain 12, kobj 1 = 12 / 12, box and dfl gains 0.01, and flips off, as Ultralytics did without flip_idx.
+    ("tutorial", "native"): {
         "center.metric": "oks",
         "center.sigma": 1.0,
         "center.gain": 12.0,
@@ -47,6 +56,24 @@ RECIPES: dict[str, dict[str, Any]] = {
         "dfl": 0.01,
         "fliplr": 0.0,
         "flipud": 0.0,
+    },
+    # Source: the same tutorial, its training arguments and labels.
+    ("tutorial", "pose"): {
+        "pose.keypoints": "center",
+        "pose.visibility": True,
+        "pose.flips": False,
+        "box": 0.01,
+        "dfl": 0.01,
+        "epochs": 10,
+        "batch": 41,
+        "warmup_epochs": 1.0,
+        "close_mosaic": 1,
+        "hsv_h": 0.0,
+        "hsv_s": 0.0,
+        "hsv_v": 0.0,
+        "scale": 0.0,
+        "shear": 0.0,
+        "translate": 0.0,
     },
 }
 
@@ -74,7 +101,9 @@ def describe(error: ValidationError, model: type[BaseModel], prefix: str = "") -
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"])
         message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
+        if item["type"] == "missing":
+            lines.append(f"{prefix}{key}: required: {model.model_fields[key].description}")
+        elif item["type"] == "extra_forbidden":
             lines.append(unknown(key, model.model_fields, prefix))
         else:
             lines.append(f"{prefix}{key}={item['input']!r}: {message}" if key else f"{prefix.rstrip('.')}: {message}")
@@ -107,8 +136,104 @@ class StripKeys(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    out: str | None = Field(default=None, description="where to write (default: best-detect.pt beside best.state.pt)")
+    out: str | None = Field(default=None, description="where to write (default: best-detect.pt beside best.pt)")
     data: str | None = Field(
-        default=None, description="data.yaml whose validation pictures the outputs are compared on"
+        default=None, description="data.yaml: compare outputs on its validation pictures, and validate both models"
     )
     exist_ok: bool = Field(default=False, description="replace a file that stands there")
+    trust: bool = Field(
+        default=False, description="run whatever code a foreign file contains (needed for classes of other packages)"
+    )
+
+
+class PoseKeys(BaseModel):
+    """What a box becomes in a pose data set."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    keypoints: Keypoints = Field(default="center", description="points of each box: center, corners, center+corners")
+    visibility: bool = Field(default=True, description="write a third number, visible=1, with every keypoint")
+    flips: bool = Field(
+        default=True, description="write flip_idx; without it (flips=off) Ultralytics turns fliplr and flipud off"
+    )
+    kpt_oks_sigmas: float | list[float] | None = Field(
+        default=None, description="OKS sigma of all keypoints or of each (default: Ultralytics' 1/keypoints)"
+    )
+
+    @field_validator("flips", mode="before")
+    @classmethod
+    def _read_off(cls, value: Any) -> Any:
+        return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+
+    @field_validator("kpt_oks_sigmas")
+    @classmethod
+    def _check_sigmas(cls, value: float | list[float] | None, info: ValidationInfo) -> list[float] | None:
+        count = {"center": 1, "corners": 4, "center+corners": 5}.get(info.data.get("keypoints", ""), 0)
+        if value is None or not count:
+            return None
+        sigmas = value if isinstance(value, list) else [value] * count
+        if len(sigmas) != count or not all(0 < sigma < float("inf") for sigma in sigmas):
+            message = f"expected one positive number, or one for each of the {count} keypoints"
+            raise ValueError(message)
+        return sigmas
+
+
+class SegmentKeys(BaseModel):
+    """What a box becomes in a segmentation data set."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    shape: Shape = Field(default="box", description="outline drawn for boxes; rows that are polygons stay as they are")
+
+
+class ConvertKeys(PoseKeys, SegmentKeys):
+    """The keys of `auxhead convert`."""
+
+    data: str = Field(description="data.yaml of the detection data set")
+    out: str = Field(description="folder of the new data set")
+    to: Target = Field(description="kind of labels to write: pose or segment")
+    images: Images = Field(
+        default="link", description="link: hard links, else symbolic ones, else copies; copy: copies"
+    )
+    on_error: OnError = Field(default="fail", description="bad labels: stop and list them, or leave their images out")
+
+    @model_validator(mode="after")
+    def _check_target(self) -> Self:
+        other = SegmentKeys if self.to == "pose" else PoseKeys
+        idle = sorted(self.model_fields_set & set(other.model_fields))
+        if idle:
+            message = f"{', '.join(f'{key}=' for key in idle)} without effect on to={self.to}"
+            raise ValueError(message)
+        return self
+
+
+class CostKeys(BaseModel):
+    """The keys of `auxhead cost`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    nc: int | None = Field(default=None, ge=1, description="classes (default: what the YAML or file has)")
+    kpt_shape: tuple[int, int] | None = Field(
+        default=None, description="keypoints and numbers each, of pose YAMLs, such as [1,3] (default: the YAML's own)"
+    )
+    imgsz: int = Field(default=640, ge=32, description="image size for GFLOPs and latency, pixels")
+    latency: bool = Field(default=False, description="measure forward passes of all models in turns, as ratios")
+    device: str | int | None = Field(default=None, description="device of the latency (default: a GPU, else the CPU)")
+    rounds: int = Field(default=20, ge=3, description="rounds of the latency measurement; medians are shown")
+
+    @field_validator("kpt_shape", mode="before")
+    @classmethod
+    def _read_list(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("kpt_shape")
+    @classmethod
+    def _check_shape(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and (value[0] < 1 or value[1] not in {2, 3}):
+            message = "expected at least one keypoint, of 2 or 3 numbers"
+            raise ValueError(message)
+        return value
+
+
+ROUTE_KEYS: dict[str, type[PoseKeys | SegmentKeys]] = {"pose": PoseKeys, "segment": SegmentKeys}
+"""Keys of the labels that a route trains on, written `pose.keypoints=` on the command line of a training."""

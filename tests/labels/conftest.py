@@ -1,19 +1,28 @@
-"""A builder of tiny data sets."""
+"""Builders of tiny data sets, and Ultralytics' opinion on them."""
 
+import io
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 os.environ["YOLO_AUTOINSTALL"] = "false"  # before any test module imports ultralytics
+
+from auxhead.config import PoseKeys
+from auxhead.labels import Source, convert
+
+Content = str | bytes | None
 
 
 @pytest.fixture
 def data_set(tmp_path: Path) -> Callable[..., list[Path]]:
     """Build images/*.jpg (empty files: nobody opens them) with labels/*.txt; None leaves the label file out."""
 
-    def build(*labels: str | bytes | None) -> list[Path]:
+    def build(*labels: Content) -> list[Path]:
         images = [tmp_path / "images" / f"{i:04d}.jpg" for i in range(len(labels))]
         for image, label in zip(images, labels, strict=True):
             image.parent.mkdir(exist_ok=True)
@@ -25,3 +34,78 @@ def data_set(tmp_path: Path) -> Callable[..., list[Path]]:
         return images
 
     return build
+
+
+@pytest.fixture(scope="session")
+def pixels() -> bytes:
+    """A picture that Ultralytics takes, whatever the suffix of its file."""
+    buffer = io.BytesIO()
+    Image.new("L", (16, 16)).save(buffer, "png")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def tree(tmp_path: Path, pixels: bytes) -> Callable[[Mapping[str, Content]], Path]:
+    """Write files below `src`: text, bytes, or None for a picture; times are of long ago."""
+
+    def write(files: Mapping[str, Content]) -> Path:
+        for name, content in files.items():
+            path = tmp_path / "src" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(pixels if content is None else content.encode() if isinstance(content, str) else content)
+            os.utime(path, (1e9, 1e9))
+        return tmp_path / "src"
+
+    return write
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., object]:
+    """Convert `src` to `out`, keys as in the command; by default images/train, images/val, three classes, to pose."""
+
+    def call(train="images/train", val="images/val", *, out="out", target=None, source=None, **keys):
+        root = tmp_path / "src"
+        splits = {"train": train, "val": val, **keys.pop("splits", {})}
+        splits = {
+            name: [root / entry for entry in found] if isinstance(found, list) else root / found
+            for name, found in splits.items()
+            if found
+        }
+        described = Source(root / "data.yaml", splits, {0: "a", 1: "b", 2: "c"}, **(source or {}))
+        return convert(described, tmp_path / out, target or PoseKeys(), **keys)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def judge() -> Callable[..., SimpleNamespace]:
+    """Ask Ultralytics about an image and its label file, as keypoint labels of a shape or (None) as a detector's."""
+    from ultralytics.data.utils import img2label_paths, verify_image_label
+
+    def ask(image: Path, nc: int = 3, keypoints=None, *, kpt_shape=(0, 0)) -> SimpleNamespace:
+        label = img2label_paths([str(image)])[0]
+        with warnings.catch_warnings():  # else a warning turned into an error would count as corrupt
+            warnings.simplefilter("ignore")
+            result = verify_image_label(
+                (str(image), label, "", keypoints is not None, nc, *(keypoints or kpt_shape), False)
+            )
+        names = ("image", "boxes", "shape", "segments", "keypoints", "missing", "found", "empty", "corrupt", "message")
+        return SimpleNamespace(**dict(zip(names, result, strict=True)))
+
+    return ask
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Callable[[], dict[str, tuple[bytes, int] | str]]:
+    """Read everything below `src` with its times, to see that it stays as it was."""
+
+    def read() -> dict[str, tuple[bytes, int] | str]:
+        paths = sorted((tmp_path / "src").rglob("*"))
+        return {
+            str(p): str(p.readlink())
+            if p.is_symlink()
+            else (p.read_bytes() if p.is_file() else b"", p.stat().st_mtime_ns)
+            for p in paths
+        }
+
+    return read

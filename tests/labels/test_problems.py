@@ -5,6 +5,7 @@ import pytest
 
 from auxhead.errors import DataError, OutputError
 from auxhead.labels import LabelProblem, LabelReport, check_labels, label_path, problems_error, write_problems
+from auxhead.labels.problems import ProblemLog
 
 
 def report_of(*problems: LabelProblem) -> LabelReport:
@@ -71,3 +72,32 @@ def test_a_failed_write_leaves_the_earlier_csv_and_nothing_beside_it(tmp_path, m
 def test_a_missing_folder_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="FileNotFoundError"):
         write_problems(many(1), tmp_path / "no" / "problems.csv")
+
+
+def bad_row(name: str, line: int | None = 1) -> LabelProblem:
+    return LabelProblem(Path(name), line, "expected x, found y", "y")
+
+
+def test_a_log_without_problems_writes_no_file(tmp_path):
+    log = ProblemLog(tmp_path / "p.csv")
+    log.close()
+    assert log.count == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_writes_all_keeps_ten_and_names_each_file_once(tmp_path):
+    log = ProblemLog(tmp_path / "p.csv")
+    for i in range(8):
+        log.add_rows([bad_row(f"/l/{i}.txt", 1), bad_row(f"/l/{i}.txt", 2)])
+    log.add_rows([bad_row("/l/0.txt", 1)])  # of another image with the same label file
+    log.add_image(bad_row("/i/1.jpg", None))
+    log.add_image(bad_row("/i/1.jpg", None))
+    log.close()
+    assert (log.rows, log.files, log.images, log.count, len(log.first)) == (16, 8, 1, 17, 10)
+    with (tmp_path / "p.csv").open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.reader(file))) == 18
+    error = log.error(9, tmp_path / "elsewhere.csv")
+    assert error.found.startswith("1 image that can't be used and 16 bad rows in 8 of 9 label files")
+    assert error.fix.startswith("put the images in their places")
+    assert "all 17 are listed in" in error.fix
+    assert "elsewhere.csv" in error.fix

@@ -11,7 +11,7 @@ GOOD = "0 .5 .5 .2 .2\n"
 
 
 def test_all_names_what_the_room_exports():
-    assert sorted(labels.__all__) == labels.__all__
+    assert len(set(labels.__all__)) == len(labels.__all__)
     assert all(hasattr(labels, name) for name in labels.__all__)
 
 
@@ -128,7 +128,7 @@ def test_a_relative_list_finds_its_labels(tmp_path, monkeypatch):
     ("name", "content", "found"),
     [
         ("missing", None, "nothing of that name"),
-        ("a.jpg", b"\xff\xd8\xff\xe0", "a file that isn't UTF-8 (byte 0)"),
+        ("a.jpg", b"\xff\xd8\xff\xe0", "a file that isn't UTF-8 (byte 0xff)"),
         ("list.txt", b"a.mp4\nb.csv\n", "2 other names"),
         ("empty.txt", b"", "nothing"),
     ],

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from auxhead.errors import DataError, OutputError
+from auxhead.files import TEMPORARY_SUFFIX
 
 SHOWN_PROBLEMS = 10  # as many as fit on a screen under the rest of the message
+COLUMNS = ("path", "line", "problem", "row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,68 @@ class LabelReport:
     problems: tuple[LabelProblem, ...]
 
 
+class ProblemLog:
+    """Problems of very many files: all go into a csv file as they come, the first ten are kept.
+
+    Beyond these, memory holds one number for each bad file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Name the csv file; it is begun with the first problem, so there is none without one."""
+        self.path = path
+        self.rows = self.files = self.images = 0  # bad rows, the files they are in, images that can't be used
+        self.first: list[LabelProblem] = []
+        self._named: set[int] = set()
+        self._file: TextIO | None = None
+
+    @property
+    def count(self) -> int:
+        """Problems so far: rows and images."""
+        return self.rows + self.images
+
+    def add_image(self, problem: LabelProblem) -> None:
+        """Note an image that can't be used."""
+        if self._write([problem]):
+            self.images += 1
+
+    def add_rows(self, problems: Sequence[LabelProblem]) -> None:
+        """Note the problems of one label file; those of a file that is already noted are passed over."""
+        if self._write(problems):
+            self.files += 1
+            self.rows += len(problems)
+
+    def _write(self, problems: Sequence[LabelProblem]) -> bool:
+        name = hash(problems[0].path)  # images that share a label file would name its rows twice
+        if name in self._named:
+            return False
+        self._named.add(name)
+        if self._file is None:
+            self._file = _open(self.path)
+            csv.writer(self._file).writerow(COLUMNS)
+        csv.writer(self._file).writerows(map(_cells, problems))
+        self.first += problems[: SHOWN_PROBLEMS - len(self.first)]
+        return True
+
+    def close(self) -> None:
+        """End the csv file, if there is one."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def error(self, found: int, csv_path: Path) -> DataError:
+        """Build the error that names the first problems, for the caller to raise.
+
+        Args:
+            found: Label files found, bad ones too.
+            csv_path: Where the csv file is now.
+        """
+        bad_rows = _bad_rows(self.rows, self.files, found) if self.rows else ""
+        bad_images = f"{self.images} image{'' if self.images == 1 else 's'} that can't be used" if self.images else ""
+        found_bad = " and ".join(filter(None, (bad_images, bad_rows)))
+        images_fix = "put the images in their places, or take them off their list; " if self.images else ""
+        return _error(found_bad, self.first, self.count, csv_path, images_fix)
+
+
 def problems_error(report: LabelReport, csv_path: Path | None = None) -> DataError:
     """Build the error that names the first bad rows of a scan, for the caller to raise.
 
@@ -69,16 +135,28 @@ def problems_error(report: LabelReport, csv_path: Path | None = None) -> DataErr
     Returns:
         An error whose `where` holds the first 10 problems, one a line, as `file:line: what`.
     """
-    count, shown = len(report.problems), report.problems[:SHOWN_PROBLEMS]
+    found = _bad_rows(len(report.problems), report.corrupt, report.found)
+    return _error(found, report.problems[:SHOWN_PROBLEMS], len(report.problems), csv_path)
+
+
+def _bad_rows(rows: int, files: int, found: int) -> str:
+    return (
+        f"{rows} bad row{'' if rows == 1 else 's'} in {files} of {found} label files; "
+        "Ultralytics would ignore the whole image of each such file, without an error"
+    )
+
+
+def _error(
+    found: str, shown: Sequence[LabelProblem], count: int, csv_path: Path | None, images_fix: str = ""
+) -> DataError:
     which = f"the first {len(shown)}" if count > len(shown) else "all of them"
     listed = "".join(f"\n  {problem.place}: {problem.what}" for problem in shown)
     every = f"; all {count} are listed in {csv_path}" if csv_path else ""
     return DataError(
         expected="label rows that Ultralytics accepts: class x_center y_center width height, or a class and a polygon",
-        found=f"{count} bad row{'' if count == 1 else 's'} in {report.corrupt} of {report.found} label files; "
-        "Ultralytics would ignore the whole image of each such file, without an error",
+        found=found,
         where=f"{which}:{listed}",
-        fix=f"correct or delete these rows, or `names` in data.yaml where the class ids are right{every}",
+        fix=f"{images_fix}correct or delete these rows, or `names` in data.yaml where the class ids are right{every}",
     )
 
 
@@ -94,10 +172,12 @@ def write_problems(report: LabelReport, path: Path) -> None:
     Raises:
         OutputError: The file can't be written; an earlier one is left as it was.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
         try:
-            _write_rows(report, beside)
+            with _open(beside) as file:
+                csv.writer(file).writerow(COLUMNS)
+                csv.writer(file).writerows(map(_cells, report.problems))
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
@@ -110,9 +190,11 @@ def write_problems(report: LabelReport, path: Path) -> None:
         ) from error
 
 
-def _write_rows(report: LabelReport, path: Path) -> None:
+def _open(path: Path) -> TextIO:
     # File names that aren't UTF-8 reach Python as lone surrogates, which no UTF-8 file can hold.
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "line", "problem", "row"])
-        writer.writerows([p.path, "" if p.line is None else p.line, p.what, p.row] for p in report.problems)
+    return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def _cells(problem: LabelProblem) -> tuple[str, str, str, str]:
+    line = "" if problem.line is None else str(problem.line)
+    return str(problem.path), line, problem.what, problem.row

@@ -56,13 +56,33 @@ class RowsCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """One row: its physical line from 1, its text, and its cells (keypoints of pose rows left out)."""
+
     line: int
     text: str
     cells: list[str]
 
 
-@np.errstate(over="ignore")  # 1e39 becomes inf, as in Ultralytics; once a file, as it costs as much as a row
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one file holds: how many rows, those that could be read (all, if no problem), their cells as float32."""
+
+    count: int
+    readable: list[Row]
+    numbers: list[Floats]
+    problems: tuple[LabelProblem, ...]
+
+
+def pose_columns(kpt_shape: Sequence[int] | None) -> int | None:
+    """Count the columns of a pose row; None for data without keypoints.
+
+    Args:
+        kpt_shape: The entry of the same name in data.yaml, if it has one: keypoints, and values a keypoint.
+    """
+    return BOX_COLUMNS + kpt_shape[0] * kpt_shape[1] if kpt_shape and kpt_shape[0] else None
+
+
 def check_rows(raw: bytes, rules: Rules, path: Path) -> RowsCheck:
     """Check the content of one label file, naming every bad row.
 
@@ -75,9 +95,16 @@ def check_rows(raw: bytes, rules: Rules, path: Path) -> RowsCheck:
         Counts and problems, ordered by line. Duplicates are counted only where there is no problem. Content without a
         row gives zeros.
     """
+    rows = read_rows(raw, rules, path)
+    return RowsCheck(rows.count, 0 if rows.problems else _duplicates(rows.numbers), rows.problems)
+
+
+@np.errstate(over="ignore")  # 1e39 becomes inf, as in Ultralytics; once a file, as it costs as much as a row
+def read_rows(raw: bytes, rules: Rules, path: Path) -> Rows:
+    """Read the content of one label file; the arguments and problems are those of check_rows."""
     lines, problems = _decode(raw, path)
     rows = list(_split(lines, rules))
-    good: list[_Row] = []
+    good: list[Row] = []
     numbers: list[Floats] = []
     for row, fault in zip(rows, _layout_faults(rows), strict=True):
         values = fault or _numbers(row)
@@ -90,7 +117,7 @@ def check_rows(raw: bytes, rules: Rules, path: Path) -> RowsCheck:
         if fault:
             problems.append(_problem(path, row.line, row.text, fault))
     problems.sort(key=lambda problem: problem.line or 0)
-    return RowsCheck(len(rows), 0 if problems else _duplicates(numbers), tuple(problems))
+    return Rows(len(rows), good, numbers, tuple(problems))
 
 
 def _decode(raw: bytes, path: Path) -> tuple[list[tuple[int, str]], list[LabelProblem]]:
@@ -109,7 +136,7 @@ def _decode(raw: bytes, path: Path) -> tuple[list[tuple[int, str]], list[LabelPr
     return lines, problems
 
 
-def _split(lines: list[tuple[int, str]], rules: Rules) -> Iterator[_Row]:
+def _split(lines: list[tuple[int, str]], rules: Rules) -> Iterator[Row]:
     """Split lines into rows of cells, skipping blank ones."""
     for number, line in lines:
         for text in line.splitlines():  # Ultralytics also starts a row at a form feed and the like
@@ -117,10 +144,10 @@ def _split(lines: list[tuple[int, str]], rules: Rules) -> Iterator[_Row]:
             if len(cells) == rules.pose_columns:
                 cells = cells[:BOX_COLUMNS]
             if cells:
-                yield _Row(number, text, cells)
+                yield Row(number, text, cells)
 
 
-def _layout_faults(rows: Sequence[_Row]) -> list[str | None]:
+def _layout_faults(rows: Sequence[Row]) -> list[str | None]:
     """Judge each row's number of columns, which depends on the other rows of the file."""
     has_polygons = any(len(row.cells) >= POLYGON_FILE_COLUMNS for row in rows)
     faults = [_column_fault(len(row.cells), has_polygons) for row in rows]
@@ -142,7 +169,7 @@ def _column_fault(columns: int, has_polygons: bool) -> str | None:
     return f"expected 5 columns, found {columns}"
 
 
-def _numbers(row: _Row) -> Floats | str:
+def _numbers(row: Row) -> Floats | str:
     """Read the cells as float32, or say which one is no finite number."""
     try:
         values = np.array([float(cell) for cell in row.cells], dtype=np.float32)
@@ -164,12 +191,12 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _value_faults(rows: Sequence[_Row], numbers: Sequence[Floats], rules: Rules) -> list[str | None]:
+def _value_faults(rows: Sequence[Row], numbers: Sequence[Floats], rules: Rules) -> list[str | None]:
     """Judge class ids and box limits; numbers are finite, of 5 or any other odd number of columns."""
     faults: list[str | None] = [None] * len(rows)
     if not rows:
         return faults
-    values = np.stack([_class_and_box(row) for row in numbers])
+    values = np.stack([class_and_box(row) for row in numbers])
     classes, boxes = values[:, 0], values[:, 1:]
     below_nc = np.full(len(rows), rules.nc > 0) if rules.single_cls else classes < rules.nc
     bad_class = ~((classes >= 0) & (classes % 1 == 0) & below_nc)
@@ -181,7 +208,7 @@ def _value_faults(rows: Sequence[_Row], numbers: Sequence[Floats], rules: Rules)
     return faults
 
 
-def _class_and_box(numbers: Floats) -> Floats:
+def class_and_box(numbers: Floats) -> Floats:
     """Bring a row to class, x_center, y_center, width, height."""
     if len(numbers) == BOX_COLUMNS:
         return numbers
@@ -197,7 +224,7 @@ def _class_fault(cell: str, rules: Rules) -> str:
     return f"expected a class id {ids}, found {_shown(cell)}"
 
 
-def _limit_fault(row: _Row, column: int, value: np.float32) -> str:
+def _limit_fault(row: Row, column: int, value: np.float32) -> str:
     if len(row.cells) == BOX_COLUMNS:
         return f"expected {BOX_NAMES[column]} from 0 to 1, found {_shown(row.cells[1 + column])}"
     return f"expected {BOX_NAMES[column]} of the polygon's box from 0 to 1, found {value:.8g}"

@@ -1,0 +1,76 @@
+"""What a conversion takes and what it tells: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from auxhead.labels.listing import Sources
+
+
+@dataclass(frozen=True)
+class Source:
+    """A detection data set.
+
+    Args:
+        data: Its data.yaml, named in messages and in what is noted about the conversion; it isn't read.
+        splits: For each of train, val, test and minival that it has: absolute folders and text files of images.
+        names: Class names by id, 0 to n - 1.
+        kpt_shape: Its own entry of that name, if it has one; keypoints of such rows are dropped.
+        channels: Channels of its images.
+    """
+
+    data: Path
+    splits: Mapping[str, Sources]
+    names: Mapping[int, str]
+    kpt_shape: Sequence[int] | None = None
+    channels: int = 3
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """One split; images that a list names twice count twice.
+
+    Args:
+        images: Images of the source; `images - left_out` are in the new data set.
+        boxes: Label rows written, repeated ones too.
+        missing: Images without a label file: background, as before.
+        empty: Label files without a row: background, as before.
+        left_out: Images that Ultralytics would ignore for their labels, and images that aren't there.
+    """
+
+    images: int
+    boxes: int
+    missing: int
+    empty: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion made, or found made already.
+
+    Args:
+        data: The new data.yaml.
+        fresh: Whether anything was written; False if all was there and up to date.
+        splits: Counts of each split.
+        linked: How many images are there as "hard link", "symbolic link" and "copy".
+        absent: Splits that are left out because their images aren't there (test and minival only).
+        problems: Bad rows and images that can't be used; 0 unless on_error is "skip".
+        problems_csv: The list of them; None without problems.
+    """
+
+    data: Path
+    fresh: bool
+    splits: Mapping[str, SplitCounts]
+    linked: Mapping[str, int]
+    absent: tuple[str, ...] = ()
+    problems: int = 0
+    problems_csv: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as json takes them."""
+        csv = str(self.problems_csv) if self.problems_csv else None
+        return {**asdict(self), "data": str(self.data), "absent": list(self.absent), "problems_csv": csv}
