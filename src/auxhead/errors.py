@@ -10,7 +10,8 @@
     ├── VerificationError (RuntimeError)  a stripped detector that differs from the trained one
     ├── ResumeError (ValueError)        a run folder that can't be continued
     ├── OutputError (OSError)           a place that can't be written to
-    └── HostVersionError (ImportError)  an Ultralytics release without a part we build on
+    ├── HostVersionError (ImportError)  an Ultralytics release without a part we build on
+    └── MissingExtraError (ImportError)  a package that only one command needs
 
 Every message has four parts: what was expected, what was found, where, what to do.
 """
@@ -75,3 +76,7 @@ class OutputError(AuxHeadError, OSError):
 
 class HostVersionError(AuxHeadError, ImportError):
     """The installed Ultralytics lacks a part that auxhead builds on."""
+
+
+class MissingExtraError(AuxHeadError, ImportError):
+    """A package that only one command needs, and that an extra of auxhead brings, is not installed."""

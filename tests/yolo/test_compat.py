@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
 from ultralytics.cfg import get_cfg
 from ultralytics.engine.trainer import BaseTrainer
-from ultralytics.nn.tasks import DetectionModel
+from ultralytics.nn.tasks import DetectionModel, _SafeLoad, yaml_model_load
 from ultralytics.utils.loss import E2ELoss, v8DetectionLoss
 
 from auxhead.errors import HostVersionError
 from auxhead.yolo import compat
+from auxhead.yolo.checkpoint import nothing_installed
 from auxhead.yolo.grammar import EXTRA_KEYS
 
 
@@ -119,3 +122,28 @@ def test_ultralytics_accepts_the_same_extra_keys() -> None:
     check_dict_alignment({}, dict.fromkeys(EXTRA_KEYS))
     with pytest.raises(SyntaxError):
         check_dict_alignment({}, {"something": 1})
+
+
+def test_ultralytics_installs_nothing_where_we_forbid_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ultralytics.utils import checks
+
+    calls = []
+    monkeypatch.setattr(checks, "AUTOINSTALL", True)
+    monkeypatch.setattr(checks, "ONLINE", True)
+    monkeypatch.setattr(checks.subprocess, "check_output", lambda *words, **_: calls.append(words) or "")
+    with nothing_installed():
+        assert checks.check_requirements("no-such-package-of-anybody") is False
+    assert calls == []
+    assert checks.AUTOINSTALL is True
+    checks.check_requirements("no-such-package-of-anybody")
+    assert calls  # what it would do otherwise
+
+
+def test_restricted_building_evaluates_nothing(tmp_path: Path) -> None:
+    torch.save({}, tmp_path / "empty.pt")
+    yaml = yaml_model_load("yolov8n.yaml") | {"activation": f"open({str(tmp_path / 'seen')!r}, 'w') and nn.SiLU()"}
+    with _SafeLoad.loading(str(tmp_path / "empty.pt")), pytest.raises(TypeError, match="activation"):
+        DetectionModel(deepcopy(yaml), verbose=False)
+    assert not (tmp_path / "seen").exists()
+    DetectionModel(deepcopy(yaml), verbose=False)
+    assert (tmp_path / "seen").exists()  # what it would do otherwise

@@ -51,9 +51,13 @@ TOUCH_POINTS: dict[str, str] = {
     "ultralytics.engine.trainer:BaseTrainer.validate": "the best checkpoint can follow another metric",
     "ultralytics.models.yolo.detect:DetectionTrainer.set_class_weights": "the criterion is completed there",
     "ultralytics.models.yolo.detect:DetectionTrainer.set_model_attributes": "heads are attached there",
+    "ultralytics.nn.distill_model:DistillationModel._remove_feature_hooks": "a distilled model is its student",
     "ultralytics.nn.modules.head:Detect._inference": "boxes and scores before NMS are compared",
     "ultralytics.nn.modules.head:Detect.forward_head": "it hands out the feature maps (`feats`)",
+    "ultralytics.nn.tasks:_SafeLoad.loading": "models of foreign files are built without evaluating their code",
     "ultralytics.nn.tasks:DetectionModel.init_criterion": "the detection loss is Ultralytics' own",
+    "ultralytics.nn.tasks:torch_safe_load": "foreign files are opened without running their code",
+    "ultralytics.utils.checks:check_requirements": "nothing is installed while a file is opened or exported",
     "ultralytics.utils.loss:v8DetectionLoss.get_assigned_targets_and_loss": "heads learn on its assignment",
 }
 

@@ -14,16 +14,17 @@ from torch import Tensor
 from ultralytics.cfg import get_cfg
 from ultralytics.data import build_yolo_dataset
 from ultralytics.data.utils import check_det_dataset
-from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import DEFAULT_CFG_KEYS
 
-from auxhead.errors import DataError, ModelError, OutputError
+from auxhead.errors import AuxHeadError, DataError
 from auxhead.files import write_atomic
 from auxhead.yolo import state
-from auxhead.yolo.certificate import Certificate, certify
+from auxhead.yolo.certificate import Certificate, StripCertificate, certify
 from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.gradients import gain_warnings
-from auxhead.yolo.model import plain, require_detector
+from auxhead.yolo.model import plain
+from auxhead.yolo.validation import require_classes
 
 CERTIFICATE_FILE = "certificate.json"
 RESULT_FILE = "result.json"
@@ -80,20 +81,21 @@ def validation_images(data: str, arguments: Mapping[str, Any], nc: int) -> Tenso
     """
     try:
         checked = check_det_dataset(data)
+        require_classes(checked, nc, data, single_cls=bool(arguments.get("single_cls")))
         hyp = get_cfg(overrides={k: v for k, v in arguments.items() if k in {"imgsz", "task", "single_cls"}})
         dataset = build_yolo_dataset(hyp, checked["val"], 1, checked, mode="val", rect=False)
+    except AuxHeadError:
+        raise
     except UNUSABLE as error:
         raise DataError(
             "a data.yaml with a val split", str(error), data, "correct the file, or leave data= out"
         ) from error
-    if checked["nc"] != nc:
-        raise DataError(
-            f"{nc} classes, as the detector has", f"{checked['nc']}", data, "name the data it was trained on"
-        )
     return torch.stack([dataset[i]["img"] for i in range(min(CERTIFICATE_IMAGES, len(dataset)))]).float() / 255
 
 
-def write_result(run: Path, metrics: Mapping[str, Any], warnings: Sequence[str], certificate: Certificate) -> None:
+def write_result(
+    run: Path, metrics: Mapping[str, Any], warnings: Sequence[str], certificate: Certificate | StripCertificate
+) -> None:
     """Write a finished run's result; its presence says that the run is finished.
 
     Args:
@@ -134,64 +136,3 @@ def reduce_state(path: Path) -> None:
     finished = state.load_state(path)
     own = {key: value for key, value in finished[state.KEY].items() if key not in {"weights", "progress"}}
     state.save({**finished, "optimizer": None, "scaler": None, state.KEY: own}, path)
-
-
-def strip(
-    file: str | Path, out: str | Path | None = None, data: str | None = None, *, exist_ok: bool = False
-) -> Certificate | None:
-    """Write the plain detector of a training state, with its proof.
-
-    Args:
-        file: A training state (`weights/best.state.pt`, `weights/last.state.pt`) or the folder of a run, which means
-            its best state.
-        out: Where the detector shall be; default: `best-detect.pt` beside `best.state.pt`.
-        data: A data.yaml whose validation pictures the outputs are compared on; default: random pictures.
-        exist_ok: Whether a file that stands at `out` may be replaced.
-
-    Returns:
-        The certificate, also written beside `out` as `<name>.certificate.json`; None when the file is a plain detector
-        already, and nothing is written.
-
-    Raises:
-        ModelError: The file is missing, broken, or no detector of ours or Ultralytics'.
-        OutputError: `out` exists, or can't be written.
-        VerificationError: The detector differs from the trained one.
-    """
-    source = Path(file)
-    source = source / "weights" / "best.state.pt" if source.is_dir() else source
-    if not source.is_file():
-        raise ModelError(
-            "a training state of auxhead, or the folder of a run", "no such file", str(source), "correct it"
-        )
-    if not source.name.endswith(".state.pt"):
-        _require_plain(source)
-        return None
-    trained = state.load_state(source)
-    target = Path(out) if out else source.with_name(source.name.replace(".state.pt", "-detect.pt"))
-    if target.suffix != ".pt":
-        raise OutputError("a file name that ends in .pt", target.name, f"out={target}", "Ultralytics opens .pt only")
-    if target.exists() and not exist_ok:
-        raise OutputError("a new file", "one that exists", str(target), "name another out=, or add exist_ok=true")
-    images = validation_images(data, trained["train_args"], trained["ema"].yaml["nc"]) if data else None
-    ship(trained, target)
-    try:
-        certificate = certify(trained, target, images)
-    except Exception:
-        target.unlink()
-        raise
-    write_atomic(target.with_suffix(".certificate.json"), certificate.to_json().encode())
-    return certificate
-
-
-def _require_plain(path: Path) -> None:
-    """Refuse a file that is no plain detector."""
-    try:
-        model, _ = load_checkpoint(str(path))
-    except (*UNUSABLE, EOFError) as error:
-        raise ModelError(
-            expected="a training state of auxhead (.state.pt) or a detector file",
-            found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'unreadable'}",
-            where=str(path),
-            fix="name the run's folder or a file in its weights/",
-        ) from error
-    require_detector(model, where=str(path))

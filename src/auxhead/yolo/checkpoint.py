@@ -1,0 +1,251 @@
+"""Open checkpoint files of other people without running what they contain."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from ultralytics.nn.distill_model import DistillationModel
+from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment, Segment26, v10Detect
+from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, _SafeLoad, torch_safe_load
+from ultralytics.utils import checks
+
+from auxhead.errors import ModelError
+from auxhead.yolo.compat import UNUSABLE
+from auxhead.yolo.model import require_detector
+from auxhead.yolo.quiet import quiet
+
+EXPECTED = "a checkpoint of Ultralytics (.pt) with the whole model in it"
+UNREADABLE = (*UNUSABLE, pickle.UnpicklingError, EOFError, MemoryError, OverflowError)
+EXPANSION = 4
+"""How many times its size a checkpoint may claim to unpack to. Source: own choice; torch never compresses (1), and
+trained weights that someone zipped again shrink by less than a tenth."""
+NAMED = 5  # classes listed in a message
+
+
+TASKS: dict[tuple[type[nn.Module], type[nn.Module]], str] = {
+    (PoseModel, Pose): "pose",
+    (PoseModel, Pose26): "pose",
+    (SegmentationModel, Segment): "segment",
+    (SegmentationModel, Segment26): "segment",
+}
+"""Models, by class and last layer, that are a detector with something added."""
+
+REFUSED = {
+    "OBB": "an oriented-box model: its boxes are rotated, which no plain detector predicts",
+    "OBB26": "an oriented-box model: its boxes are rotated, which no plain detector predicts",
+    "RTDETRDecoder": "an RT-DETR: a detector already, but not one with the Detect head that this command makes",
+    "Classify": "a classifier: it predicts no boxes",
+    "SemanticSegment": "a semantic segmentation model: it predicts a class for every pixel and no boxes",
+    "Depth": "a depth model: it predicts distances and no boxes",
+    "WorldDetect": "a YOLO-World model: its classes come from text while it runs; a plain detector's are fixed",
+    "YOLOEDetect": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
+    "YOLOESegment": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
+    "YOLOESegment26": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
+}
+"""What can't become a plain detector, by the name of its last layer."""
+
+
+def load(path: Path, *, trust: bool = False) -> dict[str, Any]:
+    """Read a checkpoint file.
+
+    Args:
+        path: The file. Nothing is downloaded when it is missing, and nothing installed.
+        trust: Whether whatever code the file contains may run. Without it, only classes of Ultralytics and torch are
+            rebuilt.
+
+    Returns:
+        The checkpoint's entries; the model among them is as it was stored.
+
+    Raises:
+        ModelError: The file is missing, broken, a zip bomb, no checkpoint, or can't be opened without running code
+            of its own.
+    """
+    _require_archive(path)
+    if not trust:
+        _require_known_classes(path)
+    try:
+        with quiet(), nothing_installed():
+            content, _ = torch_safe_load(str(path.resolve()), safe_only=not trust)
+    except UNREADABLE as error:
+        raise _unreadable(path, error, trust=trust) from error
+    return dict(content)
+
+
+def model_of(content: Mapping[str, Any], path: Path) -> BaseModel:
+    """Return the model of a checkpoint, in the precision it was stored in and ready to run.
+
+    Args:
+        content: What `load` gave.
+        path: The file, for messages.
+
+    Returns:
+        The averaged weights (`ema`) of a checkpoint from the middle of training, else `model`, as Ultralytics chooses.
+
+    Raises:
+        ModelError: There is no model of Ultralytics, or a quantized one.
+    """
+    model = content.get("ema") or content.get("model")
+    if isinstance(model, DistillationModel):
+        model._remove_feature_hooks()
+        model = model.student_model
+    if not isinstance(model, BaseModel):
+        raise ModelError(EXPECTED, _kind(content, model), str(path), "save the model itself: YOLO(...).save(file)")
+    if content.get("modelopt") or _is_quantized(model):
+        raise ModelError(
+            "weights in floating point", "a quantized model", str(path), "name the file it was quantized from"
+        )
+    for module in model.modules():
+        if isinstance(module, nn.Upsample) and not hasattr(module, "recompute_scale_factor"):
+            module.recompute_scale_factor = None  # files of torch before 1.11, as Ultralytics mends them
+    return model.eval()
+
+
+def task_of(model: BaseModel, where: str) -> str:
+    """Tell what a model is: pose or segment, which can be stripped, or detect, which needs no stripping.
+
+    Raises:
+        ModelError: It is anything else, or fused, or has other classes than names.
+    """
+    last = model.model[-1]
+    if type(last).__name__ in REFUSED and type(last).__module__ == Detect.__module__:
+        raise ModelError("a pose or segment model", REFUSED[type(last).__name__], where, "strip another model")
+    if type(last) in {Detect, v10Detect}:
+        require_detector(model, where)
+        return "detect"
+    task = TASKS.get((type(model), type(last)))
+    if task is None:
+        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+        ending = f" ending in {type(last).__module__}.{type(last).__qualname__}"
+        raise ModelError(
+            "a pose or segment model of Ultralytics' own classes", f"{kind}{ending}", where, "strip another model"
+        )
+    if model.is_fused():
+        raise ModelError(
+            "a model as it was trained",
+            "a fused one: its normalisation is folded into the convolutions",
+            where,
+            "name the file it was fused from (best.pt of its run)",
+        )
+    names, nc = len(getattr(model, "names", None) or ()), last.nc
+    if not names == nc == model.yaml["nc"]:
+        raise ModelError(
+            f"as many names as classes ({nc})", f"{names} names, nc={model.yaml['nc']}", where, "mend model.names"
+        )
+    return task
+
+
+def stored_precision(model: BaseModel) -> torch.dtype:
+    """Return the precision that holds all weights of a model exactly as they are stored: half, bfloat16 or float32."""
+    found = {value.dtype for value in model.state_dict().values() if value.is_floating_point()}
+    return found.pop() if len(found) == 1 and found <= {torch.float16, torch.bfloat16} else torch.float32
+
+
+def plain_data(value: Any) -> Any:
+    """Copy data so that nothing but Python's own types are left in it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or type(value) in {bool, int, float, str}:
+        return value
+    if isinstance(value, Mapping):
+        return {plain_data(key): plain_data(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_data(item) for item in value]
+    return str(value)
+
+
+def building(path: Path, *, trust: bool = False) -> AbstractContextManager[None]:
+    """Let models be built from a file's YAML without evaluating code that stands in it.
+
+    Args:
+        path: The file that the YAML comes from.
+        trust: Whether its code may run; nothing is held back then.
+    """
+    return nullcontext() if trust else _SafeLoad.loading(str(path))
+
+
+@contextmanager
+def nothing_installed() -> Iterator[None]:
+    """Keep Ultralytics from installing packages that it misses; it says so and fails instead."""
+    allowed = checks.AUTOINSTALL
+    checks.AUTOINSTALL = False
+    try:
+        yield
+    finally:
+        checks.AUTOINSTALL = allowed
+
+
+def _require_archive(path: Path) -> None:
+    """Refuse what is no zip archive of a plausible size, before anything unpacks it."""
+    if not path.is_file():
+        raise ModelError(EXPECTED, "no such file", str(path), "correct the path")
+    if path.suffix != ".pt":
+        raise ModelError(EXPECTED, f"a {path.suffix or 'nameless'} file", str(path), "name a .pt file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            claimed = sum(entry.file_size for entry in archive.infolist())
+        size = path.stat().st_size
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise ModelError(
+            EXPECTED, f"a truncated file, or none of torch.save ({error})", str(path), "fetch or copy it again"
+        ) from error
+    if claimed > EXPANSION * size:
+        raise ModelError(
+            expected=f"a checkpoint that unpacks to at most {EXPANSION} times its size",
+            found=f"{size:,} bytes that claim to unpack to {claimed:,}",
+            where=str(path),
+            fix="don't open this file; fetch it from where it was made",
+        )
+
+
+def _require_known_classes(path: Path) -> None:
+    """Refuse a file that names classes which neither torch nor Ultralytics rebuild without running code."""
+    try:
+        with _SafeLoad.loading(str(path)):  # registers what Ultralytics knows of the classes in this file
+            unknown = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
+    except UNREADABLE as error:
+        raise _unreadable(path, error, trust=False) from error
+    if unknown:
+        more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+        raise ModelError(
+            expected="a checkpoint that opens without running code of its own",
+            found=f"one that needs {', '.join(unknown[:NAMED])}{more}",
+            where=str(path),
+            fix="add trust=true if you trust whoever made the file: it may then run any code",
+        )
+
+
+def _kind(content: Mapping[str, Any], model: object) -> str:
+    """Say what a checkpoint holds instead of a model."""
+    for entries in (model, content):
+        if isinstance(entries, Mapping) and entries and all(isinstance(value, Tensor) for value in entries.values()):
+            return "a state dict: tensors without the model they belong to"
+    if isinstance(model, nn.Module):
+        return f"a {type(model).__module__}.{type(model).__qualname__}, which is no model of Ultralytics"
+    return f"no model, but {', '.join(map(str, list(content)[:NAMED])) or 'nothing'}"
+
+
+def _is_quantized(model: BaseModel) -> bool:
+    """Tell from the weights and modules whether a model calculates in integers."""
+    foreign = ("torch.ao.", "torch.nn.quantized", "modelopt.")
+    return any(type(module).__module__.startswith(foreign) for module in model.modules()) or any(
+        value.is_quantized or not value.is_floating_point() for value in model.parameters()
+    )
+
+
+def _unreadable(path: Path, error: BaseException, *, trust: bool) -> ModelError:
+    """Say what is wrong with a file that could not be read, and whether trusting it could help."""
+    lines = str(error).replace("ERROR ❌️ ", "").strip().splitlines() or [type(error).__name__]
+    fix = "name another file, or fetch it again"
+    if isinstance(error, ModuleNotFoundError):
+        fix = f"install the package that has {error.name}"
+    elif not trust and isinstance(error.__cause__ or error, pickle.UnpicklingError):
+        fix += "; if it is whole and you trust whoever made it, add trust=true: it may then run any code"
+    return ModelError(EXPECTED, f"a file that can't be read as one ({lines[0]})", str(path), fix)
