@@ -1,0 +1,274 @@
+"""What a model costs: parameters, operations, layers and, measured, time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from ultralytics.nn.tasks import (
+    DetectionModel,
+    OBBModel,
+    PoseModel,
+    SegmentationModel,
+    guess_model_task,
+    yaml_model_load,
+)
+from ultralytics.utils import ROOT
+from ultralytics.utils.torch_utils import get_flops, get_num_params, select_device
+
+from auxhead.config import closest
+from auxhead.errors import ConfigError, ModelError
+from auxhead.yolo import checkpoint
+from auxhead.yolo.compat import UNUSABLE
+from auxhead.yolo.lanes import cores, restored_threads
+from auxhead.yolo.quiet import quiet
+
+MODELS: dict[str, type[DetectionModel]] = {
+    "detect": DetectionModel,
+    "pose": PoseModel,
+    "segment": SegmentationModel,
+    "obb": OBBModel,
+}
+WARM_UP = 3  # forward passes before timing: the first allocate memory and choose kernels. Source: own choice
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Size of one model.
+
+    Attributes:
+        parameters: Number of parameters.
+        gflops: Billions of operations for one image; a multiplication and an addition count as two.
+        layers: Modules without children.
+    """
+
+    parameters: int
+    gflops: float
+    layers: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one forward pass (batch 1, float32, fused, decoding included, without NMS).
+
+    Attributes:
+        device: Where it ran.
+        milliseconds: Median over the rounds.
+        ratio: Median over the rounds of this model's time over the first model's in the same round.
+        low: Lower quartile of those ratios.
+        high: Upper quartile of those ratios.
+    """
+
+    device: str
+    milliseconds: float
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one model costs.
+
+    Attributes:
+        model: Its name or file, as given.
+        task: detect, pose, segment or obb.
+        nc: Classes.
+        imgsz: Image size of the GFLOPs, pixels.
+        unfused: Size as it trains.
+        fused: Size as it predicts: batch norms folded into convolutions, one-to-many branches of end-to-end models off.
+        latency: Measured time; None if it wasn't asked for.
+    """
+
+    model: str
+    task: str
+    nc: int
+    imgsz: int
+    unfused: Counts
+    fused: Counts
+    latency: Latency | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+
+def cost(
+    models: Sequence[str | Path],
+    *,
+    nc: int | None = None,
+    kpt_shape: tuple[int, int] | None = None,
+    imgsz: int = 640,
+    latency: bool = False,
+    device: str | int | None = None,
+    rounds: int = 20,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Cost]:
+    """Count, and on request time, what models cost.
+
+    Args:
+        models: Names (yolov8n), YAMLs (yolov8n.yaml) or files (best.pt) of detect, pose, segment or obb models.
+        nc: Classes to build them with; None: what the YAML or file has.
+        kpt_shape: Keypoints and numbers each (2 or 3) to build pose models with; None: what the YAML or file has.
+        imgsz: Image size, pixels.
+        latency: Whether to measure forward passes, all models in turns.
+        device: Where to measure, in Ultralytics' words; None: the first GPU, else the CPU.
+        rounds: Rounds of the measurement.
+        progress: Called with what is done ("counting", "timing"), how much of it, and of how much.
+
+    Returns:
+        One entry a model, in the order given; no model gives an empty list.
+
+    Raises:
+        ConfigError: The device can't be used.
+        ModelError: A model is unknown, no file of a model, or of another task.
+    """
+    tell = progress or (lambda _what, _done, _total: None)
+    costs, ready = [], []
+    for done, name in enumerate(models):
+        tell("counting", done, len(models))
+        model = _build(name, nc, kpt_shape)
+        fused = deepcopy(model).fuse(verbose=False).eval()
+        task = next(task for task, kind in MODELS.items() if type(model) is kind)
+        costs.append(Cost(str(name), task, int(model.yaml["nc"]), imgsz, count(model, imgsz), count(fused, imgsz)))
+        ready.append(fused)
+    tell("counting", len(models), len(models))
+    if not latency or not ready:
+        return costs
+    times = _time(ready, _device(device), imgsz, rounds, tell)
+    return [Cost(**{**vars(one), "latency": measured}) for one, measured in zip(costs, times, strict=True)]
+
+
+def count(model: torch.nn.Module, imgsz: int) -> Counts:
+    """Count parameters, GFLOPs and layers as Ultralytics' `model.info()` does.
+
+    Args:
+        model: A model of Ultralytics.
+        imgsz: Image size, pixels.
+
+    Raises:
+        ModelError: Ultralytics can't count its operations.
+    """
+    gflops = get_flops(model, imgsz)
+    if not gflops:  # Ultralytics' sign for a failure
+        raise ModelError(
+            expected="a model whose operations can be counted",
+            found="one that fails at this image size, or no `ultralytics-thop`",
+            where=f"{type(model).__name__} at imgsz={imgsz}",
+            fix="choose an imgsz that its stride divides, such as 640, or run pip install ultralytics-thop",
+        )
+    layers = sum(1 for module in model.modules() if not list(module.children()))
+    return Counts(get_num_params(model), round(gflops, 3), layers)
+
+
+def _build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -> DetectionModel:
+    """Build a model from its name, YAML or file, at the classes and keypoints asked for."""
+    try:
+        with quiet():
+            if Path(name).suffix == ".pt":
+                model: Any = checkpoint.model_of(checkpoint.load(Path(name)), Path(name)).float()
+                if type(model) not in MODELS.values():
+                    raise _other_task(name, type(model).__name__)
+                if nc is None and kpt_shape is None:
+                    return model
+                yaml = deepcopy(model.yaml)
+            else:
+                path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else Path(f"{name}.yaml")
+                yaml = yaml_model_load(path)
+            channels = yaml.get("channels", 3)
+            yaml["nc"] = nc or yaml["nc"]
+            if kpt_shape and "kpt_shape" in yaml:
+                yaml["kpt_shape"] = list(kpt_shape)
+            kind = MODELS.get(guess_model_task(yaml))
+            if kind is None:
+                raise _other_task(name, f"a {guess_model_task(yaml)} model")
+            return kind(yaml, ch=channels, verbose=False)
+    except UNUSABLE as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(
+            expected="a model of Ultralytics (yolov8n), a model's YAML or a .pt file",
+            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            where=str(name),
+            fix=closest(Path(name).stem, model_names()) or "correct the name or the path",
+        ) from error
+
+
+def _other_task(name: str | Path, found: str) -> ModelError:
+    return ModelError(
+        expected=f"a {', '.join(MODELS)} model",
+        found=found,
+        where=str(name),
+        fix="leave it out; its cost isn't comparable to a detector's",
+    )
+
+
+def model_names() -> list[str]:
+    """List the names of the models that Ultralytics brings, with their sizes (yolov8n-p2, ...)."""
+    names = []
+    for path in sorted((ROOT / "cfg" / "models").rglob("*.yaml")):
+        match = re.fullmatch(r"(yolov?\d+)(-.+)?", path.stem)
+        names += [f"{match[1]}{size}{match[2] or ''}" for size in "nsmlx"] if match else [path.stem]
+    return names
+
+
+def _device(device: str | int | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        with quiet():
+            chosen: torch.device = select_device(device, verbose=False)
+    except UNUSABLE as error:
+        found = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ConfigError("a device of this machine", found, f"device={device}", "name another, or cpu") from error
+    return chosen
+
+
+@torch.inference_mode()
+def _time(
+    models: Sequence[DetectionModel],
+    device: torch.device,
+    imgsz: int,
+    rounds: int,
+    tell: Callable[[str, int, int], None],
+) -> list[Latency]:
+    """Time forward passes in turns, so that what else the machine does falls on all models alike."""
+    seconds: list[list[float]] = [[] for _ in models]
+    images = [torch.rand(1, int(model.yaml.get("channels", 3)), imgsz, imgsz, device=device) for model in models]
+    for model in models:
+        model.to(device)
+    with restored_threads():
+        torch.set_num_threads(cores())
+        for turn in range(-WARM_UP, rounds):
+            for index, model in enumerate(models):
+                elapsed = _forward(model, images[index], device)
+                if turn >= 0:
+                    seconds[index].append(elapsed)
+            if turn >= 0:
+                tell("timing", turn + 1, rounds)
+    latencies = []
+    for own in seconds:
+        ratios = sorted(mine / first for mine, first in zip(own, seconds[0], strict=True))
+        quartile = len(ratios) // 4
+        latencies.append(
+            Latency(str(device), median(own) * 1e3, median(ratios), ratios[quartile], ratios[-1 - quartile])
+        )
+    return latencies
+
+
+def _forward(model: torch.nn.Module, image: torch.Tensor, device: torch.device) -> float:
+    """Return the seconds of one forward pass."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start = time.perf_counter()
+    model(image)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
