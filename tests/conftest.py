@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,6 +19,8 @@ os.environ["YOLO_OFFLINE"] = "true"
 os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="auxhead-tests-")
 
 from auxhead.signs import make_signs
+
+atexit.register(shutil.rmtree, os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
 
 TINY = {
     "model": "yolov8n.yaml",
@@ -55,8 +62,6 @@ def real_data(tmp_path: Path) -> Callable[[str], Path]:
     """Copy one of the real data sets into a scratch folder (label caches are written beside labels)."""
 
     def copy(name: str) -> Path:
-        import shutil
-
         source = Path(os.environ.get("AUXHEAD_DATA", "/nonexistent")) / name
         if not source.is_dir():
             pytest.skip(f"AUXHEAD_DATA names no folder with {name}")
@@ -64,6 +69,23 @@ def real_data(tmp_path: Path) -> Callable[[str], Path]:
         return tmp_path / name / "data.yaml"
 
     return copy
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Run a command line in this process; gives its exit code, standard output and error."""
+
+    from auxhead import cli
+
+    def run(*words: str) -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", ["auxhead", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        streams = capsys.readouterr()
+        return SimpleNamespace(returncode=caught.value.code, stdout=streams.out, stderr=streams.err)
+
+    return run
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from ultralytics.nn.tasks import load_checkpoint
 
 import auxhead
 from auxhead import cli
-from auxhead.config import DemoKeys, StripKeys, TrainKeys
+from auxhead.config import ConvertKeys, CostKeys, DemoKeys, PoseKeys, SegmentKeys, StripKeys, TrainKeys
 from auxhead.heads.center import CenterSpec
 from auxhead.yolo.certificate import Certificate
 
@@ -37,21 +37,6 @@ def auxhead_process(*words: str, **environment: str) -> subprocess.CompletedProc
         check=False,
         timeout=300,
     )
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """Run a command line in this process; gives its exit code, standard output and error."""
-
-    def run(*words: str) -> SimpleNamespace:
-        monkeypatch.setattr(sys, "argv", ["auxhead", *words])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        streams = capsys.readouterr()
-        return SimpleNamespace(returncode=caught.value.code, stdout=streams.out, stderr=streams.err)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +64,7 @@ def test_help_version_and_mistyped_command() -> None:
     for flag in ("--help", "-h"):
         done = auxhead_process(flag)
         assert done.returncode == 0
-        assert all(f"\n  {command} " in done.stdout for command in ("train", "strip", "demo", "env"))
+        assert all(f"\n  {command} " in done.stdout for command in ("train", "convert", "strip", "cost", "demo", "env"))
     assert auxhead_process("--version").stdout == f"auxhead {auxhead.__version__}\n"
     bare = auxhead_process()
     assert "Commands:" in bare.stdout + bare.stderr
@@ -92,8 +77,10 @@ def test_help_version_and_mistyped_command() -> None:
 @pytest.mark.parametrize(
     ("command", "models"),
     [
-        ("train", {"": TrainKeys, "center.": CenterSpec}),
+        ("train", {"": TrainKeys, "center.": CenterSpec, "pose.": PoseKeys, "segment.": SegmentKeys}),
+        ("convert", {"": ConvertKeys}),
         ("strip", {"": StripKeys}),
+        ("cost", {"": CostKeys}),
         ("demo", {"": DemoKeys}),
     ],
 )
@@ -105,7 +92,8 @@ def test_help_lists_every_key(command: str, models: dict[str, Any], call: Callab
         for name, field in model.model_fields.items():
             line = next(line for line in done.stdout.splitlines() if line.split()[:1] == [f"{prefix}{name}="])
             assert field.description in line
-            assert field.default is None or f"(default {field.default})" in line
+            assert ("(required)" in line) == field.is_required()
+            assert field.is_required() or field.default is None or f"(default {field.default})" in line
     assert ("yolo cfg" in done.stdout) == (command == "train")
 
 
@@ -148,13 +136,13 @@ def test_mistakes_exit_with_2(line: str, message: str, call: Callable[..., Any],
 def test_what_is_not_ours_to_explain_stays_a_traceback(
     call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish = import_module("auxhead.yolo.finish")
+    room = import_module("auxhead.yolo.strip")
     for error in (EOFError("file ends early"), RuntimeError("a bug")):
 
         def fail(*_: object, error: Exception = error, **__: object) -> None:
             raise error
 
-        monkeypatch.setattr(finish, "strip", fail)
+        monkeypatch.setattr(room, "strip", fail)
         monkeypatch.setattr(sys, "argv", ["auxhead", "strip", "x"])
         with pytest.raises(type(error), match=str(error)):
             cli.main()
@@ -162,7 +150,7 @@ def test_what_is_not_ours_to_explain_stays_a_traceback(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(finish, "strip", stop)
+    monkeypatch.setattr(room, "strip", stop)
     done = call("strip", "x")
     assert (done.returncode, done.stderr.strip()) == (130, "auxhead: stopped")
 
@@ -300,7 +288,7 @@ def test_demo_trains_and_compares(call: Callable[..., Any], tmp_path: Path) -> N
         assert all(0 <= float(cell) <= 1 for cell in cells[1:3])
         assert ("left out (0 parameters)" not in str(Certificate(**proof))) == (arm != "plain")
     assert str(Certificate(**proof)) in done.stdout
-    assert all(what in done.stdout for what in ("drawing signs", "training plain", "training heads=center"))
+    assert all(what in done.stderr for what in ("drawing signs", "training plain", "training heads=center"))
     assert "arrow" in (folder / "data" / "data.yaml").read_text()
 
 

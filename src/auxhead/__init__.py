@@ -15,6 +15,7 @@ from auxhead.errors import (
     ConfigError,
     DataError,
     HostVersionError,
+    MissingExtraError,
     ModelError,
     OutputError,
     ResumeError,
@@ -23,11 +24,28 @@ from auxhead.errors import (
 
 if TYPE_CHECKING:
     from auxhead.demo import demo
-    from auxhead.yolo import Certificate, TrainResult, environment, strip, train, trainer
+    from auxhead.labels import Conversion
+    from auxhead.yolo import (
+        Certificate,
+        Cost,
+        StripCertificate,
+        TrainResult,
+        convert,
+        cost,
+        environment,
+        strip,
+        train,
+        trainer,
+    )
 
 _LAZY = {
     "Certificate": "auxhead.yolo",
+    "Conversion": "auxhead.labels",
+    "Cost": "auxhead.yolo",
+    "StripCertificate": "auxhead.yolo",
     "TrainResult": "auxhead.yolo",
+    "convert": "auxhead.yolo",
+    "cost": "auxhead.yolo",
     "demo": "auxhead.demo",
     "environment": "auxhead.yolo",
     "strip": "auxhead.yolo",
@@ -40,14 +58,20 @@ __all__ = [
     "AuxHeadError",
     "Certificate",
     "ConfigError",
+    "Conversion",
+    "Cost",
     "DataError",
     "HostVersionError",
+    "MissingExtraError",
     "ModelError",
     "OutputError",
     "ResumeError",
+    "StripCertificate",
     "TrainResult",
     "VerificationError",
     "__version__",
+    "convert",
+    "cost",
     "demo",
     "environment",
     "strip",

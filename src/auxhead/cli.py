@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,8 @@ from auxhead.errors import AuxHeadError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from auxhead.yolo.cost import Cost
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,9 +81,11 @@ def _key_help(models: Callable[[], dict[str, type[BaseModel]]], note: str = "") 
             return
         typer.echo(context.get_help())
         for prefix, model in models().items():
-            typer.echo(f"\nKeys {prefix}* of the head:" if prefix else "\nKeys:")
-            for name, field in model.model_fields.items():
+            owner = "route" if prefix in _label_models() else "head"
+            typer.echo(f"\nKeys {prefix}* of the {owner}:" if prefix else "\nKeys:")
+            for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
                 default = "" if field.default is None else f" (default {field.default})"
+                default = " (required)" if field.is_required() else default
                 typer.echo(f"  {prefix + name + '=':26}{field.description}{default}")
         typer.echo(note)
         raise typer.Exit
@@ -93,13 +97,31 @@ def _train_models() -> dict[str, type[BaseModel]]:
     from auxhead.config import TrainKeys
     from auxhead.heads.registry import head_class, head_names
 
-    return {"": TrainKeys, **{f"{name}.": head_class(name).Spec for name in head_names()}}
+    return {"": TrainKeys, **{f"{name}.": head_class(name).Spec for name in head_names()}, **_label_models()}
+
+
+def _label_models() -> dict[str, type[BaseModel]]:
+    from auxhead.config import ROUTE_KEYS
+
+    return {f"{route}.": model for route, model in ROUTE_KEYS.items()}
 
 
 def _demo_models() -> dict[str, type[BaseModel]]:
     from auxhead.config import DemoKeys
 
     return {"": DemoKeys}
+
+
+def _convert_models() -> dict[str, type[BaseModel]]:
+    from auxhead.config import ConvertKeys
+
+    return {"": ConvertKeys}
+
+
+def _cost_models() -> dict[str, type[BaseModel]]:
+    from auxhead.config import CostKeys
+
+    return {"": CostKeys}
 
 
 def _strip_models() -> dict[str, type[BaseModel]]:
@@ -121,6 +143,7 @@ def train(
     """Train a detector with removable heads: data=signs.yaml model=yolov8n.pt heads=center epochs=100 imgsz=640."""
     with _json_only(as_json or dry_run):
         from auxhead.yolo.grammar import parse_arguments, require_files, resolve
+        from auxhead.yolo.route import require_task
         from auxhead.yolo.train import check_data
         from auxhead.yolo.train import train as run
 
@@ -128,6 +151,8 @@ def train(
         if dry_run:
             plan, arguments = resolve(keys)
             require_files(arguments)
+            if plan.route != "native":
+                require_task(arguments["model"], plan.route)
             check_data(arguments, plan)
         else:
             result = run(**keys)
@@ -140,20 +165,49 @@ def train(
 
 
 @app.command(context_settings=WORDS)
+def convert(
+    context: typer.Context,
+    as_json: Json = False,
+    _help: Annotated[bool, _key_help(_convert_models)] = False,
+) -> None:
+    """Write boxes as keypoint or polygon labels: data=signs.yaml out=signs-pose to=pose (or to=segment)."""
+    with _json_only(as_json), _progress() as tell:
+        from auxhead.config import ConvertKeys
+        from auxhead.yolo.convert import convert as run
+        from auxhead.yolo.grammar import parse_own
+
+        keys = parse_own(context.args, ConvertKeys)
+        conversion = run(lambda done, total: tell("Converting", done, total), **keys.model_dump(exclude_unset=True))
+    if as_json:
+        _emit(conversion.to_dict())
+        return
+    for name, split in conversion.splits.items():
+        left_out = f", {split.left_out} left out" if split.left_out else ""
+        typer.echo(
+            f"{name}: {split.images} images, {split.boxes} boxes; {split.missing} without label file, "
+            f"{split.empty} with an empty one{left_out}"
+        )
+    typer.echo(f"{'Written to' if conversion.fresh else 'Nothing has changed since it was written:'} {conversion.data}")
+
+
+@app.command(context_settings=WORDS)
 def strip(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="A training state (weights/best.state.pt) or a run's folder.")],
+    file: Annotated[str, typer.Argument(help="A pose or segment model (best.pt), a training state or a run's folder.")],
+    check_export: Annotated[
+        bool, typer.Option("--check-export", help="Export to ONNX, and compare with a stock detector and onnxruntime.")
+    ] = False,
     as_json: Json = False,
     _help: Annotated[bool, _key_help(_strip_models)] = False,
 ) -> None:
-    """Write the plain detector of a training state, with its certificate."""
+    """Make a stock detector of a pose or segment model, or of a training state, with its certificate."""
     with _json_only(as_json):
         from auxhead.config import StripKeys
-        from auxhead.yolo.finish import strip as run
         from auxhead.yolo.grammar import parse_own
+        from auxhead.yolo.strip import strip as run
 
         keys = parse_own(context.args, StripKeys)
-        certificate = run(file, keys.out, keys.data, exist_ok=keys.exist_ok)
+        certificate = run(file, **keys.model_dump(), check_export=check_export)
     if certificate is None:
         typer.echo(f"{file} is a plain detector already; nothing written", err=as_json)
     if as_json:
@@ -163,13 +217,72 @@ def strip(
 
 
 @app.command(context_settings=WORDS)
+def cost(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL|KEY=VALUE", help="Names (yolov8n), YAMLs or .pt files, and keys.", show_default=False
+        ),
+    ] = None,
+    as_json: Json = False,
+    _help: Annotated[bool, _key_help(_cost_models)] = False,
+) -> None:
+    """Count parameters, GFLOPs and layers of models, and time them: yolov8n yolov8n-p2 best.pt nc=48 latency=true."""
+    from auxhead.config import CostKeys
+
+    models, given = _names_and_keys(words or [], CostKeys)
+    with _json_only(as_json), _progress() as tell:
+        from auxhead.yolo.cost import cost as run
+        from auxhead.yolo.grammar import parse_own
+
+        keys = parse_own(given, CostKeys)
+        costs = run(models, **keys.model_dump(), progress=tell)
+    if as_json:
+        _emit([one.to_dict() for one in costs])
+    else:
+        _print_costs(costs)
+
+
+def _names_and_keys(words: list[str], keys: type[BaseModel]) -> tuple[list[str], list[str]]:
+    """Part model names from `key=value` words."""
+    from auxhead.errors import ConfigError
+
+    joined = [word for word in words if "=" in word or word in keys.model_fields]
+    names = [word for word in words if word not in joined]
+    if not names:
+        raise ConfigError("models to count", "none", "auxhead cost", "name some, such as yolov8n yolov8n-p2 best.pt")
+    return names, joined
+
+
+def _print_costs(costs: Sequence[Cost]) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    heads = ["nc", "params", "fused", "GFLOPs", "fused", "layers", "fused"]
+    heads += [f"ms ({costs[0].latency.device})", "ratio"] if costs[0].latency else []
+    numbers = (Column(head, justify="right", no_wrap=True) for head in heads)
+    table = Table(Column("model", overflow="fold"), "task", *numbers)
+    for one in costs:
+        pairs = zip(asdict(one.unfused).values(), asdict(one.fused).values(), strict=True)
+        counts = [f"{value:.2f}" if isinstance(value, float) else f"{value:,}" for pair in pairs for value in pair]
+        time = one.latency
+        timed = [f"{time.milliseconds:.1f}", f"{time.ratio:.2f} ({time.low:.2f}-{time.high:.2f})"] if time else []
+        table.add_row(one.model, one.task, str(one.nc), *counts, *timed)
+    console = Console(markup=False, emoji=False)
+    console.print(table)
+    console.print(f"At {costs[0].imgsz} px; fused is what predicts." + (RATIO_NOTE if costs[0].latency else ""))
+
+
+RATIO_NOTE = " Ratio: to the first model, median of the rounds (quartiles); one image, float32, without NMS."
+
+
+@app.command(context_settings=WORDS)
 def demo(
     context: typer.Context,
     _help: Annotated[bool, _key_help(_demo_models)] = False,
 ) -> None:
     """Generate small signs, train on them plain and with heads=center, and compare. A few minutes, no download."""
     from rich.console import Console
-    from rich.progress import Progress
     from rich.table import Column, Table
 
     console = Console(markup=False, emoji=False)  # paths may hold brackets and colons
@@ -180,14 +293,7 @@ def demo(
 
     keys = parse_own(context.args, DemoKeys)
 
-    with Progress(console=console) as bar:
-        tasks: dict[str, Any] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-
+    with _progress() as tell:
         rows = run(**keys.model_dump(), progress=tell)
     table = Table(Column(no_wrap=True), "mAP50", "mAP50-95", "parameters", "GFLOPs", "s/epoch", "float32 difference")
     for row in rows:
@@ -214,6 +320,29 @@ def env(as_json: Json = False) -> None:
     else:
         for name, value in facts.items():
             typer.echo(f"{name:22}{value}")
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each kind of work that is reported, on standard error; no report, no bar."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True, markup=False, emoji=False))
+    tasks: dict[str, Any] = {}
+
+    def tell(what: str, done: int, total: int) -> None:
+        if not tasks:
+            bar.start()
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done)
+
+    try:
+        yield tell
+    finally:
+        if tasks:
+            bar.stop()
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from auxhead.signs import make_signs
-from auxhead.yolo.certificate import Certificate
+from auxhead.yolo.certificate import Certificate, StripCertificate
 from auxhead.yolo.quiet import quiet
 from auxhead.yolo.train import train
 
@@ -53,7 +53,7 @@ class DemoRow:
     map50: float
     map50_95: float
     epoch_seconds: float | None
-    certificate: Certificate
+    certificate: Certificate | StripCertificate
     best: Path
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ultralytics.cfg import DEFAULT_CFG_DICT, _handle_deprecation
 
-from auxhead.config import RECIPES, DemoKeys, StripKeys
+from auxhead.config import RECIPES, DemoKeys, PoseKeys, SegmentKeys, StripKeys
 from auxhead.errors import ConfigError
 from auxhead.heads.center import CenterSpec
 from auxhead.yolo.grammar import NOT_OURS, known_keys, parse_arguments, parse_own, require_files, resolve
@@ -173,7 +173,7 @@ def test_all_mistakes_are_named_at_once() -> None:
         "'lr0=fast' is of invalid type str.",
         "'flipud=1.5' is an invalid value.",
         "Deprecated 'end2end' must be a bool.",
-        "task=pose: auxhead trains detectors, task=detect",
+        "task=pose: auxhead trains detectors, route=pose",
         "mode=['val']: auxhead trains detectors, mode=train",
         "select='mAP': Input should be 'mAP50-95' or 'mAP50'",
         "on_error=3: Input should be 'fail' or 'skip'",
@@ -267,7 +267,7 @@ def test_tutorial_recipe() -> None:
     assert plan == Plan(heads={"center": CenterSpec(metric="oks", sigma=1.0, gain=12.0, visibility=True)})
     assert arguments == {**NOT_OURS, **TUTORIAL}
     written = {f"center.{key}": getattr(plan.heads["center"], key) for key in ("metric", "sigma", "gain", "visibility")}
-    assert RECIPES["tutorial"] == {**written, **TUTORIAL}  # nothing in it goes unused
+    assert RECIPES["tutorial", "native"] == {**written, **TUTORIAL}  # nothing in it goes unused
 
 
 def test_explicit_keys_win_over_a_recipe() -> None:
@@ -287,6 +287,54 @@ def test_recipe_without_heads_keeps_ultralytics_part() -> None:
         assert resolve({"recipe": "tutorial", "heads": heads}) == (Plan(), {**NOT_OURS, **TUTORIAL})
     assert resolve({"recipe": None}) == resolve({})
     assert refused({"recipe": "tutorail"}) == ["recipe='tutorail': Input should be 'tutorial'"]
+
+
+# -- routes ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_route_brings_its_labels_and_task() -> None:
+    plan, arguments = resolve({"route": "pose", "pose.keypoints": "center+corners", "pose.flips": "off", "pose": 6.0})
+    assert plan == Plan(route="pose", labels=PoseKeys(keypoints="center+corners", flips=False))
+    assert arguments == {"mode": "train", "task": "pose", "pose": 6.0}
+    assert Plan.from_dict(plan.to_dict()) == plan
+    plan, arguments = resolve({"route": "segment", "task": "segment"})
+    assert (plan.labels, arguments["task"]) == (SegmentKeys(), "segment")
+    assert Plan.from_dict(plan.to_dict()) == plan
+
+
+def test_the_tutorial_to_the_letter() -> None:
+    # Source: Mohammed Yasin, "Pose Head For Auxiliary Loss" (2024): labels `class x y w h x y 1`, no flip_idx, and
+    # `epochs=10 warmup_epochs=1 close_mosaic=1 hsv_h=0 hsv_v=0 hsv_s=0 scale=0 shear=0 translate=0 box=0.01 dfl=0.01`.
+    plan, arguments = resolve({"recipe": "tutorial", "route": "pose"})
+    assert plan.labels == PoseKeys(keypoints="center", visibility=True, flips=False, kpt_oks_sigmas=None)
+    still = dict.fromkeys(("hsv_h", "hsv_s", "hsv_v", "scale", "shear", "translate"), 0.0)
+    gains = {"box": 0.01, "dfl": 0.01, "epochs": 10, "warmup_epochs": 1.0, "close_mosaic": 1, "batch": 41}
+    assert arguments == {"mode": "train", "task": "pose", **still, **gains}
+    plan, arguments = resolve({"recipe": "tutorial", "route": "pose", "epochs": 30, "pose.flips": True})
+    assert (plan.labels, arguments["epochs"]) == (PoseKeys(), 30)
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"route": "pose", "heads": "center"}, "heads=center: of the native route"),
+        ({"route": "pose", "select": "mAP50"}, "select=mAP50: of the native route"),
+        ({"route": "pose", "center.gain": 3}, "center.gain: heads belong to the native route, not to route=pose"),
+        ({"route": "segment", "recipe": "tutorial"}, "recipe=tutorial: has no settings for route=segment"),
+        ({"route": "segment", "pose.flips": "off"}, "pose.flips: only with route=pose"),
+        ({"pose.flips": "off"}, "pose.flips: only with route=pose"),
+        ({"route": "pose", "pose.keypoint": "center"}, "pose.keypoint: unknown key; did you mean pose.keypoints"),
+        ({"route": "pose", "pose.kpt_oks_sigmas": [0.1, 0.2]}, "pose.kpt_oks_sigmas=[0.1, 0.2]: expected one positive"),
+        ({"route": "pose", "pose.kpt_oks_sigmas": -1.0}, "pose.kpt_oks_sigmas=-1.0: expected one positive"),
+        ({"route": "poes"}, "route='poes': Input should be 'native', 'pose' or 'segment'"),
+        ({"task": "pose"}, "task=pose: auxhead trains detectors, route=pose"),
+        ({"route": "pose", "task": "obb"}, "task=obb: auxhead trains detectors, task=pose"),
+    ],
+)
+def test_keys_that_do_not_fit_the_route(keys: dict[str, object], problem: str) -> None:
+    lines = refused(keys)
+    assert len(lines) == 1
+    assert lines[0].startswith(problem)
 
 
 # -- properties -----------------------------------------------------------------------------------------------------

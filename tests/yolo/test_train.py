@@ -188,9 +188,9 @@ def test_strip_refuses_what_it_cannot_strip(trained: auxhead.TrainResult, tmp_pa
     (tmp_path / "broken.pt").write_bytes(b"no model")
     with pytest.raises(ModelError):
         auxhead.strip(tmp_path / "broken.pt")
-    YOLO("yolov8n-pose.yaml").save(str(tmp_path / "pose.pt"))
-    with pytest.raises(ModelError, match="Pose"):
-        auxhead.strip(tmp_path / "pose.pt")
+    YOLO("yolov8n-obb.yaml").save(str(tmp_path / "obb.pt"))
+    with pytest.raises(ModelError, match="oriented-box"):
+        auxhead.strip(tmp_path / "obb.pt")
     (tmp_path / "half.state.pt").write_bytes(state.state_path(trained.best).read_bytes()[:1000])
     with pytest.raises(ResumeError):
         auxhead.strip(tmp_path / "half.state.pt")

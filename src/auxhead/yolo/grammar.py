@@ -10,7 +10,17 @@ from pydantic import BaseModel, ValidationError
 from ultralytics.cfg import DEFAULT_CFG_DICT, _handle_deprecation, check_cfg, merge_equals_args, parse_key_value_pair
 from ultralytics.utils import YAML
 
-from auxhead.config import RECIPES, TrainKeys, closest, config_error, describe, unknown
+from auxhead.config import (
+    RECIPES,
+    ROUTE_KEYS,
+    PoseKeys,
+    SegmentKeys,
+    TrainKeys,
+    closest,
+    config_error,
+    describe,
+    unknown,
+)
 from auxhead.errors import AuxHeadError, ConfigError
 from auxhead.heads.registry import head_class, head_names
 from auxhead.yolo.plan import Plan, head_spec
@@ -19,6 +29,9 @@ Keys = TypeVar("Keys", bound=BaseModel)
 
 NOT_OURS = {"mode": "train", "task": "detect"}
 """Words of an Ultralytics command line that mean what `auxhead train` does anyway."""
+
+NATIVE_ONLY = ("heads", "select")
+"""Keys of ours that Ultralytics' own pose and segment trainers have no place for."""
 
 EXTRA_KEYS = {"augmentations", "save_dir"}
 """Keys that Ultralytics accepts beside its defaults. Source: `ultralytics.cfg.check_dict_alignment`."""
@@ -106,7 +119,8 @@ def parse_own(arguments: Sequence[str], model: type[Keys]) -> Keys:
 def known_keys() -> list[str]:
     """Return every key that `auxhead train` understands."""
     heads = [f"{name}.{key}" for name in head_names() for key in head_class(name).Spec.model_fields]
-    return list(dict.fromkeys([*TrainKeys.model_fields, *heads, *DEFAULT_CFG_DICT, *FLAGS]))
+    labels = [f"{route}.{key}" for route, model in ROUTE_KEYS.items() for key in model.model_fields]
+    return list(dict.fromkeys([*TrainKeys.model_fields, *heads, *labels, *DEFAULT_CFG_DICT, *FLAGS]))
 
 
 def require_files(arguments: Mapping[str, Any]) -> None:
@@ -124,8 +138,8 @@ def resolve(given: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
     """Split keys into our plan and Ultralytics' arguments, and check all of them.
 
     Args:
-        given: Keys as typed: Ultralytics' own, ours, `<head>.<key>`; `heads` may also map names to their keys, or be a
-            list of names.
+        given: Keys as typed: Ultralytics' own, ours, `<head>.<key>`, `<route>.<key>`; `heads` may also map names to
+            their keys, or be a list of names.
 
     Returns:
         The plan, and the arguments for Ultralytics' trainer (checked, not completed by its defaults).
@@ -133,22 +147,57 @@ def resolve(given: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
     Raises:
         ConfigError: Unknown keys (with the closest match), wrong types or values, all of them at once.
     """
-    keys = _with_recipe(_flatten_heads(_with_file(given)))
+    asked = _flatten_heads(_with_file(given))
+    keys = _with_recipe(asked)
     ours = {key: value for key, value in keys.items() if key in TrainKeys.model_fields}
     own, problems = _own(ours)
-    names = _names(own.heads)
+    native = own.route == "native"
+    names = _names(own.heads) if native else []
     specs, head_problems = _head_specs(names, keys)
+    labels, label_problems = _labels(own.route, keys)
     theirs = {key: value for key, value in keys.items() if key not in ours and "." not in key}
-    arguments, their_problems = _ultralytics(theirs)
-    problems += head_problems + their_problems
-    for key in (key for key in keys if "." in key and key.partition(".")[0] not in names):
-        head = key.partition(".")[0]
-        idle = f"{key}: head {head} is not among heads={own.heads}"
-        problems.append(idle if head in head_names() else unknown(key, known_keys()))
+    task = NOT_OURS["task"] if native else own.route
+    arguments, their_problems = _ultralytics(theirs, {**NOT_OURS, "task": task})
+    problems += head_problems + label_problems + their_problems
+    if not native:
+        problems += [
+            f"{key}={asked[key]}: of the native route; route={own.route} trains Ultralytics' own {own.route} model"
+            for key in NATIVE_ONLY
+            if key in asked
+        ]
+        if own.recipe and (own.recipe, own.route) not in RECIPES:
+            problems.append(f"recipe={own.recipe}: has no settings for route={own.route}")
+    for key in (key for key in keys if "." in key and key.partition(".")[0] not in [*names, own.route]):
+        problems.append(_idle(key, own))
     if problems:
         raise config_error(problems, "keys of `yolo detect train` and of auxhead", TRAIN_FIX)
-    plan = Plan(heads=specs, select=own.select, on_error=own.on_error, cpu_bf16=own.cpu_bf16)
-    return plan, {**arguments, **NOT_OURS}
+    plan = Plan(specs, own.select, own.on_error, own.cpu_bf16, own.route, labels)
+    return plan, {**arguments, **NOT_OURS, "task": task}
+
+
+def _idle(key: str, own: TrainKeys) -> str:
+    """Say why a dotted key belongs to nothing that was asked for."""
+    prefix = key.partition(".")[0]
+    if key in known_keys() and prefix in ROUTE_KEYS:
+        return f"{key}: only with route={prefix}"
+    if prefix in head_names():
+        return (
+            f"{key}: head {prefix} is not among heads={own.heads}"
+            if own.route == "native"
+            else (f"{key}: heads belong to the native route, not to route={own.route}")
+        )
+    return unknown(key, known_keys())
+
+
+def _labels(route: str, keys: Mapping[str, Any]) -> tuple[PoseKeys | SegmentKeys | None, list[str]]:
+    """Check the keys of the labels that a route trains on."""
+    if route not in ROUTE_KEYS:
+        return None, []
+    own = {key.partition(".")[2]: value for key, value in keys.items() if key.startswith(f"{route}.")}
+    try:
+        return ROUTE_KEYS[route].model_validate(own), []
+    except ValidationError as error:
+        return None, describe(error, ROUTE_KEYS[route], f"{route}.")
 
 
 def _own(ours: Mapping[str, Any]) -> tuple[TrainKeys, list[str]]:
@@ -183,12 +232,10 @@ def _flatten_heads(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_recipe(keys: dict[str, Any]) -> dict[str, Any]:
     """Fill in a recipe's keys for the heads asked for; what was given explicitly wins."""
-    names = _names(str(keys.get("heads", TrainKeys().heads)))
-    recipe = {
-        key: value
-        for key, value in RECIPES.get(str(keys.get("recipe")), {}).items()
-        if "." not in key or key.partition(".")[0] in names
-    }
+    names = [*_names(str(keys.get("heads", TrainKeys().heads))), *ROUTE_KEYS]
+    asked: Any = (keys.get("recipe"), keys.get("route", TrainKeys().route))
+    settings = RECIPES.get(asked, {}) if all(isinstance(word, str) for word in asked) else {}
+    recipe = {key: value for key, value in settings.items() if "." not in key or key.partition(".")[0] in names}
     for given, replaced in (("share", "gain"), ("gain", "share")):  # two ways to say one thing
         recipe = {
             k: v
@@ -212,7 +259,7 @@ def _head_specs(names: Sequence[str], keys: Mapping[str, Any]) -> tuple[dict[str
     return specs, problems
 
 
-def _ultralytics(theirs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _ultralytics(theirs: Mapping[str, Any], fixed: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Bring Ultralytics' keys up to date and check each alone, with its own functions, so that none hides another."""
     problems = []
     try:
@@ -228,7 +275,8 @@ def _ultralytics(theirs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             check_cfg({key: value})
         except (TypeError, ValueError) as error:
             problems.append(str(error))
-    for key, only in NOT_OURS.items():
+    for key, only in fixed.items():
         if arguments.get(key) is not None and arguments[key] != only:
-            problems.append(f"{key}={arguments[key]}: auxhead trains detectors, {key}={only}")
+            instead = f"route={arguments[key]}" if arguments[key] in list(ROUTE_KEYS) else f"{key}={only}"
+            problems.append(f"{key}={arguments[key]}: auxhead trains detectors, {instead}")
     return arguments, problems

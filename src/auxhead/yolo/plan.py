@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from auxhead.config import Metric, OnError
+from auxhead.config import ROUTE_KEYS, Metric, OnError, PoseKeys, Route, SegmentKeys
 from auxhead.heads.base import HeadSpec
 from auxhead.heads.registry import head_class
+
+PLAN_FILE = "auxhead.json"
+"""File of a run's folder that holds its plan."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,18 @@ class Plan:
         select: Validation metric that chooses best.pt.
         on_error: What bad labels or images do.
         cpu_bf16: bfloat16 autocast on CPUs; None: where the CPU has it.
+        route: native, or the task of the Ultralytics model that is trained and stripped instead.
+        labels: What a box becomes on that route; None on the native one.
+        source: Detection data set that such a run has converted.
     """
 
     heads: Mapping[str, HeadSpec] = field(default_factory=dict)
     select: Metric = "mAP50-95"
     on_error: OnError = "fail"
     cpu_bf16: bool | None = None
+    route: Route = "native"
+    labels: PoseKeys | SegmentKeys | None = None
+    source: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads back; checkpoints and json files hold it."""
@@ -34,13 +43,18 @@ class Plan:
             "select": self.select,
             "on_error": self.on_error,
             "cpu_bf16": self.cpu_bf16,
+            "route": self.route,
+            "labels": self.labels and self.labels.model_dump(),
+            "source": self.source,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild a plan from `to_dict`'s data."""
         heads = {name: head_spec(name, keys) for name, keys in data["heads"].items()}
-        return cls(**{**data, "heads": heads})
+        labels = data.get("labels")
+        rebuilt = ROUTE_KEYS[data["route"]].model_validate(labels) if labels is not None else None
+        return cls(**{**data, "heads": heads, "labels": rebuilt})
 
 
 def head_spec(name: str, keys: Mapping[str, Any]) -> HeadSpec:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ultralytics.data.utils import check_det_dataset
 from ultralytics.utils import LOGGER, YAML
 
 from auxhead.config import TrainKeys
-from auxhead.errors import AuxHeadError, ConfigError, DataError, OutputError, ResumeError
+from auxhead.errors import ConfigError, ResumeError
 from auxhead.labels import check_labels, list_images, problems_error, write_problems
-from auxhead.yolo import state
-from auxhead.yolo.certificate import Certificate
-from auxhead.yolo.compat import UNUSABLE
+from auxhead.yolo import route, state
+from auxhead.yolo.certificate import Certificate, StripCertificate
+from auxhead.yolo.data import read_data
+from auxhead.yolo.drive import Callbacks, drive
 from auxhead.yolo.finish import RESULT_FILE, complete
 from auxhead.yolo.grammar import NOT_OURS, resolve
 from auxhead.yolo.lanes import restored_threads
-from auxhead.yolo.plan import Plan
-from auxhead.yolo.trainer import PLAN_FILE, HeadTrainer, make_trainer
+from auxhead.yolo.plan import PLAN_FILE, Plan
+from auxhead.yolo.trainer import HeadTrainer, make_trainer
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,8 @@ class TrainResult:
         metrics: Validation metrics of best.pt, by Ultralytics' names.
         gradients: Means over the last epoch with a measurement: gradient norms, shares and gains by column name.
         warnings: Gain settings that defeat the training, in words; empty when there are none.
-        certificate: The proof that best.pt is the stock detector that was trained.
+        certificate: The proof that `best` is the stock detector that was trained. On the pose and segment routes it
+            also holds the validation of both models.
     """
 
     save_dir: Path
@@ -45,14 +45,14 @@ class TrainResult:
     metrics: Mapping[str, float]
     gradients: Mapping[str, float]
     warnings: tuple[str, ...]
-    certificate: Certificate
+    certificate: Certificate | StripCertificate
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
 
 
-def train(callbacks: Mapping[str, Callable[[Any], None]] | None = None, **keys: Any) -> TrainResult:
+def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
     """Train a detector with removable heads; what is saved is a stock detector.
 
     Args:
@@ -103,32 +103,11 @@ def trainer(**keys: Any) -> type[HeadTrainer]:
     return make_trainer(plan)
 
 
-def _run(
-    plan: Plan, arguments: Mapping[str, Any], callbacks: Mapping[str, Callable[[Any], None]] | None = None
-) -> TrainResult:
-    """Build the trainer, train, and read back what the run has left."""
-    try:
-        trainer = make_trainer(plan)(overrides=dict(arguments))
-    except OSError as error:
-        raise OutputError(
-            expected="a folder for the run that can be written to",
-            found=str(error),
-            where=str(arguments.get("project") or "runs/"),
-            fix="choose another one with project=",
-        ) from error
-    for event, callback in (callbacks or {}).items():
-        trainer.add_callback(event, callback)
-    try:
-        trainer.train()
-    except AuxHeadError:
-        new = not (arguments.get("exist_ok") or arguments.get("resume") or arguments.get("save_dir"))
-        if new and not trainer.last.exists():
-            shutil.rmtree(trainer.save_dir, ignore_errors=True)  # nothing was trained: leave no run that looks like one
-        raise
-    except KeyboardInterrupt:
-        LOGGER.info(f"\nstopped; go on with: auxhead train resume={trainer.save_dir}")
-        raise
-    return read_result(trainer.save_dir)
+def _run(plan: Plan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -> TrainResult:
+    """Train on the plan's route, and read back what the run has left."""
+    if plan.route == "native":
+        return read_result(Path(drive(make_trainer(plan), arguments, callbacks).save_dir))
+    return read_result(route.run(plan, arguments, callbacks))
 
 
 def read_result(run: Path) -> TrainResult:
@@ -141,18 +120,20 @@ def read_result(run: Path) -> TrainResult:
     if not path.is_file():
         raise ResumeError("a finished run", f"no {RESULT_FILE}", str(run), f"finish it: auxhead train resume={run}")
     content = json.loads(path.read_text(encoding="utf-8"))
+    proof = content["certificate"]
+    certificate = StripCertificate.from_dict(proof) if "source" in proof else Certificate(**proof)
     return TrainResult(
         save_dir=run,
-        best=run / "weights" / "best.pt",
+        best=run / "weights" / certificate.weights,
         last=run / "weights" / "last.pt",
         metrics=content["metrics"],
         gradients=content["gradients"],
         warnings=tuple(content["warnings"]),
-        certificate=Certificate(**content["certificate"]),
+        certificate=certificate,
     )
 
 
-def _resume(keys: dict[str, Any], callbacks: Mapping[str, Callable[[Any], None]] | None) -> TrainResult:
+def _resume(keys: dict[str, Any], callbacks: Callbacks) -> TrainResult:
     """Go on with a run from whatever moment it was left at."""
     run = Path(str(keys.pop("resume")))
     run = run.parents[1] if run.is_file() and len(run.parents) > 1 else run
@@ -172,6 +153,8 @@ def _resume(keys: dict[str, Any], callbacks: Mapping[str, Callable[[Any], None]]
         )
     _, overrides = resolve({"heads": "none", **keys})
     plan = _read_plan(run)
+    if plan.route != "native":
+        return read_result(route.resume(run, plan, {**overrides, "save_dir": str(run), "exist_ok": True}, callbacks))
     overrides |= {"save_dir": str(run), "exist_ok": True}
     latest = state.state_path(run / "weights" / "last.pt")
     if not latest.is_file():
@@ -209,15 +192,7 @@ def check_data(arguments: Mapping[str, Any], plan: Plan) -> None:
     source = str(arguments["data"])
     if source.rsplit(".", 1)[-1] not in {"yaml", "yml"}:
         return  # archives, URLs and ndjson: Ultralytics unpacks them first
-    try:
-        data = check_det_dataset(source)
-    except UNUSABLE as error:
-        raise DataError(
-            expected="a data.yaml with train, val and names that point to existing folders or lists",
-            found=str(error).strip() or type(error).__name__,
-            where=source,
-            fix="correct the file; paths in it are relative to its `path:`, or to its own folder",
-        ) from error
+    data = read_data(source)
     nc = 1 if arguments.get("single_cls") else int(data["nc"])
     for split in ("train", "val"):
         sources = data[split] if isinstance(data[split], list) else [data[split]]

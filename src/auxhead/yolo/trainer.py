@@ -28,12 +28,11 @@ from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.criterion import HeadCriterion
 from auxhead.yolo.finish import CERTIFICATE_IMAGES, half, reduce_state, ship, write_result
 from auxhead.yolo.gradients import gain_warnings, gradient_summary
-from auxhead.yolo.lanes import cores, has_fast_bf16
+from auxhead.yolo.lanes import take_cpu
 from auxhead.yolo.model import attach, plain, require_detector
-from auxhead.yolo.plan import Plan
+from auxhead.yolo.plan import PLAN_FILE, Plan
 from auxhead.yolo.quiet import quiet
 
-PLAN_FILE = "auxhead.json"
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
 
 
@@ -91,9 +90,6 @@ class HeadTrainer(DetectionTrainer):
         for key, reason in {"distill_model": "distillation wraps the model", "quantize": "QAT rewrites it"}.items():
             if self.plan.heads and getattr(self.args, key, None) is not None:
                 raise ConfigError("heads alone", f"{key}={getattr(self.args, key)}: {reason}", key, f"leave {key}= out")
-        if self.device.type == "cpu":
-            torch.set_num_threads(cores())
-            self.model = self.model.to(memory_format=torch.channels_last)
         self.criterion = attach(self.model, self.plan.heads, epochs=self.epochs, seed=self.args.seed)
 
     def set_class_weights(self) -> None:
@@ -108,16 +104,14 @@ class HeadTrainer(DetectionTrainer):
             self.criterion.fit_data(sizes)
 
     def _setup_train(self) -> None:
-        """Set up as Ultralytics does, then take the CPU's bfloat16 lane where there is one."""
+        """Set up as Ultralytics does, then use the whole CPU when training on one."""
         super()._setup_train()
         layers = unwrap_model(self.model).model[:-1]
         if self.plan.heads and not any(parameter.requires_grad for parameter in layers.parameters()):
             LOGGER.warning(
                 f"freeze={self.args.freeze} leaves nothing that heads could teach: they train for themselves"
             )
-        wanted = self.plan.cpu_bf16 if self.plan.cpu_bf16 is not None else has_fast_bf16()
-        if self.device.type == "cpu" and wanted and self.args.amp not in {False, "fp32"}:
-            self.amp = True  # the training loop then runs under CPU autocast, whose type is bfloat16
+        take_cpu(self, self.plan.cpu_bf16)
 
     # -- every epoch ----------------------------------------------------------------------------------------------
 

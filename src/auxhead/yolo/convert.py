@@ -1,0 +1,85 @@
+"""Boxes to keypoint or polygon labels: the data set that Ultralytics' own pose or segment training takes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ultralytics.utils import SETTINGS
+
+from auxhead.config import ROUTE_KEYS, ConvertKeys, OnError, PoseKeys, SegmentKeys, config_error, describe
+from auxhead.labels import Conversion, Source
+from auxhead.labels import convert as convert_labels
+from auxhead.yolo.data import read_data
+
+SPLITS = ("train", "val", "test", "minival")  # Source: Ultralytics, data/utils.py, check_det_dataset
+
+
+def convert(progress: Callable[[int, int], None] | None = None, **keys: Any) -> Conversion:
+    """Write a detection data set anew with keypoints (to="pose") or polygons (to="segment") made from its boxes.
+
+    Args:
+        progress: Called with the number of images done and their total.
+        **keys: `data`, `out`, `to`, and for pose `keypoints`, `visibility`, `flips`, `kpt_oks_sigmas`, for segment
+            `shape`; `images` ("link" or "copy") and `on_error` ("fail" or "skip") for both.
+
+    Returns:
+        Where the new data.yaml is, what was counted, and whether anything had to be written.
+
+    Raises:
+        ConfigError: Keys or values are wrong, all of them at once.
+        DataError: The data set can't be used; bad rows are listed with file and line.
+        OutputError: `out` is no place for it.
+    """
+    try:
+        own = ConvertKeys.model_validate(keys)
+    except ValidationError as error:
+        known = f"keys {', '.join(f'{name}=' for name in ConvertKeys.model_fields)}"
+        raise config_error(describe(error, ConvertKeys), known, "correct them; --help lists all keys") from error
+    target = ROUTE_KEYS[own.to].model_validate(own.model_dump(include=set(ROUTE_KEYS[own.to].model_fields)))
+    source = read_source(own.data)
+    return convert_labels(source, Path(own.out), target, images=own.images, on_error=own.on_error, progress=progress)
+
+
+def convert_cached(
+    data: str, labels: PoseKeys | SegmentKeys, on_error: OnError, progress: Callable[[int, int], None] | None = None
+) -> Conversion:
+    """Convert into a folder of its own among Ultralytics' data sets, or find it there up to date.
+
+    Args:
+        data: The detection data set's yaml.
+        labels: What a box becomes.
+        on_error: What bad labels do.
+        progress: As in `convert`.
+
+    Raises:
+        DataError: The data set can't be used.
+        OutputError: The folder can't be written to.
+    """
+    source = read_source(data)
+    kind = next(name for name, model in ROUTE_KEYS.items() if type(labels) is model)
+    asked = json.dumps([str(source.data), kind, labels.model_dump()])
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    name = f"{source.data.parent.name}-{source.data.stem}-{kind}-{digest}"
+    out = Path(SETTINGS["datasets_dir"]) / "auxhead" / name
+    return convert_labels(source, out, labels, on_error=on_error, progress=progress)
+
+
+def read_source(data: str) -> Source:
+    """Resolve a data set's splits, as Ultralytics does.
+
+    Raises:
+        DataError: It can't be used.
+    """
+    checked = read_data(data)
+    return Source(
+        data=Path(checked["yaml_file"]).resolve(),
+        splits={split: checked[split] for split in SPLITS if checked.get(split)},
+        names=checked["names"],
+        kpt_shape=checked.get("kpt_shape"),
+        channels=checked["channels"],
+    )

@@ -1,0 +1,49 @@
+"""Run one of Ultralytics' trainers, native or stock, with the errors and the cleaning up that a command needs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ultralytics.engine.trainer import BaseTrainer
+from ultralytics.utils import LOGGER
+
+from auxhead.errors import AuxHeadError, OutputError
+
+Callbacks = Mapping[str, Callable[[Any], None]] | None
+
+
+def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callbacks: Callbacks = None) -> BaseTrainer:
+    """Build a trainer, train, and return it.
+
+    Args:
+        kind: A trainer class of Ultralytics, or one that takes the same `overrides`.
+        arguments: Ultralytics' arguments.
+        callbacks: Functions of the trainer by the name of Ultralytics' event.
+
+    Raises:
+        OutputError: The run's folder can't be written to.
+    """
+    try:
+        trainer = kind(overrides=dict(arguments))
+    except OSError as error:
+        raise OutputError(
+            expected="a folder for the run that can be written to",
+            found=str(error),
+            where=str(arguments.get("project") or "runs/"),
+            fix="choose another one with project=",
+        ) from error
+    for event, callback in (callbacks or {}).items():
+        trainer.add_callback(event, callback)
+    try:
+        trainer.train()
+    except AuxHeadError:
+        new = not (arguments.get("exist_ok") or arguments.get("resume") or arguments.get("save_dir"))
+        if new and not trainer.last.exists():
+            shutil.rmtree(trainer.save_dir, ignore_errors=True)  # nothing was trained: leave no run that looks like one
+        raise
+    except KeyboardInterrupt:
+        LOGGER.info(f"\nstopped; go on with: auxhead train resume={trainer.save_dir}")
+        raise
+    return trainer

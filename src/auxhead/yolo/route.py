@@ -1,0 +1,154 @@
+"""The tutorial's road: convert the labels, train Ultralytics' own pose or segment model, strip it.
+
+Nothing of ours takes part in the training itself: the trainer, the model and the loss are stock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+from ultralytics.engine.trainer import BaseTrainer
+from ultralytics.models.yolo.pose import PoseTrainer
+from ultralytics.models.yolo.segment import SegmentationTrainer
+from ultralytics.nn.tasks import guess_model_task, load_checkpoint, yaml_model_load
+from ultralytics.utils import LOGGER, YAML
+
+from auxhead.errors import ModelError, ResumeError
+from auxhead.files import write_atomic
+from auxhead.yolo.certificate import StripCertificate
+from auxhead.yolo.compat import UNUSABLE
+from auxhead.yolo.convert import convert_cached
+from auxhead.yolo.drive import Callbacks, drive
+from auxhead.yolo.finish import write_result
+from auxhead.yolo.lanes import take_cpu
+from auxhead.yolo.plan import PLAN_FILE, Plan
+from auxhead.yolo.quiet import quiet
+from auxhead.yolo.strip import strip
+
+TRAINERS: dict[str, type[BaseTrainer]] = {"pose": PoseTrainer, "segment": SegmentationTrainer}
+MODELS = {"pose": "yolov8n-pose.yaml", "segment": "yolov8n-seg.yaml"}
+
+
+def run(plan: Plan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
+    """Convert, train, strip, validate.
+
+    Args:
+        plan: Its `route` and `labels` matter.
+        arguments: Ultralytics' arguments; `data` names the detection data set.
+        callbacks: Functions of the trainer by the name of Ultralytics' event.
+
+    Returns:
+        The run's folder. `weights/best.pt` is the stock pose or segment model, `weights/best-detect.pt` the detector.
+
+    Raises:
+        DataError: The data set can't be used.
+        ModelError: The model is of another task.
+        OutputError: A folder can't be written to.
+        VerificationError: The stripped detector differs from what was trained.
+    """
+    require_task(arguments["model"], plan.route)
+    plan = replace(plan, source=str(arguments["data"]))
+    data = _convert(plan)
+    trainer = drive(partial(_build, plan), {**arguments, "data": data, "task": plan.route}, callbacks)
+    return finish(Path(trainer.save_dir), plan)
+
+
+def resume(folder: Path, plan: Plan, overrides: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
+    """Go on with a run of this road from whatever moment it was left at.
+
+    Args:
+        folder: The run's folder.
+        plan: What the run noted at its start.
+        overrides: Arguments that Ultralytics lets a resume change, and the folder.
+        callbacks: As in `run`.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        DataError, ModelError, OutputError, VerificationError: As in `run`.
+    """
+    last = folder / "weights" / "last.pt"
+    overrides = {**overrides, "task": plan.route}
+    if not last.is_file():
+        LOGGER.info(f"{folder}: no epoch was finished, starting over")
+        arguments = {**YAML.load(folder / "args.yaml"), **overrides, "resume": False, "data": plan.source}
+        return run(plan, arguments, callbacks)
+    _, checkpoint = load_checkpoint(str(last))
+    if checkpoint.get("optimizer") is not None:  # Ultralytics takes it out after the last epoch
+        drive(partial(_build, plan), {**overrides, "data": _convert(plan), "resume": str(last)}, callbacks)
+    return finish(folder, plan)
+
+
+def finish(folder: Path, plan: Plan) -> Path:
+    """Strip the best checkpoint, validate both models, and write the result.
+
+    Raises:
+        VerificationError: The stripped detector differs from what was trained.
+    """
+    _note(folder, plan)
+    best = folder / "weights" / "best.pt"
+    certificate = strip(best, data=_convert(plan), exist_ok=True)
+    if not isinstance(certificate, StripCertificate):
+        raise ResumeError(f"the {plan.route} model of this run", "a plain detector", str(best), "start a new run")
+    write_result(folder, certificate.validation[-1].metrics(), (), certificate)
+    LOGGER.info(f"\n{certificate}\n")
+    return folder
+
+
+def require_task(model: str | Path, route: str) -> None:
+    """Check, before the labels are converted, that the model is one that the route can train.
+
+    Raises:
+        ModelError: It is of another task, unknown, or no model.
+    """
+    try:
+        if Path(model).suffix == ".pt":
+            with quiet():
+                yaml = load_checkpoint(str(model))[0].yaml
+        else:
+            yaml = yaml_model_load(model)
+        task = guess_model_task(yaml)
+    except (*UNUSABLE, EOFError, UnpicklingError) as error:
+        raise ModelError(
+            expected=f"a {route} model: its .pt file or .yaml",
+            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            where=f"model={model}",
+            fix=f"correct the path, or name a model of Ultralytics such as {MODELS[route]}",
+        ) from error
+    if task != route:
+        raise ModelError(
+            expected=f"a {route} model, as route={route} trains",
+            found=f"a {task} model",
+            where=f"model={model}",
+            fix=f"name one such as {MODELS[route]}; weights of a detector go into pretrained=",
+        )
+
+
+def _convert(plan: Plan) -> str:
+    """Bring the converted data set up to date and say where it is."""
+    if plan.labels is None or plan.source is None:
+        raise ResumeError("the labels of a run", "none", PLAN_FILE, "start a new run")
+    conversion = convert_cached(plan.source, plan.labels, plan.on_error)
+    state = "converted to" if conversion.fresh else "already converted:"
+    LOGGER.info(f"{plan.source} {state} {conversion.data}")
+    return str(conversion.data)
+
+
+def _build(plan: Plan, overrides: dict[str, Any]) -> BaseTrainer:
+    """Build the stock trainer; ours are a note for a resume and, on CPUs, all cores."""
+    trainer = TRAINERS[plan.route](overrides=overrides)
+    _note(Path(trainer.save_dir), plan)
+    trainer.add_callback("on_train_start", partial(take_cpu, bf16=plan.cpu_bf16))
+    return trainer
+
+
+def _note(folder: Path, plan: Plan) -> None:
+    """Write down the plan for a resume; several GPUs' launcher empties the folder, so it is written twice."""
+    write_atomic(folder / PLAN_FILE, json.dumps(plan.to_dict(), indent=2).encode())

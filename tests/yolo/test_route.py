@@ -1,0 +1,173 @@
+"""The tutorial's road in one command: convert, train Ultralytics' own model, strip, validate."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from ultralytics import YOLO
+from ultralytics.nn.tasks import DetectionModel, PoseModel, SegmentationModel, load_checkpoint
+from ultralytics.utils import SETTINGS, YAML
+
+import auxhead
+from auxhead.yolo.route import TRAINERS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory):
+    """Keep converted data sets out of the machine's folder of data sets."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SETTINGS, "datasets_dir", str(tmp_path_factory.mktemp("datasets")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the signs, whose files nobody else touches."""
+    return copied(signs, tmp_path_factory.mktemp("source") / "signs")
+
+
+@pytest.fixture(scope="module")
+def keys(tiny: dict[str, object], data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Arguments of the smallest pose run."""
+    project = str(tmp_path_factory.mktemp("runs"))
+    return {**tiny, "data": str(data), "model": "yolov8n-pose.yaml", "route": "pose", "project": project}
+
+
+@pytest.fixture(scope="module")
+def posed(keys: dict[str, object]) -> auxhead.TrainResult:
+    return auxhead.train(**keys, name="posed")
+
+
+def copied(data: Path, folder: Path) -> Path:
+    """Copy a data set, whose yaml names its own folder."""
+    shutil.copytree(data.parent, folder)
+    YAML.save(folder / data.name, {**YAML.load(data), "path": str(folder)})
+    return folder / data.name
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_a_stock_pose_model_is_trained_and_stripped(posed: auxhead.TrainResult) -> None:
+    pose, checkpoint = load_checkpoint(str(posed.save_dir / "weights" / "best.pt"))
+    assert type(pose) is PoseModel
+    assert pose.yaml["kpt_shape"] == [1, 3]
+    assert "auxhead" not in checkpoint
+    assert type(load_checkpoint(str(posed.best))[0]) is DetectionModel
+    assert posed.best.name == "best-detect.pt"
+    trained_on = YAML.load(checkpoint["train_args"]["data"])
+    assert (trained_on["kpt_shape"], trained_on["flip_idx"]) == ([1, 3], [0])
+    assert Path(checkpoint["train_args"]["data"]).is_relative_to(SETTINGS["datasets_dir"])
+
+
+def test_the_table_shows_both_models_with_equal_boxes(posed: auxhead.TrainResult) -> None:
+    before, after = posed.certificate.validation
+    assert before.boxes == after.boxes
+    assert before.parameters > after.parameters
+    assert before.pose_map50 is not None
+    assert after.pose_map50 is None
+    assert posed.metrics["metrics/mAP50(B)"] == after.map50
+    assert posed.certificate.parameters == posed.certificate.stock_parameters
+    written = json.loads((posed.save_dir / "result.json").read_text())
+    assert len(written["certificate"]["validation"]) == 2
+
+
+def test_stock_ultralytics_agrees_on_the_table(posed: auxhead.TrainResult, data: Path) -> None:
+    metrics = YOLO(posed.best).val(data=str(data), imgsz=64, batch=4, device="cpu", plots=False)
+    assert metrics.box.mean_results() == list(posed.certificate.validation[-1].boxes)
+
+
+def test_labels_are_converted_once_and_the_source_is_only_read(
+    keys: dict[str, object], posed: auxhead.TrainResult, data: Path
+) -> None:
+    converted = Path(YAML.load(posed.save_dir / "args.yaml")["data"])
+    labels = {path: content for path, content in snapshot(converted.parent).items() if not path.endswith(".cache")}
+    source = snapshot(data.parent)
+    again = auxhead.train(**{**keys, "epochs": 1}, name="again")
+    assert YAML.load(again.save_dir / "args.yaml")["data"] == str(converted)
+    after = snapshot(converted.parent)
+    assert {path: after[path] for path in labels} == labels
+    assert {path: content for path, content in snapshot(data.parent).items() if path in source} == source
+
+
+def test_keys_of_the_labels_arrive(keys: dict[str, object]) -> None:
+    seen: list[object] = []
+    labels = {"pose.keypoints": "center+corners", "pose.visibility": False, "pose.kpt_oks_sigmas": 0.25}
+    changed = {**keys, **labels, "pose.flips": "off", "epochs": 1}
+    auxhead.train(**changed, name="five", callbacks={"on_train_start": seen.append})
+    (trainer,) = seen
+    assert type(trainer) is TRAINERS["pose"]
+    assert trainer.model.model[-1].kpt_shape == [5, 2]
+    assert trainer.data["kpt_oks_sigmas"] == [0.25] * 5
+    flips = [t.p for t in trainer.train_loader.dataset.transforms.transforms if type(t).__name__ == "RandomFlip"]
+    assert flips == [0.0, 0.0]
+
+
+def test_segment_route(keys: dict[str, object]) -> None:
+    changed = {**keys, "route": "segment", "model": "yolov8n-seg.yaml", "segment.shape": "ellipse", "epochs": 1}
+    result = auxhead.train(**changed, name="segmented")
+    assert type(load_checkpoint(str(result.save_dir / "weights" / "best.pt"))[0]) is SegmentationModel
+    assert type(load_checkpoint(str(result.best))[0]) is DetectionModel
+    before, after = result.certificate.validation
+    assert before.boxes == after.boxes
+    assert before.mask_map50 is not None
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_a_stopped_run_goes_on(keys: dict[str, object], epoch: int) -> None:
+    def stop(trainer: object) -> None:
+        if trainer.epoch == epoch:
+            raise KeyboardInterrupt
+
+    event = "on_train_epoch_start" if epoch == 0 else "on_train_epoch_end"
+    with pytest.raises(KeyboardInterrupt):
+        auxhead.train(**keys, name=f"stopped{epoch}", callbacks={event: stop})
+    run = Path(str(keys["project"])) / f"stopped{epoch}"
+    assert not (run / "result.json").exists()
+    result = auxhead.train(resume=run)
+    assert result.save_dir == run
+    assert len((run / "results.csv").read_text().splitlines()) == 3
+    assert result.best.exists()
+    with pytest.raises(auxhead.ResumeError, match="a finished one"):
+        auxhead.train(resume=run)
+
+
+def test_a_run_that_only_lacks_its_end(keys: dict[str, object], posed: auxhead.TrainResult) -> None:
+    run = Path(shutil.copytree(posed.save_dir, posed.save_dir.with_name("endless")))
+    for name in ("result.json", "certificate.json", "weights/best-detect.pt"):
+        (run / name).unlink()
+    result = auxhead.train(resume=run)
+    assert result.certificate.validation == posed.certificate.validation
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [("yolov8n.yaml", "a detect model"), ("yolov8n-seg.yaml", "a segment model"), ("nowhere-pose.yaml", "nowhere")],
+)
+def test_other_models_are_refused_before_anything_is_written(
+    keys: dict[str, object], model: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "datasets_dir", str(tmp_path / "datasets"))
+    with pytest.raises(auxhead.ModelError) as caught:
+        auxhead.train(**{**keys, "model": model, "project": str(tmp_path / "runs")})
+    assert found in caught.value.found
+    assert "yolov8n-pose.yaml" in caught.value.fix
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_labels_stop_it_or_are_left_out(keys: dict[str, object], data: Path, tmp_path: Path) -> None:
+    broken = copied(data, tmp_path / "broken")
+    label = min((broken.parent / "labels").rglob("*.txt"))
+    label.write_text("0 0.5 0.5 0.1\n")
+    changed = {**keys, "data": str(broken), "project": str(tmp_path / "runs"), "epochs": 1}
+    with pytest.raises(auxhead.DataError, match=f"{label.name}:1"):
+        auxhead.train(**changed)
+    assert not (tmp_path / "runs").exists()
+    result = auxhead.train(**changed, on_error="skip")
+    converted = Path(YAML.load(result.save_dir / "args.yaml")["data"]).parent
+    assert len(list((converted / "images").rglob("*.*"))) == 11
