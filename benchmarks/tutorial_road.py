@@ -32,7 +32,8 @@ ROADS = {
     "nuclei_polygons": [f"auxhead train route=segment data=nuclei_polygons/data.yaml model=yolov8n-seg.yaml {CELLS}"],
     "nuclei_boxes": [f"auxhead train route=segment data=nuclei_boxes/data.yaml model=yolov8n-seg.yaml {CELLS}"],
 }
-KEPT = 45  # lines at the end of each command's output
+KEPT = 22  # lines at the end of each command's output
+NOISE = re.compile(r"\d+%|━|it/s|Fast image access|GPU_mem|^\s*$")
 
 
 def prepare(road: str, data: Path, work: Path) -> dict[str, str]:
@@ -57,11 +58,14 @@ def printed(command: str, work: Path, environment: dict[str, str]) -> str:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     done = subprocess.run(shlex.split(command), cwd=work, env=environment, check=False, text=True, **pipes)
     text = re.sub(r"\x1b\[[0-9;]*[mK]", "", done.stdout).replace(f"{work}/", "").replace(str(work), ".")
-    lines = [line.rstrip() for line in re.split(r"[\r\n]+", text) if not re.search(r"\d+%|━|it/s", line)]
-    print("\n".join(lines[-KEPT:]), flush=True)
     if done.returncode:
-        sys.exit(f"{command}: exit code {done.returncode}")
-    return "\n".join(lines[-KEPT:]).strip()
+        sys.exit(f"{text}\n{command}: exit code {done.returncode}")
+    return end(text)
+
+
+def end(text: str) -> str:
+    """Return the last lines of a command's output that say something."""
+    return "\n".join([line.rstrip() for line in re.split(r"[\r\n]+", text) if not NOISE.search(line)][-KEPT:])
 
 
 def main() -> None:

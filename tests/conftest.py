@@ -22,6 +22,11 @@ from auxhead.signs import make_signs
 
 atexit.register(shutil.rmtree, os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+if WORKER and hasattr(os, "sched_setaffinity"):  # torch's threads wait for each other where two workers share cores
+    CORES = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {CORES[int(WORKER) % len(CORES)]})
+
 TINY = {
     "model": "yolov8n.yaml",
     "epochs": 2,

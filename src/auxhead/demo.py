@@ -11,8 +11,9 @@ from statistics import median
 from typing import Any
 
 from auxhead.signs import make_signs
-from auxhead.yolo.certificate import Certificate, StripCertificate
+from auxhead.yolo.certificate import Certificate
 from auxhead.yolo.quiet import quiet
+from auxhead.yolo.strip_certificate import StripCertificate
 from auxhead.yolo.train import train
 
 ARMS = {"plain": "none", "heads=center": "center"}

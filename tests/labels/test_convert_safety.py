@@ -144,7 +144,7 @@ def test_foreign_files_are_never_removed(after, small, run, tmp_path):
     (tmp_path / "out/thesis.tex").write_text("years of work")
     before = state(tmp_path / "out")
     with pytest.raises(OutputError, match=r"no conversion wrote: thesis\.tex"):
-        run(target=SegmentKeys())
+        run(target=SegmentKeys(), progress=lambda done, total: pytest.fail("refuse before the work, not after it"))
     assert state(tmp_path / "out") == before
 
 

@@ -21,8 +21,8 @@ from ultralytics.utils import YAML
 
 import auxhead
 from auxhead.errors import DataError, ModelError, OutputError, VerificationError
-from auxhead.yolo.certificate import StripCertificate
 from auxhead.yolo.strip import detect_yaml, detector_of
+from auxhead.yolo.strip_certificate import StripCertificate
 
 LICENSE = "AGPL-3.0 License (https://ultralytics.com/license)"
 

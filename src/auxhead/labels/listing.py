@@ -141,7 +141,7 @@ def _groups(source: Path, wanted: Callable[[str], bool]) -> Iterator[Group]:
 
 
 def _is_image(name: str) -> bool:
-    return name.rpartition(".")[-1].lower() in IMAGE_SUFFIXES
+    return name[name.rfind(".") + 1 :].lower() in IMAGE_SUFFIXES
 
 
 def _walk(top: str, wanted: Callable[[str], bool]) -> Iterator[Group]:
@@ -172,7 +172,7 @@ def _visible(found: Iterator[os.DirEntry[str]], below: list[str], wanted: Callab
     """Yield the wanted names of a folder and put its folders into `below`."""
     for entry in found:
         name = entry.name
-        if name.startswith("."):
+        if name[0] == ".":
             continue
         if "." in name and wanted(name):
             yield name

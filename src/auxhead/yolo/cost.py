@@ -21,11 +21,12 @@ from ultralytics.nn.tasks import (
     yaml_model_load,
 )
 from ultralytics.utils import ROOT
-from ultralytics.utils.torch_utils import get_flops, get_num_params, select_device
+from ultralytics.utils.torch_utils import select_device
 
 from auxhead.config import closest
 from auxhead.errors import ConfigError, ModelError
 from auxhead.yolo import checkpoint
+from auxhead.yolo.certificate import cost as counted
 from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.lanes import cores, restored_threads
 from auxhead.yolo.quiet import quiet
@@ -156,16 +157,15 @@ def count(model: torch.nn.Module, imgsz: int) -> Counts:
     Raises:
         ModelError: Ultralytics can't count its operations.
     """
-    gflops = get_flops(model, imgsz)
-    if not gflops:  # Ultralytics' sign for a failure
+    counts = Counts(*counted(model, imgsz))
+    if not counts.gflops:  # Ultralytics' sign for a failure
         raise ModelError(
             expected="a model whose operations can be counted",
             found="one that fails at this image size, or no `ultralytics-thop`",
             where=f"{type(model).__name__} at imgsz={imgsz}",
             fix="choose an imgsz that its stride divides, such as 640, or run pip install ultralytics-thop",
         )
-    layers = sum(1 for module in model.modules() if not list(module.children()))
-    return Counts(get_num_params(model), round(gflops, 3), layers)
+    return counts
 
 
 def _build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -> DetectionModel:

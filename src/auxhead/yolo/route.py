@@ -21,7 +21,6 @@ from ultralytics.utils import LOGGER, YAML
 
 from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
-from auxhead.yolo.certificate import StripCertificate
 from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.convert import convert_cached
 from auxhead.yolo.drive import Callbacks, drive
@@ -30,6 +29,7 @@ from auxhead.yolo.lanes import take_cpu
 from auxhead.yolo.plan import PLAN_FILE, Plan
 from auxhead.yolo.quiet import quiet
 from auxhead.yolo.strip import strip
+from auxhead.yolo.strip_certificate import StripCertificate
 
 TRAINERS: dict[str, type[BaseTrainer]] = {"pose": PoseTrainer, "segment": SegmentationTrainer}
 MODELS = {"pose": "yolov8n-pose.yaml", "segment": "yolov8n-seg.yaml"}

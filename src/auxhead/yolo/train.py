@@ -14,13 +14,14 @@ from auxhead.config import TrainKeys
 from auxhead.errors import ConfigError, ResumeError
 from auxhead.labels import check_labels, list_images, problems_error, write_problems
 from auxhead.yolo import route, state
-from auxhead.yolo.certificate import Certificate, StripCertificate
+from auxhead.yolo.certificate import Certificate
 from auxhead.yolo.data import read_data
 from auxhead.yolo.drive import Callbacks, drive
 from auxhead.yolo.finish import RESULT_FILE, complete
 from auxhead.yolo.grammar import NOT_OURS, resolve
 from auxhead.yolo.lanes import restored_threads
 from auxhead.yolo.plan import PLAN_FILE, Plan
+from auxhead.yolo.strip_certificate import StripCertificate
 from auxhead.yolo.trainer import HeadTrainer, make_trainer
 
 
