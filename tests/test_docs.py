@@ -82,3 +82,18 @@ def test_evidence_tables_come_from_the_committed_results() -> None:
     assert table in TEXTS[ROOT / "docs" / "evidence" / "README.md"]
     plain_and_center = [line for line in table.splitlines() if " share=" not in line and " gain=" not in line]
     assert "\n".join(plain_and_center) in TEXTS[ROOT / "README.md"]
+
+
+@pytest.mark.parametrize("road", ["gtsdb4_pose", "nuclei_polygons", "nuclei_boxes"])
+def test_stripped_models_have_the_metrics_of_the_trained_ones(road: str) -> None:
+    text = (ROOT / "docs" / "evidence" / f"road_{road}.txt").read_text(encoding="utf-8")
+    table = re.search(r"^model +parameters.*\n(.*)\n(.*)$", text, re.MULTILINE)
+    assert table is not None
+    trained, stripped = (line.split() for line in table.groups())
+    assert trained[3:7] == stripped[3:7]
+    assert float(stripped[5]) > 0
+    printed = [line.split() for line in re.findall(r"^ +all( .*)$", text, re.MULTILINE)][-2:]  # Ultralytics' own
+    assert printed[0][:6] == printed[1]
+    if road == "gtsdb4_pose":
+        assert table[0] in TEXTS[ROOT / "docs" / "evidence" / "README.md"]
+        assert table[0] in TEXTS[ROOT / "docs" / "tutorial.md"]

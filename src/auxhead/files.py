@@ -42,4 +42,5 @@ def write_atomic(path: Path, content: bytes) -> None:
 def remove_temporary(folder: Path) -> None:
     """Delete what killed writers left in a folder; an absent folder is fine."""
     for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
-        leftover.unlink(missing_ok=True)
+        if not leftover.is_dir():
+            leftover.unlink(missing_ok=True)

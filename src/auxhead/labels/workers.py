@@ -22,9 +22,9 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator
     """Yield `work(item)` of every item, in the order of the items.
 
     Python threads that read and write small files which the system has in memory get in each other's way: every call
-    hands the interpreter's lock to another thread, which makes eight threads on two cores 2 to 4 times as slow as one
-    (measured by benchmarks/convert.py). On a cold or remote disk they are the faster the longer it takes to answer. So
-    an item is measured now and then, and threads are used while it waited most of its time.
+    hands the interpreter's lock to another thread, so that eight threads take longer than one (benchmarks/convert.py
+    measures both). On a cold or remote disk they are the faster the longer it takes to answer. So an item is measured
+    now and then, and threads are used while it waited most of its time.
 
     Args:
         work: Must be safe to call from several threads at once.
