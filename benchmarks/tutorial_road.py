@@ -32,8 +32,8 @@ ROADS = {
     "nuclei_polygons": [f"auxhead train route=segment data=nuclei_polygons/data.yaml model=yolov8n-seg.yaml {CELLS}"],
     "nuclei_boxes": [f"auxhead train route=segment data=nuclei_boxes/data.yaml model=yolov8n-seg.yaml {CELLS}"],
 }
-KEPT = 22  # lines at the end of each command's output
-NOISE = re.compile(r"\d+%|━|it/s|Fast image access|GPU_mem|^\s*$")
+KEPT = 28  # lines at the end of each command's output
+NOISE = re.compile(r"\d+%|━|it/s|Fast image access|New cache|GPU_mem|^\s*$")
 
 
 def prepare(road: str, data: Path, work: Path) -> dict[str, str]:

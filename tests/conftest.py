@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -21,6 +22,9 @@ os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="auxhead-tests-")
 from auxhead.signs import make_signs
 
 atexit.register(shutil.rmtree, os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; processes of tests inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
 if WORKER and hasattr(os, "sched_setaffinity"):  # torch's threads wait for each other where two workers share cores
@@ -91,6 +95,14 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return SimpleNamespace(returncode=caught.value.code, stdout=streams.out, stderr=streams.err)
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _datasets(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep converted data sets out of the machine's folder of data sets, also in processes of their own."""
+    from ultralytics.utils import SETTINGS
+
+    SETTINGS.update(datasets_dir=str(tmp_path_factory.mktemp("datasets")))
 
 
 @pytest.fixture(autouse=True)

@@ -199,7 +199,12 @@ def test_train_json_is_the_only_output(trained_by_command: subprocess.CompletedP
 def test_ctrl_c_leaves_a_detector_and_says_how_to_go_on(words: list[str], tmp_path: Path) -> None:
     line = [*COMMAND, "train", *words, "epochs=50", f"project={tmp_path}", "name=run"]
     process = subprocess.Popen(
-        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
     )
     end = time.monotonic() + 240
     while not (tmp_path / "run" / "weights" / "last.state.pt").exists():

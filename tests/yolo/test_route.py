@@ -15,14 +15,6 @@ import auxhead
 from auxhead.yolo.route import TRAINERS
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory):
-    """Keep converted data sets out of the machine's folder of data sets."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(SETTINGS, "datasets_dir", str(tmp_path_factory.mktemp("datasets")))
-        yield
-
-
 @pytest.fixture(scope="module")
 def data(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the signs, whose files nobody else touches."""
@@ -171,3 +163,14 @@ def test_bad_labels_stop_it_or_are_left_out(keys: dict[str, object], data: Path,
     result = auxhead.train(**changed, on_error="skip")
     converted = Path(YAML.load(result.save_dir / "args.yaml")["data"]).parent
     assert len(list((converted / "images").rglob("*.*"))) == 11
+
+
+def test_a_folder_of_data_sets_that_cannot_be_written_to(
+    keys: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setitem(SETTINGS, "datasets_dir", str(tmp_path / "file"))
+    with pytest.raises(auxhead.OutputError) as caught:
+        auxhead.train(**{**keys, "project": str(tmp_path / "runs")})
+    assert "yolo settings datasets_dir=" in caught.value.fix
+    assert not (tmp_path / "runs").exists()

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from ultralytics.utils import SETTINGS
 
 from auxhead.config import ROUTE_KEYS, ConvertKeys, OnError, PoseKeys, SegmentKeys, config_error, describe
+from auxhead.errors import OutputError
 from auxhead.labels import Conversion, Source
 from auxhead.labels import convert as convert_labels
 from auxhead.yolo.data import read_data
@@ -66,7 +67,11 @@ def convert_cached(
     digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
     name = f"{source.data.parent.name}-{source.data.stem}-{kind}-{digest}"
     out = Path(SETTINGS["datasets_dir"]) / "auxhead" / name
-    return convert_labels(source, out, labels, on_error=on_error, progress=progress)
+    try:
+        return convert_labels(source, out, labels, on_error=on_error, progress=progress)
+    except OutputError as error:
+        fix = "free some disk space, or choose another place for data sets: yolo settings datasets_dir=FOLDER"
+        raise OutputError(error.expected, error.found, error.where, fix) from error
 
 
 def read_source(data: str) -> Source:
