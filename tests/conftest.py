@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import signal
@@ -21,8 +20,6 @@ os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="auxhead-tests-")
 
 from auxhead.signs import make_signs
 
-atexit.register(shutil.rmtree, os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; processes of tests inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -30,6 +27,12 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
 if WORKER and hasattr(os, "sched_setaffinity"):  # torch's threads wait for each other where two workers share cores
     CORES = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {CORES[int(WORKER) % len(CORES)]})
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing in the folder of temporary files."""
+    shutil.rmtree(os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
+
 
 TINY = {
     "model": "yolov8n.yaml",
