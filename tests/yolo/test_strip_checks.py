@@ -154,6 +154,23 @@ def test_metrics_that_differ_are_found(models: dict[str, Path], labelled: Any, t
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("gpu", "off", "accepted"), [(True, 4e-4, True), (True, 4e-3, False), (False, 4e-4, False)])
+def test_only_gpus_may_round_differently(gpu: bool, off: float, accepted: bool, monkeypatch) -> None:
+    module = importlib.import_module("auxhead.yolo.strip")
+    rows = {
+        "best.pt": Row("best", 2, 2.0, 0.5, 0.5, 0.5, 0.5),
+        "plain.pt": Row("plain", 1, 1.0, 0.5, 0.5 + off, 0.5, 0.5),
+    }
+    monkeypatch.setattr(module, "validate", lambda weights, *_, **__: rows[weights.name])
+    monkeypatch.setattr(module.torch.cuda, "is_available", lambda: gpu)
+    keys = {"data": "signs.yaml", "imgsz": 64, "trust": False}
+    if accepted:
+        assert module._validated(Path("best.pt"), Path("plain.pt"), **keys) == tuple(rows.values())
+    else:
+        with pytest.raises(VerificationError, match="box metrics"):
+            module._validated(Path("best.pt"), Path("plain.pt"), **keys)
+
+
 def test_boxes_that_differ_in_keypoints_only_count_once(models: dict[str, Path], labelled: Any, tmp_path: Path) -> None:
     data = labelled("pose", "keypoints")
     for label in (data.parent / "labels").glob("*.txt"):  # read as boxes, the second rows are duplicates
