@@ -56,7 +56,7 @@ def run(plan: Plan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -
     plan = replace(plan, source=str(arguments["data"]))
     data = _convert(plan)
     trainer = drive(partial(_build, plan), {**arguments, "data": data, "task": plan.route}, callbacks)
-    return finish(Path(trainer.save_dir), plan)
+    return finish(Path(trainer.save_dir), plan, data)
 
 
 def resume(folder: Path, plan: Plan, overrides: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
@@ -80,21 +80,30 @@ def resume(folder: Path, plan: Plan, overrides: Mapping[str, Any], callbacks: Ca
         LOGGER.info(f"{folder}: no epoch was finished, starting over")
         arguments = {**YAML.load(folder / "args.yaml"), **overrides, "resume": False, "data": plan.source}
         return run(plan, arguments, callbacks)
+    data = _convert(plan)
     _, checkpoint = load_checkpoint(str(last))
     if checkpoint.get("optimizer") is not None:  # Ultralytics takes it out after the last epoch
-        drive(partial(_build, plan), {**overrides, "data": _convert(plan), "resume": str(last)}, callbacks)
-    return finish(folder, plan)
+        drive(partial(_build, plan), {**overrides, "data": data, "resume": str(last)}, callbacks)
+    return finish(folder, plan, data)
 
 
-def finish(folder: Path, plan: Plan) -> Path:
+def finish(folder: Path, plan: Plan, data: str) -> Path:
     """Strip the best checkpoint, validate both models, and write the result.
+
+    Args:
+        folder: The run's folder.
+        plan: What the run noted at its start.
+        data: The converted data set that the run was trained on.
+
+    Returns:
+        The run's folder.
 
     Raises:
         VerificationError: The stripped detector differs from what was trained.
     """
     _note(folder, plan)
     best = folder / "weights" / "best.pt"
-    certificate = strip(best, data=_convert(plan), exist_ok=True)
+    certificate = strip(best, data=data, exist_ok=True)
     if not isinstance(certificate, StripCertificate):
         raise ResumeError(f"the {plan.route} model of this run", "a plain detector", str(best), "start a new run")
     write_result(folder, certificate.validation[-1].metrics(), (), certificate)
