@@ -20,7 +20,7 @@ import auxhead
 
 ROOT = Path(auxhead.__file__).parent
 GROUND = "_version errors config files"
-WORK = f"{GROUND} heads labels evaluate signs"
+WORK = f"{GROUND} heads labels metrics signs"
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,14 @@ ROOMS = {
     "files": Room("errors"),
     "heads": Room("_version errors config", "pydantic torch torchvision"),
     "labels": Room(GROUND, "defusedxml numpy yaml"),
-    "evaluate": Room(GROUND, "faster_coco_eval numpy"),
+    "metrics": Room(f"{GROUND} labels", "PIL faster_coco_eval matplotlib numpy polars"),
     "signs": Room(GROUND, "PIL numpy"),
     "yolo": Room(WORK, "numpy pydantic torch torchvision ultralytics yaml"),
     "demo": Room(f"{WORK} yolo"),
+    "evaluation": Room(f"{WORK} yolo", "pydantic"),
     "compare": Room(f"{WORK} yolo", "numpy pydantic ray scipy"),
-    "report": Room(f"{GROUND} evaluate compare", "jinja2 matplotlib numpy pydantic"),
-    "cli": Room(f"{WORK} yolo demo compare report", "pydantic rich typer"),
+    "report": Room(f"{GROUND} metrics compare", "jinja2 matplotlib numpy pydantic"),
+    "cli": Room(f"{WORK} yolo demo evaluation compare report", "pydantic rich typer"),
     "__main__": Room("cli"),
     "": Room("_version errors"),  # auxhead itself, which imports the rest on first use
 }

@@ -1,0 +1,111 @@
+"""Read a data.yaml without Ultralytics, resolving its paths as Ultralytics does."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from auxhead.errors import DataError
+from auxhead.labels.conversion import Source
+from auxhead.labels.listing import Sources
+
+SPLITS = ("train", "val", "test", "minival")  # Source: Ultralytics, data/utils.py, check_det_dataset
+EXPECTED = "a data.yaml with val and names"
+FIX = "correct the file; paths in it are relative to its `path:`, or to its own folder"
+
+
+def read_data_yaml(data: Path) -> Source:
+    """Read the data.yaml of a detection data set.
+
+    Args:
+        data: The file itself: names of data sets (coco8) and archives are Ultralytics' alone to resolve.
+
+    Returns:
+        Its splits with absolute paths, which needn't exist, its names by id, its keypoints and channels.
+
+    Raises:
+        DataError: The file is missing, no YAML, or says nothing that makes a data set.
+
+    Source:
+        Ultralytics 8.4.190, data/utils.py, check_det_dataset and check_class_names.
+    """
+    content = _load(data)
+    if "validation" in content and "val" not in content:
+        content["val"] = content["validation"]
+    root = _root(content.get("path"), data)
+    splits = {split: _resolve(content[split], split, root, data) for split in SPLITS if content.get(split)}
+    return Source(
+        data=data.resolve(),
+        splits=splits,
+        names=_names(content, data),
+        kpt_shape=content.get("kpt_shape"),
+        channels=int(content.get("channels") or 3),
+    )
+
+
+def _load(data: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(data.read_text(encoding="utf-8", errors="ignore"))
+    except (OSError, yaml.YAMLError) as error:
+        found = "no such file" if isinstance(error, FileNotFoundError) else str(error).replace("\n", " ")
+        raise DataError(EXPECTED, found, str(data), "correct the path or the file") from error
+    if not isinstance(content, dict):
+        raise DataError(EXPECTED, f"{type(content).__name__} instead of key: value lines", str(data), FIX)
+    return content
+
+
+def _names(content: dict[str, Any], data: Path) -> dict[int, str]:
+    names, nc = content.get("names"), content.get("nc")
+    if names is None and nc is not None and str(nc).isdigit():
+        return {index: f"class_{index}" for index in range(int(nc))}
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    expected = "names: a list, or a name for each class id"
+    if not isinstance(names, dict):
+        found = "neither names nor nc" if names is None else f"names: {str(names):.80}"
+        raise DataError(expected, found, str(data), FIX)
+    try:
+        by_id = {int(index): str(name) for index, name in names.items()}
+    except (TypeError, ValueError) as error:
+        raise DataError(expected, f"names: {str(names):.80}", str(data), FIX) from error
+    if sorted(by_id) != list(range(len(by_id))) or not by_id:
+        raise DataError("names of the class ids 0 to n - 1", f"ids {sorted(by_id)}", str(data), FIX)
+    if nc is not None and str(nc) != str(len(by_id)):
+        raise DataError(f"nc: {len(by_id)}, as there are names", f"nc: {nc}", str(data), FIX)
+    return dict(sorted(by_id.items()))
+
+
+def _root(path: object, data: Path) -> Path:
+    root = Path(str(path)) if path else data.resolve().parent
+    return root if root.exists() or root.is_absolute() else (_datasets_dir() / root).resolve()
+
+
+def _resolve(value: object, split: str, root: Path, data: Path) -> Sources:
+    entries = value if isinstance(value, list) else [value]
+    if not all(isinstance(entry, str) for entry in entries):
+        raise DataError(f"{split}: a path, or a list of paths", f"{value!r:.80}", str(data), FIX)
+    if isinstance(value, str):
+        path = (root / value).resolve()
+        return (root / value[3:]).resolve() if not path.exists() and value.startswith("../") else path
+    return [(root / entry).resolve() for entry in entries]
+
+
+def _datasets_dir() -> Path:
+    """Find the folder that relative `path:` entries count from, in Ultralytics' settings."""
+    home = Path.home()
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    if sys.platform == "win32":
+        folder = home / "AppData" / "Roaming"
+    elif sys.platform == "darwin":
+        folder = home / "Library" / "Application Support"
+    folder = Path(os.environ.get("YOLO_CONFIG_DIR") or folder).expanduser()
+    try:
+        settings = json.loads((folder / "Ultralytics" / "settings.json").read_text(encoding="utf-8"))
+        return Path(settings["datasets_dir"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Path("datasets")  # Ultralytics' own place for it before it has settings

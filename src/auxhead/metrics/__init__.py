@@ -1,0 +1,1 @@
+"""Measuring detectors on small objects: bands, distances, kinds of error, intervals. Without torch."""

@@ -1,0 +1,195 @@
+"""What is in the pictures: annotated boxes in pixels, as flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from auxhead.errors import DataError
+from auxhead.labels import check_labels, label_path, problems_error
+from auxhead.labels.workers import in_order
+from auxhead.labels.yolo_rows import BOX_COLUMNS, Rules, class_and_box, pose_columns, read_rows
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Area = Literal["box", "polygon"]
+
+SHOWN = 10  # bad images named in a message
+SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that swap width and height
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The annotated boxes of a split. n images, m boxes.
+
+    Attributes:
+        names: Class names by index.
+        files: The images, n, in the order in which everything counts them.
+        sizes: Width and height of each image, shape (n, 2), pixels, as it is shown (EXIF rotation applied).
+        image: Image of each box, shape (m,), 0 to n - 1, ascending.
+        cls: Class of each box, shape (m,), 0 to len(names) - 1.
+        boxes: Left, top, width, height of each box, shape (m, 4), pixels.
+        areas: What decides on the size band of each box, shape (m,), square pixels: of the box, or of its polygon.
+        crowd: Whether a box stands for a group (COCO's `iscrowd`): detections in it count neither way. Shape (m,).
+        ids: What prediction files call each image, n entries; empty: their files' names are all there is.
+    """
+
+    names: tuple[str, ...]
+    files: tuple[str, ...]
+    sizes: Ints
+    image: Ints
+    cls: Ints
+    boxes: Floats
+    areas: Floats
+    crowd: Bools
+    ids: tuple[int | str, ...] = ()
+
+    def scaled(self, factors: Floats) -> Truth:
+        """Return the same boxes in other pixels.
+
+        Args:
+            factors: New pixels for each old one, by image, shape (n,).
+        """
+        own = factors[self.image]
+        return replace(self, boxes=self.boxes * own[:, None], areas=self.areas * own**2)
+
+
+def network_scale(sizes: Ints, imgsz: int) -> Floats:
+    """Tell how much Ultralytics' letterbox shrinks or grows images.
+
+    Args:
+        sizes: Width and height, shape (n, 2), pixels.
+        imgsz: Longer side of the network's input, pixels.
+
+    Returns:
+        New pixels for each old one, shape (n,).
+
+    Source:
+        Ultralytics, data/base.py, load_image: imgsz / max(height, width).
+    """
+    factors: Floats = imgsz / sizes.max(axis=1, initial=1).astype(np.float64)
+    return factors
+
+
+def read_yolo(
+    images: Sequence[Path],
+    names: Mapping[int, str],
+    *,
+    kpt_shape: Sequence[int] | None = None,
+    area: Area = "box",
+    progress: Callable[[int, int], None] | None = None,
+) -> Truth:
+    """Read the boxes of YOLO labels, as Ultralytics' validation sees them, in pixels of the original images.
+
+    Args:
+        images: The images of a split, as list_images gives them.
+        names: Class names by id, 0 to n - 1.
+        kpt_shape: The data.yaml's entry of that name, if it has one.
+        area: What `areas` shall be; rows without polygon have only a box.
+        progress: Called with the number of images read and their total.
+
+    Returns:
+        Rows that repeat another are left out, as Ultralytics does. An image without label file has no box.
+
+    Raises:
+        DataError: A label row is wrong, or an image can't be opened; all of them at once.
+
+    Source:
+        Ultralytics 8.4.190, data/utils.py, verify_image_label.
+    """
+    report = check_labels(images, len(names), kpt_shape=kpt_shape)
+    if report.problems:
+        raise problems_error(report)
+    rules = Rules(len(names), pose_columns=pose_columns(kpt_shape))
+    sizes, rows, bad = [], [], []
+    with closing(in_order(lambda path: (_size(path), _rows(label_path(path), rules)), images)) as read:
+        for done, (path, (size, found)) in enumerate(zip(images, read, strict=True), start=1):
+            if isinstance(size, str):
+                bad.append(f"{path}: {size}")
+            else:
+                sizes.append(size)
+                rows.append([_to_pixels(row, size, area) for row in found])
+            if progress:
+                progress(done, len(images))
+    if bad:
+        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
+        raise DataError(
+            expected="images that can be opened",
+            found=f"{len(bad)} of {len(images)} that can't",
+            where=f"the first {SHOWN} of them:{listed}" if len(bad) > SHOWN else f"these:{listed}",
+            fix="fetch them again, or take them and their labels out of the data set",
+        )
+    table = np.array([row for image in rows for row in image], dtype=np.float64).reshape(-1, 6)
+    return Truth(
+        names=tuple(names[index] for index in sorted(names)),
+        files=tuple(map(str, images)),
+        sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
+        image=np.repeat(np.arange(len(rows)), [len(image) for image in rows]).astype(np.int64),
+        cls=table[:, 0].astype(np.int64),
+        boxes=table[:, 1:5],
+        areas=table[:, 5],
+        crowd=np.zeros(len(table), dtype=np.bool_),
+    )
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return width and height of an image as it is shown, from its header.
+
+    Raises:
+        OSError: The file is missing, or no image.
+    """
+    with Image.open(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
+    return (height, width) if turned else (width, height)
+
+
+def _size(path: Path) -> tuple[int, int] | str:
+    try:
+        return image_size(path)
+    except UnidentifiedImageError:
+        return "no image in it"
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return getattr(error, "strerror", None) or str(error)
+
+
+def _rows(path: Path, rules: Rules) -> list[npt.NDArray[np.float32]]:
+    """Read a label file that has been checked; rows of the same numbers count once."""
+    try:
+        numbers = read_rows(path.read_bytes(), rules, path).numbers
+    except FileNotFoundError:
+        return []
+    zero = np.float32(0)  # adding it turns -0.0 into 0.0
+    return list({(row + zero if len(row) == BOX_COLUMNS else row).tobytes(): row for row in numbers}.values())
+
+
+def _to_pixels(row: npt.NDArray[np.float32], size: tuple[int, int], area: Area) -> tuple[float, ...]:
+    """Bring a row to class, left, top, width, height and area in pixels."""
+    cls, x, y, w, h = class_and_box(row).astype(np.float64)
+    width, height = w * size[0], h * size[1]
+    square = width * height
+    if area == "polygon" and len(row) > BOX_COLUMNS:
+        points = row[1:].astype(np.float64).reshape(-1, 2) * size
+        square = polygon_area(points)
+    return cls, (x - w / 2) * size[0], (y - h / 2) * size[1], width, height, square
+
+
+def polygon_area(points: Floats) -> float:
+    """Return the area inside a polygon.
+
+    Args:
+        points: Corners in order, shape (k, 2), pixels; fewer than three give 0.
+
+    Source:
+        The shoelace formula.
+    """
+    x, y = points.T
+    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
