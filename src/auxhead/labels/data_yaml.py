@@ -67,12 +67,12 @@ def _names(content: dict[str, Any], data: Path) -> dict[int, str]:
         names = dict(enumerate(names))
     expected = "names: a list, or a name for each class id"
     if not isinstance(names, dict):
-        found = "neither names nor nc" if names is None else f"names: {str(names):.80}"
+        found = "neither names nor nc" if names is None else f"names: {names!s:.80}"
         raise DataError(expected, found, str(data), FIX)
     try:
         by_id = {int(index): str(name) for index, name in names.items()}
     except (TypeError, ValueError) as error:
-        raise DataError(expected, f"names: {str(names):.80}", str(data), FIX) from error
+        raise DataError(expected, f"names: {names!s:.80}", str(data), FIX) from error
     if sorted(by_id) != list(range(len(by_id))) or not by_id:
         raise DataError("names of the class ids 0 to n - 1", f"ids {sorted(by_id)}", str(data), FIX)
     if nc is not None and str(nc) != str(len(by_id)):
@@ -89,10 +89,10 @@ def _resolve(value: object, split: str, root: Path, data: Path) -> Sources:
     entries = value if isinstance(value, list) else [value]
     if not all(isinstance(entry, str) for entry in entries):
         raise DataError(f"{split}: a path, or a list of paths", f"{value!r:.80}", str(data), FIX)
-    if isinstance(value, str):
-        path = (root / value).resolve()
-        return (root / value[3:]).resolve() if not path.exists() and value.startswith("../") else path
-    return [(root / entry).resolve() for entry in entries]
+    if isinstance(value, list):
+        return [(root / str(entry)).resolve() for entry in entries]
+    path = (root / str(value)).resolve()
+    return (root / str(value)[3:]).resolve() if not path.exists() and str(value).startswith("../") else path
 
 
 def _datasets_dir() -> Path:

@@ -1,0 +1,126 @@
+"""How close a detection is to a box: overlap, distance of centers, Wasserstein distance. Higher is closer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from auxhead.metrics.detections import Scene
+from auxhead.metrics.truth import Bools, Floats, Ints
+
+Closeness = Callable[[Floats, Floats, Bools], Floats]
+"""Takes p detections and p boxes (shape (p, 4): left, top, width, height) and which of the boxes are crowds."""
+
+PAIRS_AT_ONCE = 1_000_000  # bounds the memory to some 200 MB. Source: own choice
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Detections beside boxes of the truth that they may match. p pairs, sorted by detection.
+
+    Attributes:
+        found: Index of the detection, shape (p,).
+        truth: Index of the box, shape (p,).
+        closeness: How close they are, shape (p,).
+    """
+
+    found: Ints
+    truth: Ints
+    closeness: Floats
+
+    def take(self, which: Bools) -> Pairs:
+        """Return some of them."""
+        return Pairs(self.found[which], self.truth[which], self.closeness[which])
+
+
+def overlap(found: Floats, truth: Floats, crowd: Bools) -> Floats:
+    """Intersection over union; over a crowd, intersection over the detection's area. 0 to 1.
+
+    Source:
+        pycocotools, common/maskApi.c, bbIou, operation by operation.
+    """
+    width = np.minimum(found[:, 0] + found[:, 2], truth[:, 0] + truth[:, 2]) - np.maximum(found[:, 0], truth[:, 0])
+    height = np.minimum(found[:, 1] + found[:, 3], truth[:, 1] + truth[:, 3]) - np.maximum(found[:, 1], truth[:, 1])
+    shared = np.where((width > 0) & (height > 0), width * height, 0.0)
+    own = found[:, 2] * found[:, 3]
+    union = np.where(crowd, own, own + truth[:, 2] * truth[:, 3] - shared)
+    return np.divide(shared, union, out=np.zeros(len(shared)), where=union > 0)
+
+
+def center_pixels(found: Floats, truth: Floats, crowd: Bools) -> Floats:
+    """Minus the distance of the centers, pixels; 0 for a center inside a crowd, minus infinity outside of it.
+
+    Source:
+        Own definition (docs/evaluate.md). The crowd rule is COCO's, with the center for the box.
+    """
+    offset = np.abs(found[:, :2] + found[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2)
+    inside = np.where((offset <= truth[:, 2:] / 2).all(axis=1), 0.0, -np.inf)
+    return np.where(crowd, inside, -np.hypot(offset[:, 0], offset[:, 1]))
+
+
+def center_sizes(found: Floats, truth: Floats, crowd: Bools) -> Floats:
+    """Minus the distance of the centers in sizes of the true box (square root of its area).
+
+    A box without area is matched by its very center only.
+
+    Source:
+        Own definition (docs/evaluate.md).
+    """
+    pixels = center_pixels(found, truth, crowd)
+    size = np.sqrt(truth[:, 2] * truth[:, 3])
+    free = np.where(pixels == 0, 0.0, -np.inf)
+    return np.where(crowd, pixels, np.divide(pixels, size, out=free, where=size > 0))
+
+
+def nwd(constant: float) -> Closeness:
+    """Make the normalized Wasserstein distance exp(-W2 / constant) of boxes seen as Gaussians. 0 to 1.
+
+    Args:
+        constant: Pixels, above 0.
+
+    Source:
+        Wang et al., "A Normalized Gaussian Wasserstein Distance for Tiny Object Detection" (2021), equations 6 to 8:
+        a box is a Gaussian with its center as mean and diag(w²/4, h²/4) as covariance. Crowds: the center inside.
+    """
+
+    def closeness(found: Floats, truth: Floats, crowd: Bools) -> Floats:
+        centers = (found[:, :2] + found[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2) ** 2
+        sizes = ((found[:, 2:] - truth[:, 2:]) / 2) ** 2
+        near: Floats = np.exp(-np.sqrt(centers.sum(axis=1) + sizes.sum(axis=1)) / constant)
+        return np.where(crowd, np.exp(center_pixels(found, truth, crowd)), near)
+
+    return closeness
+
+
+def pairs(scene: Scene, closeness: Closeness, floor: float) -> Pairs:
+    """List the pairs of the same image and class that are at least `floor` close.
+
+    Args:
+        scene: Truth and detections.
+        closeness: The measure.
+        floor: The lowest threshold that matters.
+    """
+    parts = []
+    for found, truth in _candidates(scene.first, scene.count):
+        near = closeness(scene.found.boxes[found], scene.truth.boxes[truth], scene.truth.crowd[truth])
+        kept = near >= floor
+        parts.append((found[kept], truth[kept], near[kept]))
+    if not parts:
+        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    return Pairs(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _candidates(first: Ints, count: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Yield indices of detections and of all boxes beside them, a bounded number of pairs at a time."""
+    ends = np.cumsum(count)
+    start = 0
+    while start < len(count):
+        before = ends[start] - count[start]
+        stop = max(int(np.searchsorted(ends, before + PAIRS_AT_ONCE, side="right")), start + 1)
+        own = count[start:stop]
+        found = np.repeat(np.arange(start, stop), own)
+        within = np.arange(len(found)) - np.repeat(ends[start:stop] - own - before, own)
+        yield found, first[found] + within
+        start = stop

@@ -1,0 +1,114 @@
+"""COCO's greedy matching, for any measure of closeness and many thresholds at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from auxhead.metrics.closeness import Pairs
+from auxhead.metrics.detections import Scene
+from auxhead.metrics.truth import Bools, Floats, Ints
+
+NONE = -1
+Matches = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """Who matched whom at T thresholds. k detections, m boxes.
+
+    Attributes:
+        hit: Whether a detection found a box that counts, shape (k, T).
+        ignored: Whether a detection counts neither as right nor as wrong, shape (k, T).
+        counted: Whether a box counts, shape (m,).
+    """
+
+    hit: Bools
+    ignored: Bools
+    counted: Bools
+
+
+def match(scene: Scene, pairs: Pairs, thresholds: Floats, low: float = 0.0, high: float = np.inf) -> Matching:
+    """Match detections to boxes as COCO does, in one band of sizes.
+
+    Detections choose in the order of their scores, each the closest box that is still free and at least as close as the
+    threshold. Boxes that don't count (crowds, and those outside the band) are chosen last, and who chose one is
+    ignored, as is a detection without box whose own size is outside the band.
+
+    Args:
+        scene: Truth and detections.
+        pairs: Candidates at least as close as the lowest threshold.
+        thresholds: Shape (T,).
+        low: Smallest area in the band, square pixels.
+        high: First area beyond the band, square pixels.
+
+    Source:
+        pycocotools, cocoeval.py, evaluateImg; the upper edge is open here.
+    """
+    outside = (scene.truth.areas < low) | (scene.truth.areas >= high)
+    counted = ~(outside | scene.truth.crowd)
+    chosen = greedy(pairs, len(scene.found.image), thresholds, free=scene.truth.crowd, last=~counted)
+    hit = chosen != NONE
+    idle = hit & ~counted[chosen] if len(counted) else np.zeros_like(hit)
+    area = scene.found.boxes[:, 2] * scene.found.boxes[:, 3]
+    strays = (area < low) | (area >= high)
+    return Matching(hit & ~idle, idle | (~hit & strays[:, None]), counted)
+
+
+def greedy(pairs: Pairs, detections: int, thresholds: Floats, *, free: Bools, last: Bools) -> Matches:
+    """Let detections choose boxes, one after the other within an image and class, side by side across them.
+
+    Args:
+        pairs: Candidates, sorted by detection; detections of an image and class come by falling score.
+        detections: Number of detections, k.
+        thresholds: Least closeness, shape (T,).
+        free: Boxes that any number of detections may choose, shape (m,).
+        last: Boxes that are chosen only if no other is to be had, shape (m,).
+
+    Returns:
+        The box that each detection chose, or -1; shape (k, T). Of equally close boxes it is the later one.
+    """
+    chosen = np.full((detections, len(thresholds)), NONE, dtype=np.int32)
+    turn = _turns(pairs)
+    sorting = np.lexsort((-pairs.truth, -pairs.closeness, last[pairs.truth], pairs.found, turn))
+    found, truth, near = pairs.found[sorting], pairs.truth[sorting], pairs.closeness[sorting]
+    taken = np.zeros((len(free), len(thresholds)), dtype=np.bool_)
+    columns = np.arange(len(thresholds))
+    bounds = np.searchsorted(turn[sorting], np.arange(turn.max(initial=-1) + 2))
+    for start, stop in pairwise(bounds):
+        who, what = found[start:stop], truth[start:stop]
+        open_ = (near[start:stop, None] >= thresholds) & ~(taken[what] & ~free[what, None])
+        places = np.where(open_, np.arange(stop - start)[:, None], stop - start)
+        begins = np.flatnonzero(np.r_[True, who[1:] != who[:-1]])
+        best = np.minimum.reduceat(places, begins, axis=0)
+        some = best < stop - start
+        box = what[np.minimum(best, stop - start - 1)]
+        chosen[who[begins]] = np.where(some, box, NONE)
+        taken[box[some], np.broadcast_to(columns, some.shape)[some]] = True
+    return chosen
+
+
+def _turns(pairs: Pairs) -> Ints:
+    """Number the rounds in which detections choose, so that no two compete for a box in the same round.
+
+    Detections that reach for the same box are linked; the turn of one is its place among the detections it is linked to
+    through any chain, which is at most its place in the image.
+    """
+    if not len(pairs.found):
+        return np.empty(0, dtype=np.int64)
+    new = np.r_[True, pairs.found[1:] != pairs.found[:-1]]
+    nth = np.cumsum(new) - 1  # of the detections that have candidates
+    least = np.full(int(nth[-1]) + 1, np.iinfo(np.int64).max)
+    most = np.full(int(nth[-1]) + 1, -1)
+    np.minimum.at(least, nth, pairs.truth)
+    np.maximum.at(most, nth, pairs.truth)
+    # Boxes are sorted by image and class: where all later detections reach for later boxes only, nobody meets.
+    reach, ahead = np.maximum.accumulate(most), np.minimum.accumulate(least[::-1])[::-1]
+    fresh = np.r_[True, ahead[1:] > reach[:-1]]
+    begins = np.flatnonzero(fresh)
+    place = np.arange(len(least)) - begins[np.cumsum(fresh) - 1]
+    turns: Ints = place[nth]
+    return turns
