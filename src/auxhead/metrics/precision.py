@@ -20,6 +20,7 @@ Weights = npt.NDArray[np.floating[Any]]
 # Source: pycocotools, cocoeval.py, Params.
 RECALLS = np.linspace(0.0, 1.0, 101)
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+FAR = float(2**32)  # more than any number of boxes; float64 stays exact to a million times that
 
 
 def boxes_by_class(scene: Scene, matching: Matching, weights: Weights) -> Weights:
@@ -103,14 +104,12 @@ def recall_at_false_positives(scene: Scene, matching: Matching, weights: Weights
     ranked = kept[np.argsort(-scene.found.scores[kept], kind="stable")]
     scores, hit = scene.found.scores[ranked], matching.hit[ranked, 0]
     ends = np.flatnonzero(np.r_[scores[1:] != scores[:-1], True]) if len(ranked) else np.empty(0, dtype=np.int64)
-    found = np.zeros(len(weights), dtype=weights.dtype)
-    limit = per_image * weights.sum(axis=1)
-    for row, own in enumerate(weights):
-        each = own[scene.found.image[ranked]]
-        wrong = np.cumsum(np.where(hit, 0, each), dtype=np.float64)[ends]
-        place = int(np.searchsorted(wrong, limit[row], side="right"))
-        found[row] = each[: ends[place - 1] + 1][hit[: ends[place - 1] + 1]].sum() if place else 0
-    return _divide(found, boxes)
+    each = weights[:, scene.found.image[ranked]]
+    wrong = np.cumsum(np.where(hit, 0, each), axis=1)[:, ends]
+    right = np.cumsum(np.where(hit, each, 0), axis=1)[:, ends]
+    reached = (wrong <= per_image * weights.sum(axis=1, keepdims=True)).sum(axis=1)  # wrong only grows
+    found = np.take_along_axis(np.concatenate([np.zeros_like(boxes[:, None]), right], axis=1), reached[:, None], axis=1)
+    return _divide(found[:, 0], boxes)
 
 
 def _by_image(scene: Scene, image: Ints, cls: Ints, which: npt.NDArray[np.bool_]) -> Ints:
@@ -157,9 +156,10 @@ def _needed(boxes: Weights) -> npt.NDArray[np.float64]:
 
 def _interpolate(precision: Weights, true: Weights, needed: npt.NDArray[np.float64]) -> Weights:
     """Average the best precision at or beyond each recall, which is 0 beyond the last one reached."""
-    places = needed.astype(true.dtype)
-    total = np.empty(len(true), dtype=true.dtype)
-    for row, best in enumerate(precision):
-        place = np.searchsorted(true[row], places[row])
-        total[row] = best[place[place < len(best)]].sum()
+    rows, length = true.shape
+    apart = (np.arange(rows) * FAR)[:, None]  # so that one sorted search serves all rows
+    places = np.searchsorted((true + apart).ravel(), (needed + apart).ravel()).reshape(needed.shape)
+    places -= (np.arange(rows) * length)[:, None]
+    padded = np.concatenate([precision, np.zeros((rows, 1), dtype=precision.dtype)], axis=1)
+    total: Weights = np.take_along_axis(padded, np.minimum(places, length), axis=1).sum(axis=1)
     return total / len(RECALLS)

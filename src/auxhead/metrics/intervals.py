@@ -1,0 +1,109 @@
+"""Paired bootstrap over images: how far numbers would move on other images of the same kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from auxhead.metrics.measures import Matched, Numbers, numbers
+from auxhead.metrics.truth import Floats
+
+AT_ONCE = 20  # resamples side by side: bounds the memory
+EXACT = 2**24  # float32 counts exactly up to here
+LEVEL = 0.95
+DEFINED = 0.5  # share of resamples in which a number must exist for an interval. Source: own choice
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval.
+
+    Attributes:
+        value: As measured, 0 to 1 (differences -1 to 1); None where there is nothing to measure.
+        low: Lower end of the 95 % interval; None where there is none.
+        high: Upper end.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+def resample(
+    detectors: Sequence[Matched],
+    resamples: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Numbers]:
+    """Measure detectors on images drawn with replacement, the same draws for all of them.
+
+    Args:
+        detectors: One or more, of the same images.
+        resamples: How many draws of as many images as there are.
+        seed: Of the draws.
+        progress: Called with the number of draws done and their total.
+
+    Returns:
+        For each detector, by band and measure, shape (resamples,). An image that was drawn twice counts twice.
+    """
+    starts = range(0, resamples, AT_ONCE)
+    images = len(detectors[0].scene.truth.files)
+
+    def measure(start: int) -> list[Numbers]:
+        weights = draw(images, min(AT_ONCE, resamples - start), (seed, start))
+        return [numbers(one, weights.astype(np.float32 if _small(one) else np.float64)) for one in detectors]
+
+    parts: list[list[Numbers]] = []
+    with ThreadPoolExecutor(_cores()) as pool:  # numpy lets other threads run while it adds up
+        try:
+            for part in pool.map(measure, starts):
+                parts.append(part)
+                if progress:
+                    progress(min(len(parts) * AT_ONCE, resamples), resamples)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [
+        {key: np.concatenate([part[which][key] for part in parts]) for key in (parts[0][which] if parts else ())}
+        for which in range(len(detectors))
+    ]
+
+
+def draw(images: int, rows: int, seed: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Draw images with replacement; how often each was drawn, shape (rows, images), rows summing up to `images`."""
+    random = np.random.default_rng(list(seed))
+    counts: npt.NDArray[np.int64] = random.multinomial(images, np.full(images, 1 / max(images, 1)), size=rows)
+    return counts
+
+
+def estimate(value: float, draws: Floats) -> Estimate:
+    """Put a value and its resamples together.
+
+    Args:
+        value: As measured; NaN for nothing.
+        draws: The same in each resample; NaN where it does not exist. Empty: no interval.
+
+    Source:
+        Efron's percentile interval.
+    """
+    if np.isnan(value):
+        return Estimate(None)
+    real = draws[~np.isnan(draws)]
+    if len(real) <= DEFINED * len(draws):
+        return Estimate(float(value))
+    low, high = np.quantile(real.astype(np.float64), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(value), float(low), float(high))
+
+
+def _small(one: Matched) -> bool:
+    """Tell whether counts of any resample surely stay below what float32 holds exactly."""
+    return len(one.scene.found.image) + len(one.scene.truth.image) < EXACT // 8
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,144 @@
+"""What went wrong, by size: found, loose, taken for another class, missed; doubled and made up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from auxhead.metrics.bands import ALL
+from auxhead.metrics.closeness import Pairs, center_sizes, overlap, pairs
+from auxhead.metrics.detections import Detections, Scene, scene
+from auxhead.metrics.matching import NONE, greedy
+from auxhead.metrics.measures import Matched
+from auxhead.metrics.truth import Bools, Floats, Ints, Truth
+
+NEAR = 0.5  # sizes between centers that still count as the right place. Source: own choice: the box's half side
+HALF = 0.5  # overlap that makes a box found. Source: PASCAL VOC
+BOXES = ("found", "loose", "wrong_class", "missed")
+EXTRAS = ("duplicate", "background")
+MISSED = BOXES.index("missed")
+
+
+@dataclass(frozen=True, eq=False)
+class Mistakes:
+    """One verdict for every box and every detection. m boxes, k detections at or above the score.
+
+    Attributes:
+        score: Detections below it were left out.
+        truth: The boxes.
+        boxes: Verdict on each, an index into BOXES, or -1 for a crowd; shape (m,).
+        found: The detections.
+        extras: Verdict on each, an index into EXTRAS, or -1 for one that belongs to a box or a crowd; shape (k,).
+    """
+
+    score: float
+    truth: Truth
+    boxes: Ints
+    found: Detections
+    extras: Ints
+
+
+def mistakes(matched: Matched) -> Mistakes:
+    """Sort boxes and detections into kinds, at the score with the best F1 at IoU 0.5 (all classes together).
+
+    In this order, each detection and box once: *found*, by COCO's matching at IoU 0.5; *loose*, a detection of the
+    right class with its center within half the box's size, but IoU below 0.5; *wrong class*, one of another class that
+    overlaps by half or is as near. What is left of the boxes is *missed*. What is left of the detections is a
+    *duplicate* if it sits as near on a box that has its detection (whatever the classes), else *background*.
+    """
+    both = matched.scene
+    truth, crowd = both.truth, both.truth.crowd
+    score = best_score(matched)
+    used = both.found.scores < score  # not to be used, here; later: used up
+    verdicts = np.where(crowd, NONE, MISSED)
+    kept = ~used
+    _assign(matched.overlaps, verdicts, used, "found", crowd)
+    _assign(pairs(both, center_sizes, -NEAR), verdicts, used, "loose", crowd)
+
+    mixed, order = _all_classes_as_one(both, np.flatnonzero(kept))
+    taken = used[order]
+    spots = pairs(mixed, _spot, 0.0)
+    others = truth.cls[spots.truth] != both.found.cls[order][spots.found]
+    _assign(spots.take(others), verdicts, taken, "wrong_class", crowd)
+    extras = np.where(taken, NONE, EXTRAS.index("background"))
+    left = ~taken[spots.found] & ~np.isin(verdicts[spots.truth], (MISSED, NONE))
+    extras[spots.found[left]] = EXTRAS.index("duplicate")
+    return Mistakes(score, truth, verdicts, both.found.take(order), extras)
+
+
+def best_score(matched: Matched) -> float:
+    """Return the score at which F1 at IoU 0.5 is best, all classes together; infinite without a right detection."""
+    own = matched.by_overlap[ALL.name]
+    kept = np.flatnonzero(~own.ignored[:, 0])
+    kept = kept[np.argsort(-matched.scene.found.scores[kept], kind="stable")]
+    scores, hit = matched.scene.found.scores[kept], own.hit[kept, 0]
+    if not hit.any():
+        return float("inf")
+    ends = np.flatnonzero(np.r_[scores[1:] != scores[:-1], True])
+    right = np.cumsum(hit)[ends]
+    f1 = 2 * right / (ends + 1 + own.counted.sum())
+    return float(scores[ends[int(f1.argmax())]])
+
+
+def count_mistakes(matched: Matched, made: Mistakes) -> pl.DataFrame:
+    """Count by image, band and class.
+
+    Returns:
+        Columns image (file name), band, class, boxes, then one for each kind of box and of detection; rows with nothing
+        to count are left out. A box is in the band of its own area, a duplicate or background detection in that of its.
+    """
+    bands = matched.setup.bands
+    lows = np.array([band.low**2 for band in bands])
+    area = made.found.boxes[:, 2] * made.found.boxes[:, 3]
+    parts = []
+    for image, cls, size, verdicts, kinds in (
+        (made.truth.image, made.truth.cls, made.truth.areas, made.boxes, BOXES),
+        (made.found.image, made.found.cls, area, made.extras, EXTRAS),
+    ):
+        there = verdicts != NONE
+        columns = {
+            "image": image[there],
+            "band": np.searchsorted(lows, size[there], side="right") - 1,
+            "class": cls[there],
+            "boxes": np.full(int(there.sum()), kinds is BOXES, dtype=np.int64),
+        }
+        columns |= {kind: (verdicts[there] == place).astype(np.int64) for place, kind in enumerate(kinds)}
+        columns |= {kind: np.zeros(int(there.sum()), dtype=np.int64) for kind in (*BOXES, *EXTRAS) if kind not in kinds}
+        parts.append(pl.DataFrame(columns).select("image", "band", "class", "boxes", *BOXES, *EXTRAS))
+    keys = ("image", "band", "class")
+    table = pl.concat(parts).group_by(keys).sum().sort(keys)
+    labels = {
+        "image": made.truth.files,
+        "band": [band.name for band in bands],
+        "class": made.truth.names,
+    }
+    return table.with_columns(
+        pl.col(key).replace_strict(range(len(values)), list(values), return_dtype=pl.String)
+        for key, values in labels.items()
+    )
+
+
+def _assign(candidates: Pairs, verdicts: Ints, used: Bools, verdict: str, crowd: Bools) -> None:
+    """Give boxes that are still missed to detections that are still unused, and write both down."""
+    open_ = ~used[candidates.found] & ((verdicts == MISSED) | crowd)[candidates.truth]
+    chosen = greedy(candidates.take(open_), len(used), np.array([-np.inf]), free=crowd, last=crowd)[:, 0]
+    who = np.flatnonzero(chosen != NONE)
+    used[who] = True
+    box = chosen[who]
+    verdicts[box[~crowd[box]]] = BOXES.index(verdict)
+
+
+def _all_classes_as_one(both: Scene, kept: Ints) -> tuple[Scene, Ints]:
+    """Sort some detections by image and score alone; boxes are sorted by image as it is."""
+    found = both.found.take(kept)
+    blind = replace(both.truth, names=("any",), cls=np.zeros_like(both.truth.cls))
+    order = kept[np.lexsort((-found.scores, found.image))]
+    return scene(blind, replace(found, cls=np.zeros_like(found.cls)), len(kept) + 1), order
+
+
+def _spot(found: Floats, truth: Floats, crowd: Bools) -> Floats:
+    """At least 1 for boxes that overlap by half, 0 to 1 for those whose centers are near, below 0 for others."""
+    shared, apart = overlap(found, truth, crowd), -center_sizes(found, truth, crowd)
+    return np.where(shared >= HALF, 1 + shared, np.where(apart <= NEAR, 1 - apart, -1.0))
