@@ -42,7 +42,7 @@ ROOMS = {
     "signs": Room(GROUND, "PIL numpy"),
     "yolo": Room(WORK, "numpy pydantic torch torchvision ultralytics yaml"),
     "demo": Room(f"{WORK} yolo"),
-    "evaluation": Room(f"{WORK} yolo", "pydantic"),
+    "evaluation": Room(f"{WORK} yolo", "numpy polars pydantic"),
     "compare": Room(f"{WORK} yolo", "numpy pydantic ray scipy"),
     "report": Room(f"{GROUND} metrics compare", "jinja2 matplotlib numpy pydantic"),
     "cli": Room(f"{WORK} yolo demo evaluation compare report", "pydantic rich typer"),

@@ -24,7 +24,9 @@ from auxhead.errors import (
 
 if TYPE_CHECKING:
     from auxhead.demo import demo
+    from auxhead.evaluation import evaluate
     from auxhead.labels import Conversion
+    from auxhead.metrics.result import Evaluation
     from auxhead.yolo import (
         Certificate,
         Cost,
@@ -42,12 +44,14 @@ _LAZY = {
     "Certificate": "auxhead.yolo",
     "Conversion": "auxhead.labels",
     "Cost": "auxhead.yolo",
+    "Evaluation": "auxhead.metrics.result",
     "StripCertificate": "auxhead.yolo",
     "TrainResult": "auxhead.yolo",
     "convert": "auxhead.yolo",
     "cost": "auxhead.yolo",
     "demo": "auxhead.demo",
     "environment": "auxhead.yolo",
+    "evaluate": "auxhead.evaluation",
     "strip": "auxhead.yolo",
     "train": "auxhead.yolo",
     "trainer": "auxhead.yolo",
@@ -61,6 +65,7 @@ __all__ = [
     "Conversion",
     "Cost",
     "DataError",
+    "Evaluation",
     "HostVersionError",
     "MissingExtraError",
     "ModelError",
@@ -74,6 +79,7 @@ __all__ = [
     "cost",
     "demo",
     "environment",
+    "evaluate",
     "strip",
     "train",
     "trainer",

@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+PAGE = 132  # columns of tables that don't go to a terminal
 STOPPED = 130  # what shells give a process that Ctrl-C ended
 WORDS = {"allow_extra_args": True, "help_option_names": []}
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
@@ -122,6 +123,12 @@ def _cost_models() -> dict[str, type[BaseModel]]:
     from auxhead.config import CostKeys
 
     return {"": CostKeys}
+
+
+def _evaluate_models() -> dict[str, type[BaseModel]]:
+    from auxhead.config import EvaluateKeys
+
+    return {"": EvaluateKeys}
 
 
 def _strip_models() -> dict[str, type[BaseModel]]:
@@ -274,6 +281,39 @@ def _print_costs(costs: Sequence[Cost]) -> None:
 
 
 RATIO_NOTE = " Ratio: to the first model, median of the rounds (quartiles); one image, float32, without NMS."
+
+
+@app.command(context_settings=WORDS)
+def evaluate(
+    context: typer.Context,
+    as_json: Json = False,
+    _help: Annotated[bool, _key_help(_evaluate_models)] = False,
+) -> None:
+    """Measure small objects, with intervals: model=best.pt (or predictions=preds.json) data=signs.yaml versus=b.pt."""
+    with _json_only(as_json), _progress() as tell:
+        from auxhead.config import EvaluateKeys, read_words
+        from auxhead.evaluation import evaluate as run
+
+        keys = read_words(context.args, EvaluateKeys)
+        result = run(tell, **keys)
+    if as_json:
+        _emit(result.to_dict())
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    console = Console(markup=False, emoji=False)
+    console = console if console.is_terminal else Console(markup=False, emoji=False, width=PAGE)
+    for title, (head, *rows) in result.tables():
+        columns = (Column(cell, justify="right" if cell is not head[0] else "left", overflow="fold") for cell in head)
+        table = Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    for remark in result.remarks():
+        console.print(remark, soft_wrap=True)
+    console.print(f"\nResults: {result.folder}", soft_wrap=True)
 
 
 @app.command(context_settings=WORDS)

@@ -33,7 +33,7 @@ class Setup:
     Attributes:
         bands: Bands of sizes; a band of everything comes first by itself.
         max_det: Most detections of a class in an image, as COCO's `maxDets`.
-        recalls: Further numbers of detections to give the average recall at.
+        recalls: Numbers of detections below `max_det` to give the average recall at as well.
         distances: Thresholds of center-distance AP, in sizes of the true box.
         distances_px: The same in pixels.
         nwd: Constant of the Wasserstein distance, pixels.
@@ -120,6 +120,8 @@ def numbers(matched: Matched, weights: Weights) -> Numbers:
         found[band.name, "AP50"] = mean(precision[..., :1])
         if band is ALL:
             found[band.name, "AP75"] = mean(precision[..., 5:6])
+        for count in setup.recalls if band is ALL else ():
+            found[band.name, f"AR@{count}"] = mean(recall(both, own, weights, count))
         found[band.name, f"AR@{setup.max_det}"] = mean(recall(both, own, weights))
         at_half = Matching(own.hit[:, :1], own.ignored[:, :1], own.counted)
         found[band.name, "recall@1FPPI"] = recall_at_false_positives(both, at_half, weights)
@@ -145,16 +147,15 @@ def point_numbers(matched: Matched) -> tuple[Numbers, CocoNumbers]:
     both, setup = matched.scene, matched.setup
     found = numbers(matched, np.ones((1, len(both.truth.files))))
     counts = sorted({*setup.recalls, setup.max_det})
-    areas = [band.areas for band in setup.every_band]
-    coco = coco_numbers(both.truth, both.found, areas, [count for count in counts if count <= setup.max_det])
+    coco = coco_numbers(both.truth, both.found, [band.areas for band in setup.every_band], counts)
     for place, band in enumerate(setup.every_band):
         precision = coco.precision[:, :, place].T[None]
         found[band.name, "AP"] = mean(precision)
         found[band.name, "AP50"] = mean(precision[..., :1])
         if band is ALL:
             found[band.name, "AP75"] = mean(precision[..., 5:6])
-        for last, count in enumerate(count for count in counts if count <= setup.max_det):
-            if band is ALL or count == setup.max_det:
+        for last, count in enumerate(counts):
+            if (band.name, f"AR@{count}") in found:
                 found[band.name, f"AR@{count}"] = mean(coco.recall[:, :, place, last].T[None])
     return found, coco
 

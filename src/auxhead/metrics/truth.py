@@ -40,6 +40,7 @@ class Truth:
         areas: What decides on the size band of each box, shape (m,), square pixels: of the box, or of its polygon.
         crowd: Whether a box stands for a group (COCO's `iscrowd`): detections in it count neither way. Shape (m,).
         ids: What prediction files call each image, n entries; empty: their files' names are all there is.
+        categories: What prediction files call each class; empty: the index.
     """
 
     names: tuple[str, ...]
@@ -51,6 +52,7 @@ class Truth:
     areas: Floats
     crowd: Bools
     ids: tuple[int | str, ...] = ()
+    categories: tuple[int, ...] = ()
 
     def scaled(self, factors: Floats) -> Truth:
         """Return the same boxes in other pixels.

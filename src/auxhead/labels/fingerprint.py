@@ -1,0 +1,43 @@
+"""Tell whether pictures are still the same: one hash over names and contents."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from auxhead.errors import DataError
+from auxhead.labels.workers import in_order
+
+
+def fingerprint(files: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> str:
+    """Hash files, their names below the folder they share, and their order.
+
+    Args:
+        files: Any number; the same files in a copy elsewhere give the same hash.
+        progress: Called with the number of files read and their total.
+
+    Returns:
+        SHA-256, hexadecimal.
+
+    Raises:
+        DataError: One can't be read.
+    """
+    root = os.path.commonpath([file.parent for file in files]) if files else ""
+    total = hashlib.sha256()
+    with closing(in_order(_digest, files)) as digests:
+        for done, (file, digest) in enumerate(zip(files, digests, strict=True), start=1):
+            total.update(f"{os.path.relpath(file, root)}\0{digest}\n".encode())
+            if progress:
+                progress(done, len(files))
+    return total.hexdigest()
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError("a file that can be read", error.strerror or str(error), str(file), "fetch it again") from error

@@ -1,0 +1,199 @@
+"""Predict on a split with Ultralytics' validator, and keep every box it measures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from auxhead.errors import AuxHeadError, DataError, ModelError
+from auxhead.yolo import checkpoint
+from auxhead.yolo.compat import UNUSABLE
+from auxhead.yolo.lanes import restored_threads
+from auxhead.yolo.validation import BoxValidator
+
+PLACEHOLDERS = 3  # names shown in a message
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model found on a split.
+
+    Attributes:
+        rows: For each image file: boxes as left, top, width, height, score and class, shape (k, 6), pixels of the
+            original image; classes are those of the data.
+        imgsz: Image size that the model got, pixels.
+        max_det: Most predictions of an image; Ultralytics raises its default where an image has more boxes.
+        metrics: What Ultralytics itself measured on them, by its names.
+        note: What was done about names, '' for nothing.
+    """
+
+    rows: Mapping[str, Tensor]
+    imgsz: int
+    max_det: int
+    metrics: Mapping[str, float]
+    note: str
+
+
+class _Collector(BoxValidator):
+    """Ultralytics' detection validator, which keeps the predictions it measures."""
+
+    def init_metrics(self, model: nn.Module) -> None:
+        """Match the model's classes with those of the data before the first image."""
+        super().init_metrics(model)
+        self.rows: dict[str, Tensor] = {}
+        names: Any = model.names
+        self.order, self.note = match_names(names, self.data["names"], str(self.args.model))
+        self.metrics.names = self.data["names"]
+
+    def postprocess(self, preds: Any) -> list[dict[str, Tensor]]:
+        """Give each prediction the class that the data knows it by."""
+        found = super().postprocess(preds)
+        for one in found:
+            table = torch.tensor(self.order, device=one["cls"].device, dtype=one["cls"].dtype)
+            one["cls"] = table[one["cls"].long()]
+        return found
+
+    def update_metrics(self, preds: list[dict[str, Tensor]], batch: dict[str, Any]) -> None:
+        """Keep the predictions of each image in original pixels, then measure as ever."""
+        for place, one in enumerate(preds):
+            image = self._prepare_batch(place, batch)
+            scaled = self.scale_preds(one, image)
+            corners = scaled["bboxes"].double()
+            self.rows[str(image["im_file"])] = torch.cat(
+                [corners[:, :2], corners[:, 2:] - corners[:, :2], one["conf"][:, None], one["cls"][:, None]], dim=1
+            ).cpu()
+        super().update_metrics(preds, batch)
+
+
+def predict(
+    model: Path,
+    data: str,
+    *,
+    split: str,
+    imgsz: int | None,
+    batch: int,
+    device: str | int | None,
+    conf: float,
+    iou: float,
+    max_det: int,
+    trust: bool = False,
+) -> Predictions:
+    """Predict on a split as `yolo val` does.
+
+    Args:
+        model: A .pt file, which is opened without running code of its own, or any format that Ultralytics runs.
+        data: The data.yaml.
+        split: train, val or test.
+        imgsz: Image size, pixels; None: what the model was trained or exported at, else 640.
+        batch: Images per batch.
+        device: As Ultralytics' `device`.
+        conf: Lowest score.
+        iou: Overlap at which NMS drops a box.
+        max_det: Most boxes an image.
+        trust: Whether code in a .pt file may run.
+
+    Raises:
+        DataError: The data can't be used, or the model has other classes.
+        ModelError: The file holds no detector.
+    """
+    loaded, trained = _open(model, trust=trust)
+    settings = {"data": data, "split": split, "imgsz": imgsz or trained or 640, "batch": batch, "device": device}
+    settings |= {"conf": conf, "iou": iou, "max_det": max_det, "mode": "val", "task": "detect", "plots": False}
+    with restored_threads(), TemporaryDirectory(prefix="auxhead-") as scratch, checkpoint.nothing_installed():
+        try:
+            validator = _Collector(args={**settings, "model": str(model)}, save_dir=Path(scratch))
+            validator(model=loaded)
+        except AuxHeadError:
+            raise
+        except UNUSABLE as error:
+            found = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise ModelError(
+                expected=f"a detector of Ultralytics and a data.yaml with a {split} split that it can be validated on",
+                found=found,
+                where=f"{model} on {data}",
+                fix="correct the path, or see what `yolo detect val` says about it",
+            ) from error
+    size = validator.args.imgsz
+    return Predictions(
+        rows=validator.rows,
+        imgsz=int(max(size) if isinstance(size, (list, tuple)) else size),
+        max_det=int(validator.args.max_det),
+        metrics={name: float(value) for name, value in validator.metrics.results_dict.items()},
+        note=validator.note,
+    )
+
+
+def match_names(model: Mapping[int, str], data: Mapping[int, str], where: str) -> tuple[list[int], str]:
+    """Find the data's class for each class of a model.
+
+    Args:
+        model: The model's class names by index.
+        data: The data's.
+        where: The model, for the message.
+
+    Returns:
+        For each class of the model the index of the data's class of that name, and a remark if they are in another
+        order, or if the model has no names of its own.
+
+    Raises:
+        ModelError: The names differ.
+    """
+    own, wanted = [model[index] for index in sorted(model)], [data[index] for index in sorted(data)]
+    if own == wanted:
+        return list(range(len(own))), ""
+    if len(set(own)) == len(own) and sorted(own) == sorted(wanted):
+        return [wanted.index(name) for name in own], "classes matched by name: the model has them in another order"
+    generic = all(name.removeprefix("class").lstrip("_").isdecimal() for name in own)
+    if generic and len(own) == len(wanted):
+        return list(range(len(own))), "classes matched by index: the model has no names"
+    only = [sorted(set(one) - set(other))[:PLACEHOLDERS] for one, other in ((own, wanted), (wanted, own))]
+    raise ModelError(
+        expected=f"a model of the {len(wanted)} classes of the data",
+        found=f"{len(own)} classes; only in the model: {only[0] or '-'}, only in the data: {only[1] or '-'}",
+        where=where,
+        fix="name the data it was trained on, or a model of this data",
+    )
+
+
+def weights_hash(model: Path) -> str:
+    """Hash a model file, or all files of a model's folder (OpenVINO and others).
+
+    Returns:
+        SHA-256, hexadecimal.
+
+    Raises:
+        ModelError: There is none.
+    """
+    files = sorted(path for path in model.rglob("*") if path.is_file()) if model.is_dir() else [model]
+    total = hashlib.sha256()
+    try:
+        for file in files:
+            with file.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha256")
+            total.update(digest.digest() if model.is_dir() else b"")
+        return total.hexdigest() if model.is_dir() else digest.hexdigest()
+    except OSError as error:
+        found = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise ModelError("a model's file or folder", found, str(model), "correct the path") from error
+
+
+def _open(model: Path, *, trust: bool) -> tuple[Any, int | None]:
+    """Open a .pt file safely; other formats are Ultralytics' to open. With the image size it was trained at."""
+    if not model.exists():
+        raise ModelError("a model's file or folder", "no such file", str(model), "correct the path")
+    if model.suffix != ".pt":
+        return None, None
+    content = checkpoint.load(model, trust=trust)
+    loaded = checkpoint.model_of(content, model).float()
+    checkpoint.task_of(loaded, str(model))
+    size = (content.get("train_args") or {}).get("imgsz")
+    if not isinstance(getattr(loaded, "names", None), dict):
+        raise DataError("a model that names its classes", "none", str(model), "train it again with its data.yaml")
+    return loaded, int(size) if isinstance(size, int) else None
