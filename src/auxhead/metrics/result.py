@@ -130,9 +130,12 @@ class Evaluation:
             f"{what}. {sizes}. Numbers are percent; - stands for nothing to measure.",
             intervals if settings["resamples"] else "No intervals (resamples=0).",
         ]
+        if self.differences is not None:
+            lines.append("The intervals are about these two files on other images; training again moves them, too.")
         for one in self.detectors:
-            if one.ultralytics:
-                own = ", ".join(f"{name.split('/')[-1]} {value:.3f}" for name, value in one.ultralytics.items())
+            metrics = {name: value for name, value in one.ultralytics.items() if name.startswith("metrics/")}
+            if metrics:
+                own = ", ".join(f"{name[8:].removesuffix('(B)')} {value:.3f}" for name, value in metrics.items())
                 lines.append(f"Ultralytics' own validation of {one.name}: {own} (why they differ: docs/evaluate.md).")
             if one.note:
                 lines.append(f"{one.name}: {one.note}.")
@@ -188,7 +191,7 @@ def _cell(found: Estimate | None, *, signed: bool) -> str:
     value = f"{100 * found.value:{sign}.1f}"
     if found.low is None or found.high is None:
         return value
-    dots = " to " if signed else "-"
+    dots = ".." if signed else "-"
     return f"{value} ({100 * found.low:{sign}.1f}{dots}{100 * found.high:{sign}.1f})"
 
 

@@ -105,7 +105,8 @@ def predict(
     """
     loaded, trained = _open(model, trust=trust)
     settings = {"data": data, "split": split, "imgsz": imgsz or trained or 640, "batch": batch, "device": device}
-    settings |= {"conf": conf, "iou": iou, "max_det": max_det, "mode": "val", "task": "detect", "plots": False}
+    settings |= {"conf": conf, "iou": iou, "max_det": max_det, "mode": "val", "task": "detect"}
+    settings |= {"rect": True, "plots": False}  # rect: as `yolo val`
     with restored_threads(), TemporaryDirectory(prefix="auxhead-") as scratch, checkpoint.nothing_installed():
         try:
             validator = _Collector(args={**settings, "model": str(model)}, save_dir=Path(scratch))

@@ -1,0 +1,189 @@
+"""Predicting for `auxhead evaluate`: Ultralytics' own boxes and numbers, made once, under the data's class names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from ultralytics import YOLO
+
+import auxhead
+from auxhead.labels.data_yaml import read_data_yaml
+from auxhead.yolo.predict import match_names, predict, weights_hash
+
+KEYS: dict[str, Any] = {"split": "val", "imgsz": None, "batch": 4, "device": "cpu", "conf": 0.001, "iou": 0.7}
+
+
+@pytest.fixture(scope="module")
+def data(trained: auxhead.TrainResult, signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set that a barely trained model is good at: every other of its own predictions is a label."""
+    copy = copied(signs, tmp_path_factory.mktemp("agreeing"))
+    made = predict(trained.best, str(copy), **KEYS, max_det=300)
+    for file, rows in made.rows.items():
+        lines = [
+            f"{int(cls)} {(x + w / 2) / 64:.6f} {(y + h / 2) / 64:.6f} {0.9 * w / 64:.6f} {0.9 * h / 64:.6f}\n"
+            for x, y, w, h, _, cls in rows.tolist()[::2]
+        ]
+        (copy.parent / "labels" / "val" / f"{Path(file).stem}.txt").write_text("".join(lines))
+    (copy.parent / "labels" / "val.cache").unlink()
+    return copy
+
+
+def copied(data: Path, folder: Path, **changes: Any) -> Path:
+    """Copy a data set to where its data.yaml finds its own pictures."""
+    copy = shutil.copytree(data.parent, folder / "data") / data.name
+    content = yaml.safe_load(copy.read_text()) | changes
+    content.pop("path", None)
+    copy.write_text(yaml.safe_dump(content))
+    return copy
+
+
+def evaluate(model: Path, data: Path, **keys: Any) -> auxhead.Evaluation:
+    settings = {"out": "out", "resamples": 0, "device": "cpu", "batch": 4} | keys
+    return auxhead.evaluate(model=str(model), data=str(data), **settings)
+
+
+def test_predictions_and_metrics_are_ultralytics_own(trained: auxhead.TrainResult, data: Path, tmp_path: Path) -> None:
+    made = predict(trained.best, str(data), **KEYS, max_det=300)
+    theirs = YOLO(trained.best).val(
+        data=str(data), batch=4, device="cpu", save_json=True, plots=False, project=str(tmp_path), name="val"
+    )
+    assert made.imgsz == 64  # what it was trained at
+    assert made.metrics["metrics/mAP50(B)"] > 0.1
+    for name, value in made.metrics.items():
+        assert value == theirs.results_dict[name]
+    saved = json.loads((tmp_path / "val" / "predictions.json").read_text())
+    found = {Path(file).stem: rows for file, rows in made.rows.items()}
+    assert sum(map(len, found.values())) == len(saved) > 0
+    seen: dict[str, int] = {}
+    for row in saved:
+        place = seen.get(str(row["image_id"]), 0)
+        seen[str(row["image_id"])] = place + 1
+        mine = found[str(row["image_id"])][place]
+        assert mine[:4].tolist() == pytest.approx(row["bbox"], abs=2e-3)
+        assert mine[4].item() == pytest.approx(row["score"], abs=1e-5)
+        assert mine[5].item() == row["category_id"] - 1
+
+
+def test_their_file_gives_the_numbers_of_ours(trained: auxhead.TrainResult, data: Path, tmp_path: Path) -> None:
+    ours = evaluate(trained.best, data)
+    YOLO(trained.best).val(
+        data=str(data), batch=4, device="cpu", save_json=True, plots=False, project=str(tmp_path), name="val"
+    )
+    file = tmp_path / "val" / "predictions.json"
+    theirs = auxhead.evaluate(
+        predictions=str(file), data=str(data), categories="ultralytics", resamples=0, out=str(tmp_path / "theirs")
+    )
+    for name, found in ours.detectors[0].numbers["all"].items():  # theirs are rounded to 1e-3 pixels and 1e-5
+        assert theirs.detectors[0].numbers["all"][name].value == pytest.approx(found.value, abs=0.01)
+    assert ours.detectors[0].detections == theirs.detectors[0].detections
+
+
+def test_predictions_are_made_once(
+    trained: auxhead.TrainResult, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = evaluate(trained.best, data, resamples=10)
+    calls = []
+
+    def counted(*args: Any, **keys: Any) -> Any:
+        calls.append(args)
+        return predict(*args, **keys)
+
+    monkeypatch.setattr("auxhead.yolo.predict.predict", counted)
+    again = evaluate(trained.best, data, resamples=10)
+    assert again.to_dict() == first.to_dict()
+    assert not calls
+    evaluate(trained.best, data, conf=0.01)  # other settings
+    assert len(calls) == 1
+    copy = copied(data, tmp_path)
+    evaluate(trained.best, copy, conf=0.01, exist_ok=True)  # the same pictures elsewhere
+    assert len(calls) == 1
+    picture = next((copy.parent / "images" / "val").iterdir())
+    picture.write_bytes(picture.read_bytes() + b" ")
+    evaluate(trained.best, copy, conf=0.01, exist_ok=True)
+    assert len(calls) == 2
+
+
+def test_predictions_of_ours_know_their_pictures(trained: auxhead.TrainResult, data: Path, tmp_path: Path) -> None:
+    made = evaluate(trained.best, data)
+    file = made.detectors[0].predictions
+    keys: dict[str, Any] = {"predictions": file, "resamples": 0, "out": "other"}
+    again = auxhead.evaluate(data=str(data), **keys)
+    assert again.detectors[0].numbers == made.detectors[0].numbers
+    assert again.detectors[0].imgsz == 64
+    copy = copied(data, tmp_path)
+    picture = next((copy.parent / "images" / "val").iterdir())
+    picture.write_bytes(picture.read_bytes() + b" ")
+    with pytest.raises(auxhead.DataError, match="other images"):
+        auxhead.evaluate(data=str(copy), exist_ok=True, **keys)
+
+
+def test_classes_are_matched_by_name(trained: auxhead.TrainResult, data: Path, tmp_path: Path) -> None:
+    names = list(read_data_yaml(data).names.values())
+    turned = copied(data, tmp_path, names=names[::-1])
+    for label in (turned.parent / "labels").rglob("*.txt"):
+        rows = [line.split() for line in label.read_text().splitlines()]
+        label.write_text("".join(f"{len(names) - 1 - int(row[0])} {' '.join(row[1:])}\n" for row in rows))
+    plain, other = evaluate(trained.best, data), evaluate(trained.best, turned, out="turned")
+    assert other.detectors[0].numbers == plain.detectors[0].numbers
+    for name in ("metrics/mAP50(B)", "metrics/mAP50-95(B)"):
+        assert other.detectors[0].ultralytics[name] == pytest.approx(plain.detectors[0].ultralytics[name])
+    assert "matched by name" in str(other)
+    assert "matched by name" not in str(plain)
+    foreign = copied(data, tmp_path / "foreign", names=[f"sign {index}" for index in range(len(names))])
+    with pytest.raises(auxhead.ModelError, match="only in the data"):
+        evaluate(trained.best, foreign, out="no")
+
+
+def test_match_names() -> None:
+    assert match_names({0: "a", 1: "b"}, {0: "b", 1: "a"}, "m")[0] == [1, 0]
+    assert match_names({0: "class0", 1: "class1"}, {0: "b", 1: "a"}, "m") == (
+        [0, 1],
+        "classes matched by index: the model has no names",
+    )
+    with pytest.raises(auxhead.ModelError, match="3 classes"):
+        match_names({0: "a", 1: "b", 2: "c"}, {0: "a", 1: "b"}, "m")
+
+
+def test_exported_models_are_measured_too(trained: auxhead.TrainResult, data: Path, tmp_path: Path) -> None:
+    weights = Path(shutil.copy(trained.best, tmp_path / "small.pt"))
+    exported = Path(YOLO(weights).export(format="onnx", imgsz=64, device="cpu"))
+    plain, onnx = evaluate(weights, data), evaluate(exported, data, out="onnx")
+    assert onnx.detectors[0].name == "small"
+    assert onnx.detectors[0].imgsz == 64
+    assert onnx.detectors[0].detections > 0
+    for name in ("AP50", "AR@300"):  # fixed 64x64 input instead of a rectangle
+        found = onnx.detectors[0].numbers["all"][name].value
+        assert found == pytest.approx(plain.detectors[0].numbers["all"][name].value, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["nowhere.pt", "nowhere.onnx"])
+def test_a_missing_model_is_named(signs: Path, name: str) -> None:
+    with pytest.raises(auxhead.ModelError, match="no such file"):
+        evaluate(Path(name), signs)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("name", ["broken.pt", "broken.onnx"])
+def test_a_broken_model_is_an_error_of_one_message(signs: Path, name: str) -> None:
+    Path(name).write_bytes(b"broken")
+    with pytest.raises(auxhead.ModelError):
+        evaluate(Path(name), signs)
+
+
+def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
+    for name in ("a.bin", "b.bin"):
+        torch.save({"a": 1}, tmp_path / name)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "x.xml").write_text("x")
+    before = weights_hash(folder)
+    (folder / "x.xml").write_text("y")
+    assert weights_hash(folder) != before
+    with pytest.raises(auxhead.ModelError):
+        weights_hash(tmp_path / "none")
