@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from auxhead.yolo.cost import Cost
+    from auxhead.yolo.inspect import Inspection, SplitInspection
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+CLASSES = 20  # shown of a data set's
 PAGE = 132  # columns of tables that don't go to a terminal
 STOPPED = 130  # what shells give a process that Ctrl-C ended
 WORDS = {"allow_extra_args": True, "help_option_names": []}
@@ -129,6 +131,12 @@ def _evaluate_models() -> dict[str, type[BaseModel]]:
     from auxhead.config import EvaluateKeys
 
     return {"": EvaluateKeys}
+
+
+def _inspect_models() -> dict[str, type[BaseModel]]:
+    from auxhead.config import InspectKeys
+
+    return {"": InspectKeys}
 
 
 def _strip_models() -> dict[str, type[BaseModel]]:
@@ -281,6 +289,84 @@ def _print_costs(costs: Sequence[Cost]) -> None:
 
 
 RATIO_NOTE = " Ratio: to the first model, median of the rounds (quartiles); one image, float32, without NMS."
+
+
+@app.command(context_settings=WORDS)
+def inspect(
+    context: typer.Context,
+    as_json: Json = False,
+    _help: Annotated[bool, _key_help(_inspect_models)] = False,
+) -> None:
+    """Look at a data set before training on it: data=signs.yaml imgsz=640 out=signs-inspected."""
+    with _json_only(as_json), _progress() as tell:
+        from auxhead.config import InspectKeys
+        from auxhead.yolo.grammar import parse_own
+        from auxhead.yolo.inspect import inspect as run
+
+        keys = parse_own(context.args, InspectKeys)
+        found = run(**keys.model_dump(), progress=tell)
+    if as_json:
+        _emit(found.to_dict())
+    else:
+        _print_inspection(found)
+        if keys.out:
+            typer.echo(f"\nWritten to {keys.out}")
+
+
+def _print_inspection(found: Inspection) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    console = Console(markup=False, emoji=False)
+    columns = (Column(name, justify="right", no_wrap=True) for name in found.splits)
+    table = Table(Column(f"at {found.imgsz} px", overflow="fold"), *columns, box=SIMPLE_HEAD)
+    splits = [_inspected(one, found.names) for one in found.splits.values()]
+    for label in splits[0]:
+        table.add_row(label, *(cells[label] for cells in splits))
+    console.print(table)
+    for name, one in found.splits.items():
+        if one.empty_classes:
+            console.print(f"No box in {name}: {', '.join(one.empty_classes)}")
+    for where, count in {**found.copies.within, **found.copies.between}.items():
+        if count:
+            console.print(f"Images of {where} with the same bytes: {count}")
+    for first, second in found.copies.pairs:
+        console.print(f"  {first} = {second}", soft_wrap=True)
+    if found.mirrored:
+        names = [f"{hint.name} ({hint.reason})" for hint in found.mirrored]
+        more = f" and {len(names) - CLASSES} more" if len(names) > CLASSES else ""
+        console.print(f"Classes that a mirror may change, by their names: {', '.join(names[:CLASSES])}{more}")
+    console.print("\nWorth setting:")
+    for suggestion in found.suggestions:
+        console.print(f"  {suggestion.key}={suggestion.value}: {suggestion.reason}", soft_wrap=True)
+
+
+def _inspected(one: SplitInspection, names: Sequence[str]) -> dict[str, str]:
+    """Return the cells of one split by their labels; what can't be measured is a dash."""
+    rows = {"images": f"{one.images:,}", "images without boxes": f"{one.without_boxes:,}", "boxes": f"{one.boxes:,}"}
+    rows |= {f"  {name}": f"{count:,}" for name, count in zip(names[:CLASSES], one.per_class, strict=False)}
+    if len(names) > CLASSES:
+        rows[f"  {len(names) - CLASSES} more classes"] = f"{sum(one.per_class[CLASSES:]):,}"
+    rows["classes without a box"] = f"{len(one.empty_classes)}"
+    rows["side: mean, median, px"] = f"{_px(one.sizes.mean)}, {_px(one.sizes.median)}"
+    rows |= {f"  side {band} px": f"{count:,}" for band, count in one.sizes.bands.items()}
+    rows |= {f"smaller than a cell of {level} px": _share(share) for level, share in one.sizes.below_stride.items()}
+    for levels, anchors in one.anchors.items():
+        rows[f"{levels}: no candidate anchor"] = _share(anchors.none)
+        rows[f"{levels}: 1 to 3 of them"] = _share(anchors.few)
+        rows[f"{levels}: all contested"] = _share(anchors.contested)
+    rows["cut off at the border"] = _share(one.truncated)
+    rows["rows that repeat another"] = f"{one.repeated:,}"
+    return rows | {"boxes with two classes": f"{one.disagreeing:,}"}
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _px(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 @app.command(context_settings=WORDS)

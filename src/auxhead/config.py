@@ -275,6 +275,19 @@ class CostKeys(BaseModel):
         return value
 
 
+class InspectKeys(BaseModel):
+    """The keys of `auxhead inspect`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    data: str = Field(description="data.yaml of the detection data set")
+    imgsz: int = Field(default=640, ge=32, description="size of the network input that pixels refer to")
+    out: str | None = Field(
+        default=None, description="folder for inspect.json and inspect.png (default: nothing is written)"
+    )
+    exist_ok: bool = Field(default=False, description="replace such files that stand there")
+
+
 class EvaluateKeys(BaseModel):
     """The keys of `auxhead evaluate`."""
 

@@ -34,7 +34,8 @@ def read_data_yaml(data: Path) -> Source:
     Source:
         Ultralytics 8.4.190, data/utils.py, check_det_dataset and check_class_names.
     """
-    content = _load(data)
+    content = {key: None if value == "None" else value for key, value in _load(data).items()}
+    _check_types(content, data)
     if "validation" in content and "val" not in content:
         content["val"] = content["validation"]
     root = _root(content.get("path"), data)
@@ -59,10 +60,29 @@ def _load(data: Path) -> dict[str, Any]:
     return content
 
 
+def _check_types(content: dict[str, Any], data: Path) -> None:
+    """Refuse what Ultralytics refuses by its type, and what makes no shape of keypoints."""
+    kinds = {"path": (str,), "channels": (int,), "kpt_shape": (list, tuple)}
+    for key, types in kinds.items():
+        value = content.get(key)
+        wrong = value is not None and (not isinstance(value, types) or isinstance(value, bool))
+        if key == "kpt_shape" and value is not None and not wrong:
+            wrong = len(value) != 2 or not all(isinstance(number, int) for number in value)
+        if wrong:
+            expected = {"path": "a folder", "channels": "a whole number"}.get(key, "[keypoints, 2 or 3]")
+            raise DataError(f"{key}: {expected}", f"{key}: {value!s:.80}", str(data), FIX)
+
+
 def _names(content: dict[str, Any], data: Path) -> dict[int, str]:
     names, nc = content.get("names"), content.get("nc")
-    if names is None and nc is not None and str(nc).isdigit():
-        return {index: f"class_{index}" for index in range(int(nc))}
+    try:
+        whole = None if nc is None else float(nc)
+    except (TypeError, ValueError):
+        whole = 0.5
+    if whole is not None and not whole.is_integer():
+        raise DataError("nc: a whole number", f"nc: {nc!s:.80}", str(data), FIX)
+    if names is None and whole:
+        return {index: f"class_{index}" for index in range(int(whole))}
     if isinstance(names, list):
         names = dict(enumerate(names))
     expected = "names: a list, or a name for each class id"
@@ -75,13 +95,13 @@ def _names(content: dict[str, Any], data: Path) -> dict[int, str]:
         raise DataError(expected, f"names: {names!s:.80}", str(data), FIX) from error
     if sorted(by_id) != list(range(len(by_id))) or not by_id:
         raise DataError("names of the class ids 0 to n - 1", f"ids {sorted(by_id)}", str(data), FIX)
-    if nc is not None and str(nc) != str(len(by_id)):
+    if whole is not None and whole != len(by_id):
         raise DataError(f"nc: {len(by_id)}, as there are names", f"nc: {nc}", str(data), FIX)
     return dict(sorted(by_id.items()))
 
 
 def _root(path: object, data: Path) -> Path:
-    root = Path(str(path)) if path else data.resolve().parent
+    root = Path(str(path)) if path else data.absolute().parent
     return root if root.exists() or root.is_absolute() else (_datasets_dir() / root).resolve()
 
 

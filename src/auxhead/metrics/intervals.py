@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from auxhead.metrics.measures import Matched, Numbers, numbers
+from auxhead.metrics.precision import Weights
 from auxhead.metrics.truth import Floats
 
-AT_ONCE = 20  # resamples side by side: bounds the memory
+AT_ONCE = 50  # resamples side by side: bounds the memory
 EXACT = 2**24  # float32 counts exactly up to here
 LEVEL = 0.95
 DEFINED = 0.5  # share of resamples in which a number must exist for an interval. Source: own choice
@@ -39,6 +40,7 @@ def resample(
     resamples: int,
     seed: int,
     progress: Callable[[int, int], None] | None = None,
+    measure: Callable[[Matched, Weights], Numbers] = numbers,
 ) -> list[Numbers]:
     """Measure detectors on images drawn with replacement, the same draws for all of them.
 
@@ -47,6 +49,7 @@ def resample(
         resamples: How many draws of as many images as there are.
         seed: Of the draws.
         progress: Called with the number of draws done and their total.
+        measure: Takes a detector and weights of its images, shape (r, n); gives shape (r,) by band and measure.
 
     Returns:
         For each detector, by band and measure, shape (resamples,). An image that was drawn twice counts twice.
@@ -54,14 +57,14 @@ def resample(
     starts = range(0, resamples, AT_ONCE)
     images = len(detectors[0].scene.truth.files)
 
-    def measure(start: int) -> list[Numbers]:
+    def block(start: int) -> list[Numbers]:
         weights = draw(images, min(AT_ONCE, resamples - start), (seed, start))
-        return [numbers(one, weights.astype(np.float32 if _small(one) else np.float64)) for one in detectors]
+        return [measure(one, weights.astype(np.float32 if _small(one) else np.float64)) for one in detectors]
 
     parts: list[list[Numbers]] = []
     with ThreadPoolExecutor(_cores()) as pool:  # numpy lets other threads run while it adds up
         try:
-            for part in pool.map(measure, starts):
+            for part in pool.map(block, starts):
                 parts.append(part)
                 if progress:
                     progress(min(len(parts) * AT_ONCE, resamples), resamples)
@@ -96,7 +99,7 @@ def estimate(value: float, draws: Floats) -> Estimate:
     real = draws[~np.isnan(draws)]
     if len(real) <= DEFINED * len(draws):
         return Estimate(float(value))
-    low, high = np.quantile(real.astype(np.float64), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(real.astype(np.float64), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="weibull")
     return Estimate(float(value), float(low), float(high))
 
 

@@ -6,6 +6,8 @@ Rows of weights are evaluated side by side.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ Weights = npt.NDArray[np.floating[Any]]
 # Source: pycocotools, cocoeval.py, Params.
 RECALLS = np.linspace(0.0, 1.0, 101)
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+CELLS = 2**17  # weights looked at side by side: some arrays of them fit a core's cache. Source: measured
 FAR = float(2**32)  # more than any number of boxes; float64 stays exact to a million times that
 
 
@@ -102,14 +105,15 @@ def recall_at_false_positives(scene: Scene, matching: Matching, weights: Weights
     boxes = boxes_by_class(scene, matching, weights).sum(axis=1)
     kept = np.flatnonzero(~matching.ignored[:, 0])
     ranked = kept[np.argsort(-scene.found.scores[kept], kind="stable")]
-    scores, hit = scene.found.scores[ranked], matching.hit[ranked, 0]
-    ends = np.flatnonzero(np.r_[scores[1:] != scores[:-1], True]) if len(ranked) else np.empty(0, dtype=np.int64)
-    each = weights[:, scene.found.image[ranked]]
-    wrong = np.cumsum(np.where(hit, 0, each), axis=1)[:, ends]
-    right = np.cumsum(np.where(hit, each, 0), axis=1)[:, ends]
-    reached = (wrong <= per_image * weights.sum(axis=1, keepdims=True)).sum(axis=1)  # wrong only grows
-    found = np.take_along_axis(np.concatenate([np.zeros_like(boxes[:, None]), right], axis=1), reached[:, None], axis=1)
-    return _divide(found[:, 0], boxes)
+    scores, hit, image = scene.found.scores[ranked], matching.hit[ranked, 0], scene.found.image[ranked]
+    stops = np.r_[0, np.flatnonzero(np.r_[scores[1:] != scores[:-1], True][: len(ranked)]) + 1]
+    found = np.zeros_like(boxes)
+    for rows in _blocks(len(weights), len(ranked)):
+        each = np.take(weights[rows], image, axis=1)
+        wrong = np.cumsum(np.where(hit, 0, each), axis=1)[:, stops[1:] - 1]
+        reached = (wrong <= per_image * weights[rows].sum(axis=1, keepdims=True)).sum(axis=1)  # wrong only grows
+        found[rows] = np.where(hit & (np.arange(len(ranked)) < stops[reached, None]), each, 0).sum(axis=1)
+    return _divide(found, boxes)
 
 
 def _by_image(scene: Scene, image: Ints, cls: Ints, which: npt.NDArray[np.bool_]) -> Ints:
@@ -125,26 +129,39 @@ def _divide(part: Weights, whole: Weights) -> Weights:
 
 def _class_precision(scene: Scene, matching: Matching, ranked: Ints, weights: Weights, boxes: Weights) -> Weights:
     """Average precision of one class, shape (r, T); every row has boxes."""
-    hit, kept = matching.hit[ranked], ~matching.ignored[ranked]
-    image = scene.found.image[ranked]
-    needed = _needed(boxes)
-    everything = np.cumsum(weights[:, image], axis=1) if kept.all() else None
-    columns = []
-    for own_hit, own_kept in zip(hit.T, kept.T, strict=True):
-        right = np.flatnonzero(own_hit)
-        if not len(right):
-            columns.append(np.zeros(len(weights), dtype=weights.dtype))
-            continue
-        true = np.cumsum(weights[:, image[right]], axis=1)
-        if everything is None:
-            shown = np.flatnonzero(own_kept[: right[-1] + 1])
-            seen = np.cumsum(weights[:, image[shown]], axis=1)[:, np.searchsorted(shown, right)]
-        else:
-            seen = everything[:, right]
-        precision = np.divide(true, seen, out=np.zeros_like(true), where=seen > 0)
-        np.maximum.accumulate(precision[:, ::-1], axis=1, out=precision[:, ::-1])
-        columns.append(_interpolate(precision, true, needed))
-    return np.stack(columns, axis=1)
+    image, kept = scene.found.image[ranked], ~matching.ignored[ranked]
+    rights = [np.flatnonzero(hit) for hit in matching.hit[ranked].T]
+    starts = np.cumsum([0, *map(len, rights)])  # thresholds lie side by side
+    every_right = np.concatenate([np.empty(0, dtype=np.int64), *rights])
+    rights_image = image[every_right]
+    if kept.all():
+        shown, places = [np.arange(len(ranked))], [every_right]
+    else:
+        shown = [np.flatnonzero(column) for column in kept.T]
+        places = [np.searchsorted(one, right) for one, right in zip(shown, rights, strict=True)]
+    shown = [image[one[: place.max(initial=-1) + 1]] for one, place in zip(shown, places, strict=True)]
+    found = np.zeros((len(weights), len(rights)), dtype=weights.dtype)
+    for rows in _blocks(len(weights), max(len(rights_image), len(shown[0]))) if len(rights_image) else ():
+        own = weights[rows]
+        true = np.take(own, rights_image, axis=1)
+        for start, stop in pairwise(starts):
+            np.cumsum(true[:, start:stop], axis=1, out=true[:, start:stop])
+        seen = np.concatenate(
+            [
+                np.take(np.cumsum(np.take(own, one, axis=1), axis=1), place, axis=1)
+                for one, place in zip(shown, places, strict=True)
+            ],
+            axis=1,
+        )
+        precision = np.divide(true, np.maximum(seen, np.finfo(seen.dtype).tiny))
+        found[rows] = _interpolate(precision, true, starts, _needed(boxes[rows]))
+    return found
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Divide rows so that the cells of a few columns stay in a core's cache."""
+    step = max(CELLS // max(columns, 1), 1)
+    return (slice(start, start + step) for start in range(0, rows, step))
 
 
 def _needed(boxes: Weights) -> npt.NDArray[np.float64]:
@@ -154,12 +171,18 @@ def _needed(boxes: Weights) -> npt.NDArray[np.float64]:
     return np.where(count / whole < RECALLS, count + 1, count)
 
 
-def _interpolate(precision: Weights, true: Weights, needed: npt.NDArray[np.float64]) -> Weights:
-    """Average the best precision at or beyond each recall, which is 0 beyond the last one reached."""
+def _interpolate(precision: Weights, true: Weights, starts: Ints, needed: npt.NDArray[np.float64]) -> Weights:
+    """Average the best precision at or beyond each recall, which is 0 beyond the last one reached; shape (r, T)."""
     rows, length = true.shape
-    apart = (np.arange(rows) * FAR)[:, None]  # so that one sorted search serves all rows
-    places = np.searchsorted((true + apart).ravel(), (needed + apart).ravel()).reshape(needed.shape)
-    places -= (np.arange(rows) * length)[:, None]
-    padded = np.concatenate([precision, np.zeros((rows, 1), dtype=precision.dtype)], axis=1)
-    total: Weights = np.take_along_axis(padded, np.minimum(places, length), axis=1).sum(axis=1)
-    return total / len(RECALLS)
+    thresholds = len(starts) - 1
+    apart = np.arange(rows * thresholds).reshape(rows, thresholds) * FAR  # so that one sorted search serves all
+    sought = needed[:, None] + apart[:, :, None]
+    places = np.searchsorted((true + np.repeat(apart, np.diff(starts), axis=1)).ravel(), sought.ravel())
+    # Each recall starts a stretch that ends where the next one starts, or the next threshold.
+    best = np.maximum.reduceat(np.append(precision, precision.dtype.type(0)), places).reshape(sought.shape)
+    ends = starts[1:] + np.arange(rows)[:, None] * length
+    best[places.reshape(sought.shape) >= ends[:, :, None]] = 0
+    backwards = best[:, :, ::-1]
+    np.maximum.accumulate(backwards, axis=2, out=backwards)
+    average: Weights = best.sum(axis=2) / len(RECALLS)
+    return average

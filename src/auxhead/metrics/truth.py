@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.Image import open as open_image  # Ultralytics puts its own in its place, which looks for packages to install
 
 from auxhead.errors import DataError
 from auxhead.labels import check_labels, label_path, problems_error
@@ -148,7 +149,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         OSError: The file is missing, or no image.
     """
-    with Image.open(path) as image:
+    with open_image(path) as image:
         width, height = image.size
         turned = image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
     return (height, width) if turned else (width, height)
@@ -157,7 +158,7 @@ def image_size(path: Path) -> tuple[int, int]:
 def _size(path: Path) -> tuple[int, int] | str:
     try:
         return image_size(path)
-    except UnidentifiedImageError:
+    except (UnidentifiedImageError, ImportError):  # ImportError: Ultralytics' opener, where it came first
         return "no image in it"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return getattr(error, "strerror", None) or str(error)

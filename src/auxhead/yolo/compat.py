@@ -58,6 +58,10 @@ TOUCH_POINTS: dict[str, str] = {
     "ultralytics.nn.tasks:DetectionModel.init_criterion": "the detection loss is Ultralytics' own",
     "ultralytics.nn.tasks:torch_safe_load": "foreign files are opened without running their code",
     "ultralytics.utils.checks:check_requirements": "nothing is installed while a file is opened or exported",
+    "ultralytics.models.yolo.detect:DetectionValidator._prepare_batch": "predictions are kept image by image",
+    "ultralytics.models.yolo.detect:DetectionValidator.scale_preds": "predictions are kept in original pixels",
+    "ultralytics.utils.tal:TaskAlignedAssigner.select_candidates_in_gts": "candidate anchors are counted by it",
+    "ultralytics.utils.tal:make_anchors": "candidate anchors are placed by it",
     "ultralytics.utils.loss:v8DetectionLoss.get_assigned_targets_and_loss": "heads learn on its assignment",
 }
 

@@ -1,0 +1,75 @@
+"""Which classes a mirror may turn into something else: a guess from their names alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Reason = Literal["side", "text"]
+
+# Source of all lists: own choice, after the class names of traffic sign and driving data sets.
+SIDES = {"left", "right", "leftward", "rightward", "leftwards", "rightwards"}
+SIDES |= {"clockwise", "anticlockwise", "counterclockwise"}
+JOINED = re.compile(r"(arrow|bend|curve|go|keep|lane|merge|only|turn)(left|right)")
+WRITTEN = {"stop", "yield", "text", "word", "words", "letter", "letters", "digit", "digits", "number", "numbers"}
+PHRASES = ("speed limit", "one way", "do not enter", "license plate", "licence plate", "number plate")
+GENERIC = {"", "c", "cat", "category", "class", "classes", "cls", "group", "id", "item", "kind", "label", "name", "obj"}
+GENERIC |= {"object", "target", "type", "unknown"}
+
+
+@dataclass(frozen=True)
+class MirrorHint:
+    """A class that may not survive a horizontal flip, judged by its name.
+
+    Attributes:
+        cls: Class id.
+        name: Class name.
+        reason: "side": it tells left from right, so that a mirrored object may carry the wrong label. "text": digits
+            or writing on it may be mirrored.
+    """
+
+    cls: int
+    name: str
+    reason: Reason
+
+
+def mirror_hints(names: Mapping[int, str]) -> tuple[MirrorHint, ...]:
+    """List the classes whose names speak of left and right, of digits or of writing.
+
+    A guess: nobody looks at the images. Names that only number the classes ("class_3", "0") give none, and `..._L`
+    counts only where a `..._R` exists.
+
+    Args:
+        names: Class names by id.
+    """
+    words = {cls: _words(name) for cls, name in names.items()}
+    known = {tuple(each) for each in words.values()}
+    hints = []
+    for cls in sorted(names):
+        if _has_side(words[cls], known):
+            hints.append(MirrorHint(cls, names[cls], "side"))
+        elif _has_text(words[cls]):
+            hints.append(MirrorHint(cls, names[cls], "text"))
+    return tuple(hints)
+
+
+def _words(name: str) -> list[str]:
+    """Part a name at everything but letters and digits, at turnLeft's capital, and letters from digits."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return re.findall(r"[^\W\d_]+|\d+", spaced.lower())
+
+
+def _has_side(words: list[str], known: set[tuple[str, ...]]) -> bool:
+    if any(word in SIDES or JOINED.fullmatch(word) for word in words):
+        return True
+    other = {"l": "r", "r": "l"}.get(words[-1] if len(words) > 1 else "")
+    return other is not None and (*words[:-1], other) in known
+
+
+def _has_text(words: list[str]) -> bool:
+    if any(word in WRITTEN for word in words) or any(f" {phrase} " in f" {' '.join(words)} " for phrase in PHRASES):
+        return True
+    numbered = any(word.isdigit() for word in words)
+    return numbered and not all(word.isdigit() or word in GENERIC for word in words)

@@ -1,0 +1,102 @@
+"""Keys worth setting for a data set, each by a rule that is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from auxhead.heads.center import CenterSpec
+from auxhead.metrics.truth import Floats, Truth
+from auxhead.yolo.inspect_boxes import at_imgsz, sides
+from auxhead.yolo.inspect_names import MirrorHint
+
+MULTIPLE = 32  # image sizes are multiples of the largest stride. Source: Ultralytics, utils/checks.py, check_imgsz
+LARGEST = 1920  # imgsz suggested at most, pixels. Source: own choice; memory grows with its square
+CELL = 8.0  # pixels that nine of ten boxes shall reach: one stride of P3. Source: own choice
+SMALL = 32.0  # median side, pixels of the original images, below which bands are AI-TOD's: COCO calls all that small
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A key worth setting.
+
+    Attributes:
+        key: Its name.
+        value: The value to start from.
+        reason: The rule that gave it, and what it doesn't tell.
+    """
+
+    key: str
+    value: float | str
+    reason: str
+
+
+def suggest(truth: Truth, imgsz: int, hints: Sequence[MirrorHint]) -> tuple[Suggestion, ...]:
+    """Derive keys to start from; each comes with its rule.
+
+    Args:
+        truth: Boxes of the training split, pixels of the original images.
+        imgsz: Side of the network input asked for, pixels, a multiple of 32.
+        hints: Classes that a mirror may change.
+
+    Returns:
+        imgsz, bands, center.constant and center.sigma, and fliplr where there are hints. Without a box only fliplr.
+    """
+    found = []
+    if len(truth.boxes):
+        sides_net = sides(at_imgsz(truth, imgsz))
+        found = [_imgsz(sides_net, truth, imgsz), _bands(sides(truth)), _constant(sides_net), _sigma(sides_net)]
+    if hints:
+        reason = (
+            f"compare with the default: {len(hints)} of {len(truth.names)} class names speak of left and right, digits "
+            "or writing (a guess from names only)"
+        )
+        found.append(Suggestion("fliplr", 0.0, reason))
+    return tuple(found)
+
+
+def _imgsz(sides_net: Floats, truth: Truth, imgsz: int) -> Suggestion:
+    """Find the smallest size from the asked one on at which nine of ten boxes reach a cell of P3."""
+    tenth = float(np.percentile(sides_net, 10))
+    needed = math.ceil(CELL * imgsz / tenth / MULTIPLE - 1e-9) * MULTIPLE if tenth else LARGEST + 1
+    value = max(imgsz, min(needed, LARGEST))
+    reason = f"10th percentile of sides: {tenth:.1f} px at {imgsz}"
+    if value > imgsz:
+        reason += f", {tenth * value / imgsz:.1f} px at {value}"
+    if needed > value:
+        reason += f"; {CELL:g} px (one stride of P3) would take more than {LARGEST}: consider tiles or a P2 head"
+    elif needed > imgsz:
+        reason += f"; the smallest size that gives {CELL:g} px, one stride of P3"
+    else:
+        reason += f"; that is at least {CELL:g} px, one stride of P3, so this size is enough by that rule"
+    longer = float(np.median(truth.sizes.max(axis=1)))
+    if value > longer:
+        reason += f"; enlarges the images ({longer:g} px) {value / longer:.1f} times: more cells, no more detail"
+    return Suggestion("imgsz", value, reason)
+
+
+def _bands(sides_orig: Floats) -> Suggestion:
+    median = float(np.median(sides_orig))
+    name, sign = ("ai-tod", "below") if median < SMALL else ("coco", "at least")
+    return Suggestion("bands", name, f"median side {median:.1f} px in the original images, {sign} {SMALL:g}")
+
+
+def _constant(sides_net: Floats) -> Suggestion:
+    """Give what the center head takes by itself, for those who set it by hand."""
+    reason = "mean side of the training boxes at this imgsz: what center.metric=nwd takes by itself"
+    return Suggestion("center.constant", round(float(sides_net.mean()), 2), reason)
+
+
+def _sigma(sides_net: Floats) -> Suggestion:
+    """Keep the default, and say what it means for the median box."""
+    sigma = float(CenterSpec.model_fields["sigma"].default)
+    median = float(np.median(sides_net))
+    half = sigma * math.sqrt(8 * math.log(2)) * median  # solves exp(-d^2 / (8 sigma^2 a)) = 1/2
+    reason = (
+        "the default: OKS depends on error / side only, so box sizes can't tell a better one; "
+        f"similarity is 1/2 at {half:.1f} px of error on the median box ({median:.1f} px)"
+    )
+    return Suggestion("center.sigma", sigma, reason)
