@@ -6,9 +6,9 @@ photos. A second detector sees the same images; it misses less and places better
 set of such images is taken for the truth. Then many small sets are made, each is resampled as `auxhead evaluate` does
 (`intervals.resample`), and it is counted how often three kinds of interval hold the truth:
 
-    percentile      quantiles of the draws, as `auxhead evaluate` gives them
+    percentile      quantiles of the draws
     basic           twice the value minus those quantiles
-    bias-corrected  quantiles moved by the share of draws below the value
+    bias-corrected  quantiles moved by the share of draws below the value: what `auxhead evaluate` gives
 
     python benchmarks/coverage.py [sets=1000] [images=100,300] [resamples=300] [out=docs/evidence/coverage.txt]
 
@@ -22,13 +22,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
 
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.detections import Detections
-from auxhead.metrics.intervals import LEVEL, estimate, resample
+from auxhead.metrics.intervals import bias_corrected, percentile, resample
 from auxhead.metrics.matching import Matching
 from auxhead.metrics.measures import Matched, Numbers, Setup, match_all, mean
 from auxhead.metrics.precision import Weights, average_precision, recall_at_false_positives
@@ -41,7 +40,6 @@ SIDE = 640
 TINY = next(band for band in read_bands("ai-tod") if band.name.startswith("tiny"))
 SETUP = Setup((TINY,), max_det=100, recalls=(), distances=(0.25, 0.5, 1.0), distances_px=(), nwd=12.0)
 KEYS = [("all", "AP"), ("all", "AP50"), (TINY.name, "AP50"), ("all", "recall@1FPPI"), ("all", "center_AP")]
-NORMAL = NormalDist()
 GOOD = (0.93, 0.97)
 
 
@@ -128,28 +126,13 @@ def population(random: np.random.Generator) -> np.ndarray:
     return with_difference([measure(match_all(truth, one, SETUP), weights) for one in found])[:, 0]
 
 
-def percentile(value: float, draws: np.ndarray) -> tuple[float, float]:
-    """Cut off both tails, as the package does."""
-    found = estimate(value, draws)
-    return found.low, found.high
-
-
 def basic(value: float, draws: np.ndarray) -> tuple[float, float]:
     """Mirror the percentile interval at the value."""
     low, high = percentile(value, draws)
     return 2 * value - high, 2 * value - low
 
 
-def corrected(value: float, draws: np.ndarray) -> tuple[float, float]:
-    """Correct for bias as Efron, "Nonparametric standard errors and confidence intervals" (1981), does."""
-    below = ((draws < value).sum() + (draws == value).sum() / 2 + 0.5) / (len(draws) + 1)
-    shift = 2 * NORMAL.inv_cdf(below)
-    levels = [NORMAL.cdf(shift + NORMAL.inv_cdf(level)) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)]
-    low, high = np.quantile(draws, levels, method="weibull")
-    return float(low), float(high)
-
-
-KINDS = {"percentile": percentile, "basic": basic, "bias-corrected": corrected}
+KINDS = {"percentile": percentile, "basic": basic, "bias-corrected": bias_corrected}
 
 
 def simulate(sets: int, images: int, resamples: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

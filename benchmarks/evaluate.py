@@ -17,7 +17,7 @@ take turns. Ratios are of processor time, which other work on the machine hardly
 
     python benchmarks/evaluate.py [images=5000] [rounds=3] [out=docs/evidence/evaluate.txt]
 
-pycocotools runs once, as it takes minutes. Everything takes about 15 minutes on two cores.
+pycocotools runs once, as it takes minutes. Everything takes about 10 minutes on two cores.
 """
 
 from __future__ import annotations

@@ -20,9 +20,21 @@ from ultralytics.nn.tasks import load_checkpoint
 
 import auxhead
 from auxhead import cli
-from auxhead.config import ConvertKeys, CostKeys, DemoKeys, PoseKeys, SegmentKeys, StripKeys, TrainKeys
+from auxhead.config import (
+    ConvertKeys,
+    CostKeys,
+    DemoKeys,
+    EvaluateKeys,
+    PoseKeys,
+    SegmentKeys,
+    StripKeys,
+    TrainKeys,
+    read_words,
+)
+from auxhead.errors import ConfigError
 from auxhead.heads.center import CenterSpec
 from auxhead.yolo.certificate import Certificate
+from auxhead.yolo.grammar import parse_arguments
 
 COMMAND = [sys.executable, "-m", "auxhead"]
 
@@ -320,3 +332,24 @@ def test_demo_refuses_a_folder_of_somebody_else(call: Callable[..., Any], tmp_pa
     assert done.returncode == 2
     assert "auxhead: OutputError" in done.stderr
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [thesis]
+
+
+def test_words_are_read_without_ultralytics_as_by_ultralytics() -> None:
+    words = ["model=best.pt", "imgsz=320", "conf=0.25", "plots=True", "device=None", "bands=0,8", "distances=[0.1,0.2]"]
+    assert read_words(words, EvaluateKeys) == parse_arguments(words)
+    assert read_words(["plots"], EvaluateKeys) == {"plots": True}
+    with pytest.raises(ConfigError, match="did you mean model"):
+        read_words(["modl"], EvaluateKeys)
+
+
+def test_inspect_prints_writes_and_refuses(signs: Path, call: Callable[..., Any]) -> None:
+    done = call("inspect", f"data={signs}", "imgsz=64", "out=seen")
+    assert done.returncode == 0
+    assert "P3-P5: no candidate anchor" in done.stdout
+    assert "center.constant=" in done.stdout
+    assert {path.name for path in Path("seen").iterdir()} == {"inspect.json", "inspect.png"}
+    again = call("inspect", f"data={signs}", "imgsz=64", "out=seen")
+    assert again.returncode == 2
+    assert "exist_ok=true" in again.stderr
+    emitted = call("inspect", f"data={signs}", "imgsz=64", "--json")
+    assert json.loads(emitted.stdout) == json.loads(Path("seen/inspect.json").read_text())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import auxhead
-from auxhead.config import TrainKeys
+from auxhead.config import EvaluateKeys, InspectKeys, TrainKeys, read_words
 from auxhead.heads.center import CenterSpec
 from auxhead.yolo.gradients import INTERVAL, WARMUP_INTERVAL
 from auxhead.yolo.grammar import parse_arguments, resolve
@@ -97,3 +97,25 @@ def test_stripped_models_have_the_metrics_of_the_trained_ones(road: str) -> None
     if road == "gtsdb4_pose":
         assert table[0] in TEXTS[ROOT / "docs" / "evidence" / "README.md"]
         assert table[0] in TEXTS[ROOT / "docs" / "tutorial.md"]
+
+
+def test_evaluation_pages_name_every_key_and_show_the_evidence() -> None:
+    page = TEXTS[ROOT / "docs" / "evaluate.md"]
+    for name in EvaluateKeys.model_fields:
+        assert f"`{name}=`" in page
+    evidence = (ROOT / "docs" / "evidence" / "ultralytics_val_hit_uav.txt").read_text(encoding="utf-8")
+    assert evidence.partition("\n\n")[2].rstrip("\n") in page
+    for name in InspectKeys.model_fields:
+        assert f"{name}=" in TEXTS[ROOT / "docs" / "inspect.md"]
+
+
+def test_evaluate_and_inspect_commands_of_the_pages_have_keys_there_are() -> None:
+    kinds = {"evaluate": EvaluateKeys, "inspect": InspectKeys}
+    seen = set()
+    for text in TEXTS.values():
+        for line in "".join(blocks(text, "")).splitlines():
+            command = line.split()[1] if line.startswith("auxhead ") else ""
+            if command in kinds:
+                seen.add(command)
+                kinds[command].model_validate(read_words(shlex.split(line, comments=True)[2:], kinds[command]))
+    assert seen == set(kinds)

@@ -24,7 +24,7 @@ from auxhead.labels.fingerprint import fingerprint
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.detections import Detections
-from auxhead.metrics.intervals import estimate, resample
+from auxhead.metrics.intervals import Interval, bias_corrected, estimate, percentile, resample
 from auxhead.metrics.measures import (
     Matched,
     Numbers,
@@ -353,18 +353,20 @@ def _detector(one: _Predicted, matched: Matched, point: Numbers, draws: Numbers)
     )
 
 
-def _table(point: Mapping[tuple[str, str], Any], draws: Mapping[tuple[str, str], Any]) -> Table:
+def _table(
+    point: Mapping[tuple[str, str], Any], draws: Mapping[tuple[str, str], Any], interval: Interval = bias_corrected
+) -> Table:
     """Put values and their resamples together, by band and measure."""
     table: dict[str, dict[str, Any]] = {}
     for (band, measure), value in point.items():
         own = draws.get((band, measure), np.empty(0))
-        table.setdefault(band, {})[measure] = estimate(float(value[0]), own)
+        table.setdefault(band, {})[measure] = estimate(float(value[0]), own, interval)
     return table
 
 
 def _difference(points: Sequence[Numbers], draws: Sequence[Numbers]) -> Table:
     value = {key: points[0][key] - points[1][key] for key in points[0]}
-    return _table(value, {key: draws[0][key] - draws[1][key] for key in draws[0]})
+    return _table(value, {key: draws[0][key] - draws[1][key] for key in draws[0]}, percentile)
 
 
 def _classes(matched: Matched) -> list[dict[str, Any]]:

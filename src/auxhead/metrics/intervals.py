@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,14 @@ from auxhead.metrics.truth import Floats
 AT_ONCE = 50  # resamples side by side: bounds the memory
 EXACT = 2**24  # float32 counts exactly up to here
 LEVEL = 0.95
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+NORMAL = NormalDist()
+TIE = 1e-6  # draws this near to the value equal it: they are counted in float32
+MOST_BIAS = 0.5  # standard deviations, so that the interval keeps to the draws' middle. Source: own choice
 DEFINED = 0.5  # share of resamples in which a number must exist for an interval. Source: own choice
+
+
+Interval = Callable[[float, Floats], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -84,23 +92,54 @@ def draw(images: int, rows: int, seed: Sequence[int]) -> npt.NDArray[np.int64]:
     return counts
 
 
-def estimate(value: float, draws: Floats) -> Estimate:
+def percentile(_value: float, draws: Floats) -> tuple[float, float]:
+    """Return the 95 % interval between quantiles of the draws: for what resampling moves without a bias.
+
+    Args:
+        draws: The number in each resample, shape (k,), none NaN, k >= 1.
+
+    Source:
+        Efron, "Bootstrap methods: another look at the jackknife" (1979). Differences between detectors are such, and
+        covered in 94 to 97 % of the simulated cases (benchmarks/coverage.py).
+    """
+    low, high = np.quantile(draws.astype(np.float64), TAILS, method="weibull")
+    return float(low), float(high)
+
+
+def bias_corrected(value: float, draws: Floats) -> tuple[float, float]:
+    """Return the 95 % interval between quantiles that are moved by the share of draws below the value.
+
+    Args:
+        value: As measured.
+        draws: The same in each resample, shape (k,), none NaN, k >= 1.
+
+    Source:
+        Efron, "Nonparametric standard errors and confidence intervals" (1981). Average precision needs it: repeated
+        images raise it, so that the percentile interval lies too high. With 300 images it covers the truth in 93 to
+        96 % of the simulated cases (percentile: 89 to 96 %), with 100 in 91 to 95 % (benchmarks/coverage.py).
+    """
+    share = float(((draws < value - TIE).mean() + (draws <= value + TIE).mean()) / 2)
+    most = NORMAL.cdf(MOST_BIAS)  # a value beyond all draws would leave no width
+    shift = 2 * NORMAL.inv_cdf(min(max(share, 1 - most), most))
+    levels = [NORMAL.cdf(shift + NORMAL.inv_cdf(tail)) for tail in TAILS]
+    low, high = np.quantile(draws.astype(np.float64), levels, method="weibull")
+    return float(low), float(high)
+
+
+def estimate(value: float, draws: Floats, interval: Interval = bias_corrected) -> Estimate:
     """Put a value and its resamples together.
 
     Args:
         value: As measured; NaN for nothing.
-        draws: The same in each resample; NaN where it does not exist. Empty: no interval.
-
-    Source:
-        Efron's percentile interval.
+        draws: The same in each resample; NaN where it does not exist. Empty, or mostly NaN: no interval.
+        interval: How the interval is made of them.
     """
     if np.isnan(value):
         return Estimate(None)
     real = draws[~np.isnan(draws)]
     if len(real) <= DEFINED * len(draws):
         return Estimate(float(value))
-    low, high = np.quantile(real.astype(np.float64), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="weibull")
-    return Estimate(float(value), float(low), float(high))
+    return Estimate(float(value), *interval(value, real))
 
 
 def _small(one: Matched) -> bool:
