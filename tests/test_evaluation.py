@@ -77,6 +77,7 @@ def test_files_hold_what_was_returned(signs: Path, predictions: Path, tmp_path: 
     assert row["value"] == result.detectors[0].numbers["all"]["AP50"].value
     assert row["low"] <= row["value"] <= row["high"]
     assert "AP50" in str(result)
+    assert f"NWD's constant is {result.settings['nwd']:.1f}" in str(result)
 
 
 def test_bands_without_boxes_are_none_and_a_dash(signs: Path, predictions: Path) -> None:

@@ -1,9 +1,11 @@
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
 from auxhead.metrics import intervals
 from auxhead.metrics.detections import Detections
-from auxhead.metrics.intervals import draw, estimate, resample
+from auxhead.metrics.intervals import bias_corrected, draw, estimate, percentile, resample
 from auxhead.metrics.measures import numbers
 
 RESAMPLES = 45
@@ -91,7 +93,7 @@ def test_an_interrupt_gets_out_at_once(detectors, monkeypatch):
     monkeypatch.setattr(intervals, "draw", counted)
     with pytest.raises(KeyboardInterrupt):
         resample(detectors[:1], 40_000, 0, interrupt)
-    assert len(started) < 200  # of 2000: what was under way, and nothing after
+    assert len(started) < 200  # of 800 blocks: what was under way, and nothing after
 
 
 def test_an_error_in_a_resample_gets_out(detectors, monkeypatch):
@@ -129,3 +131,26 @@ def test_without_draws_there_is_the_value_alone():
 
 def test_nothing_measured_is_none():
     assert estimate(np.nan, np.linspace(0, 1, 20)) == intervals.Estimate(None)
+
+
+def test_the_interval_of_a_value_moves_against_the_bias_of_its_draws():
+    draws = np.random.default_rng(0).normal(0.52, 0.1, 4000)
+    low, high = bias_corrected(0.5, draws)  # Efron's formula, written out with 0.42 of the draws below the value
+    shift = 2 * NormalDist().inv_cdf(np.mean(draws < 0.5))
+    expected = np.quantile(draws, [NormalDist().cdf(shift + side * 1.959964) for side in (-1, 1)])
+    assert (low, high) == pytest.approx(tuple(expected), abs=2e-3)
+    plain = percentile(0.5, draws)
+    assert low < plain[0]
+    assert high < plain[1]
+
+
+def test_draws_equal_to_the_value_in_single_precision_are_no_bias():
+    draws = np.concatenate([np.linspace(0, 1, 501), np.full(1000, 0.3 + 1e-8)])
+    assert bias_corrected(0.3, draws) == pytest.approx(bias_corrected(0.3, np.where(draws == 0.3 + 1e-8, 0.3, draws)))
+
+
+@pytest.mark.parametrize("value", [-1.0, 2.0])
+def test_a_value_beyond_its_draws_keeps_an_interval_of_some_width(value):
+    low, high = bias_corrected(value, np.linspace(0, 1, 1001))
+    assert 0 <= low < high <= 1
+    assert high - low > 0.5

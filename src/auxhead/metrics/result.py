@@ -127,7 +127,8 @@ class Evaluation:
         sizes = f"Sizes are square roots of {settings['area']} areas in {settings['pixels']} pixels"
         intervals = f"95 % intervals: {settings['resamples']} resamples of the images, seed {settings['seed']}."
         lines = [
-            f"{what}. {sizes}. Numbers are percent; - stands for nothing to measure.",
+            f"{what}. {sizes}; NWD's constant is {settings['nwd']:.1f} of them.",
+            "Numbers are percent; - stands for nothing to measure.",
             intervals if settings["resamples"] else "No intervals (resamples=0).",
         ]
         if self.differences is not None:
