@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from auxhead.errors import ConfigError
 
+Keys = TypeVar("Keys", bound=BaseModel)
 Metric = Literal["mAP50-95", "mAP50"]
 OnError = Literal["fail", "skip"]
 Recipe = Literal["tutorial"]
@@ -158,6 +159,19 @@ def config_error(problems: list[str], known: str, fix: str) -> ConfigError:
         where="the keys given",
         fix=fix,
     )
+
+
+def validated(model: type[Keys], keys: Mapping[str, Any]) -> Keys:
+    """Check the keys of a command that takes none of Ultralytics.
+
+    Raises:
+        ConfigError: Unknown keys (with the closest match), wrong types or values, all of them at once.
+    """
+    try:
+        return model.model_validate(keys)
+    except ValidationError as error:
+        known = f"keys {', '.join(f'{name}=' for name in model.model_fields)}"
+        raise config_error(describe(error, model), known, "correct them; --help lists all keys") from error
 
 
 class DemoKeys(BaseModel):

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from pydantic import ValidationError
 
 from auxhead._version import __version__
-from auxhead.config import EvaluateKeys, config_error, describe
+from auxhead.config import EvaluateKeys, validated
 from auxhead.errors import ConfigError, DataError, OutputError
 from auxhead.files import write_atomic
 from auxhead.labels import Source, list_images
@@ -51,7 +50,6 @@ class _Job:
     """What is asked, and what it is asked of."""
 
     own: EvaluateKeys
-    sources: Sequence[Path]
     folder: Path
     truth: Truth
     hashes: Mapping[str, str]
@@ -89,13 +87,13 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
         ModelError: A model can't be used, or has other classes than the data.
         OutputError: `out` holds results of something else, or can't be written to.
     """
-    own = _keys(keys)
+    own = validated(EvaluateKeys, keys)
     tell = progress or (lambda _what, _done, _total: None)
     bands = read_bands(own.bands)
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     folder = _folder(own, sources)
     truth, hashes = _truth(own, tell)
-    job = _Job(own, sources, folder, truth, hashes, tell)
+    job = _Job(own, folder, truth, hashes, tell)
     detectors = [_predicted(job, *both) for both in zip(sources, _names(sources), strict=True)]
     scaled, factors = _in_pixels(truth, detectors, own)
     max_det = max([own.max_det, *(one.max_det for one in detectors)])
@@ -129,14 +127,6 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     )
     _write(evaluation, folder, own, matched)
     return evaluation
-
-
-def _keys(keys: Mapping[str, Any]) -> EvaluateKeys:
-    try:
-        return EvaluateKeys.model_validate(keys)
-    except ValidationError as error:
-        known = f"keys {', '.join(f'{name}=' for name in EvaluateKeys.model_fields)}"
-        raise config_error(describe(error, EvaluateKeys), known, "correct them; --help lists all keys") from error
 
 
 def _folder(own: EvaluateKeys, sources: Sequence[Path]) -> Path:

@@ -8,16 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from ultralytics.utils import SETTINGS
 
-from auxhead.config import ROUTE_KEYS, ConvertKeys, OnError, PoseKeys, SegmentKeys, config_error, describe
+from auxhead.config import ROUTE_KEYS, ConvertKeys, OnError, PoseKeys, SegmentKeys, validated
 from auxhead.errors import OutputError
 from auxhead.labels import Conversion, Source
 from auxhead.labels import convert as convert_labels
+from auxhead.labels.data_yaml import SPLITS
 from auxhead.yolo.data import read_data
-
-SPLITS = ("train", "val", "test", "minival")  # Source: Ultralytics, data/utils.py, check_det_dataset
 
 
 def convert(progress: Callable[[int, int], None] | None = None, **keys: Any) -> Conversion:
@@ -36,11 +34,7 @@ def convert(progress: Callable[[int, int], None] | None = None, **keys: Any) -> 
         DataError: The data set can't be used; bad rows are listed with file and line.
         OutputError: `out` is no place for it.
     """
-    try:
-        own = ConvertKeys.model_validate(keys)
-    except ValidationError as error:
-        known = f"keys {', '.join(f'{name}=' for name in ConvertKeys.model_fields)}"
-        raise config_error(describe(error, ConvertKeys), known, "correct them; --help lists all keys") from error
+    own = validated(ConvertKeys, keys)
     target = ROUTE_KEYS[own.to].model_validate(own.model_dump(include=set(ROUTE_KEYS[own.to].model_fields)))
     source = read_source(own.data)
     return convert_labels(source, Path(own.out), target, images=own.images, on_error=own.on_error, progress=progress)

@@ -20,6 +20,7 @@ from auxhead.config import (
     config_error,
     describe,
     unknown,
+    validated,
 )
 from auxhead.errors import AuxHeadError, ConfigError
 from auxhead.heads.registry import head_class, head_names
@@ -109,11 +110,7 @@ def parse_own(arguments: Sequence[str], model: type[Keys]) -> Keys:
     Raises:
         ConfigError: Unknown keys (with the closest match), wrong types or values, all of them at once.
     """
-    known = f"keys {', '.join(f'{name}=' for name in model.model_fields)}"
-    try:
-        return model.model_validate(parse_arguments(arguments, model))
-    except ValidationError as error:
-        raise config_error(describe(error, model), known, OWN_FIX) from error
+    return validated(model, parse_arguments(arguments, model))
 
 
 def known_keys() -> list[str]:
