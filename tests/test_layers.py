@@ -43,9 +43,13 @@ ROOMS = {
     "yolo": Room(WORK, "numpy pydantic torch torchvision ultralytics yaml"),
     "demo": Room(f"{WORK} yolo"),
     "evaluation": Room(f"{WORK} yolo", "numpy polars pydantic"),
-    "compare": Room(f"{WORK} yolo", "numpy pydantic ray scipy"),
-    "report": Room(f"{GROUND} metrics compare", "jinja2 matplotlib numpy pydantic"),
-    "cli": Room(f"{WORK} yolo demo evaluation compare report", "pydantic rich typer"),
+    "comparison": Room(f"{WORK} yolo evaluation", "filelock numpy polars ray scipy statsmodels yaml"),
+    "reporting": Room(f"{GROUND} labels metrics comparison", "PIL jinja2 markupsafe matplotlib numpy polars"),
+    "comparing": Room(f"{WORK} yolo evaluation comparison reporting", "torch"),
+    "live": Room(f"{GROUND} comparison", "rich"),
+    "cli_parts": Room(GROUND, "pydantic rich typer"),
+    "cli_compare": Room(f"{WORK} yolo comparison comparing live cli_parts", "pydantic rich typer"),
+    "cli": Room(f"{WORK} yolo demo evaluation cli_parts cli_compare", "pydantic rich typer"),
     "__main__": Room("cli"),
     "": Room("_version errors"),  # auxhead itself, which imports the rest on first use
 }

@@ -19,10 +19,12 @@ from auxhead.errors import (
     ModelError,
     OutputError,
     ResumeError,
+    UnfairComparisonError,
     VerificationError,
 )
 
 if TYPE_CHECKING:
+    from auxhead.comparing import Comparison, compare, report
     from auxhead.demo import demo
     from auxhead.evaluation import evaluate
     from auxhead.labels import Conversion
@@ -44,18 +46,21 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Certificate": "auxhead.yolo",
+    "Comparison": "auxhead.comparing",
     "Conversion": "auxhead.labels",
     "Cost": "auxhead.yolo",
     "Evaluation": "auxhead.metrics.result",
     "Inspection": "auxhead.yolo",
     "StripCertificate": "auxhead.yolo",
     "TrainResult": "auxhead.yolo",
+    "compare": "auxhead.comparing",
     "convert": "auxhead.yolo",
     "cost": "auxhead.yolo",
     "demo": "auxhead.demo",
     "environment": "auxhead.yolo",
     "evaluate": "auxhead.evaluation",
     "inspect": "auxhead.yolo",
+    "report": "auxhead.comparing",
     "strip": "auxhead.yolo",
     "train": "auxhead.yolo",
     "trainer": "auxhead.yolo",
@@ -65,6 +70,7 @@ __all__ = [
     "AttachError",
     "AuxHeadError",
     "Certificate",
+    "Comparison",
     "ConfigError",
     "Conversion",
     "Cost",
@@ -78,14 +84,17 @@ __all__ = [
     "ResumeError",
     "StripCertificate",
     "TrainResult",
+    "UnfairComparisonError",
     "VerificationError",
     "__version__",
+    "compare",
     "convert",
     "cost",
     "demo",
     "environment",
     "evaluate",
     "inspect",
+    "report",
     "strip",
     "train",
     "trainer",

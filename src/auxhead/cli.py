@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auxhead import cli_compare
 from auxhead._version import __version__
+from auxhead.cli_parts import WORDS, Json, emit, json_only, key_help, page_console, progress
 from auxhead.errors import AuxHeadError
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 CLASSES = 20  # shown of a data set's
-PAGE = 132  # columns of tables that don't go to a terminal
 STOPPED = 130  # what shells give a process that Ctrl-C ended
-WORDS = {"allow_extra_args": True, "help_option_names": []}
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
 
 
 def main() -> None:
@@ -74,26 +71,6 @@ def _root(
     ] = False,
 ) -> None:
     """Train YOLO detectors with extra heads that are thrown away before the weights are shipped."""
-
-
-def _key_help(models: Callable[[], dict[str, type[BaseModel]]], note: str = "") -> Any:
-    """Make a --help flag that lists keys from their pydantic models, imported only then."""
-
-    def show(context: typer.Context, asked: bool) -> None:
-        if not asked:
-            return
-        typer.echo(context.get_help())
-        for prefix, model in models().items():
-            owner = "route" if prefix in _label_models() else "head"
-            typer.echo(f"\nKeys {prefix}* of the {owner}:" if prefix else "\nKeys:")
-            for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
-                default = "" if field.default is None else f" (default {field.default})"
-                default = " (required)" if field.is_required() else default
-                typer.echo(f"  {prefix + name + '=':26}{field.description}{default}")
-        typer.echo(note)
-        raise typer.Exit
-
-    return typer.Option("--help", "-h", callback=show, is_eager=True, help="Show this message and all keys.")
 
 
 def _train_models() -> dict[str, type[BaseModel]]:
@@ -153,10 +130,10 @@ def train(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and print the plan only.")] = False,
     as_json: Json = False,
-    _help: Annotated[bool, _key_help(_train_models, THEIRS)] = False,
+    _help: Annotated[bool, key_help(_train_models, THEIRS)] = False,
 ) -> None:
     """Train a detector with removable heads: data=signs.yaml model=yolov8n.pt heads=center epochs=100 imgsz=640."""
-    with _json_only(as_json or dry_run):
+    with json_only(as_json or dry_run):
         from auxhead.yolo.grammar import parse_arguments, require_files, resolve
         from auxhead.yolo.route import require_task
         from auxhead.yolo.train import check_data
@@ -172,9 +149,9 @@ def train(
         else:
             result = run(**keys)
     if dry_run:
-        _emit({"auxhead": plan.to_dict(), "ultralytics": arguments})
+        emit({"auxhead": plan.to_dict(), "ultralytics": arguments})
     elif as_json:
-        _emit(result.to_dict())
+        emit(result.to_dict())
     else:
         typer.echo(f"\nThe detector to ship: {result.best}")
 
@@ -183,10 +160,10 @@ def train(
 def convert(
     context: typer.Context,
     as_json: Json = False,
-    _help: Annotated[bool, _key_help(_convert_models)] = False,
+    _help: Annotated[bool, key_help(_convert_models)] = False,
 ) -> None:
     """Write boxes as keypoint or polygon labels: data=signs.yaml out=signs-pose to=pose (or to=segment)."""
-    with _json_only(as_json), _progress() as tell:
+    with json_only(as_json), progress() as tell:
         from auxhead.config import ConvertKeys
         from auxhead.yolo.convert import convert as run
         from auxhead.yolo.grammar import parse_own
@@ -194,7 +171,7 @@ def convert(
         keys = parse_own(context.args, ConvertKeys)
         conversion = run(lambda done, total: tell("Converting", done, total), **keys.model_dump(exclude_unset=True))
     if as_json:
-        _emit(conversion.to_dict())
+        emit(conversion.to_dict())
         return
     for name, split in conversion.splits.items():
         left_out = f", {split.left_out} left out" if split.left_out else ""
@@ -213,10 +190,10 @@ def strip(
         bool, typer.Option("--check-export", help="Export to ONNX, and compare with a stock detector and onnxruntime.")
     ] = False,
     as_json: Json = False,
-    _help: Annotated[bool, _key_help(_strip_models)] = False,
+    _help: Annotated[bool, key_help(_strip_models)] = False,
 ) -> None:
     """Make a stock detector of a pose or segment model, or of a training state, with its certificate."""
-    with _json_only(as_json):
+    with json_only(as_json):
         from auxhead.config import StripKeys
         from auxhead.yolo.grammar import parse_own
         from auxhead.yolo.strip import strip as run
@@ -226,7 +203,7 @@ def strip(
     if certificate is None:
         typer.echo(f"{file} is a plain detector already; nothing written", err=as_json)
     if as_json:
-        _emit(certificate and asdict(certificate))
+        emit(certificate and asdict(certificate))
     elif certificate is not None:
         typer.echo(str(certificate))
 
@@ -240,20 +217,20 @@ def cost(
         ),
     ] = None,
     as_json: Json = False,
-    _help: Annotated[bool, _key_help(_cost_models)] = False,
+    _help: Annotated[bool, key_help(_cost_models)] = False,
 ) -> None:
     """Count parameters, GFLOPs and layers of models, and time them: yolov8n yolov8n-p2 best.pt nc=48 latency=true."""
     from auxhead.config import CostKeys
 
     models, given = _names_and_keys(words or [], CostKeys)
-    with _json_only(as_json), _progress() as tell:
+    with json_only(as_json), progress() as tell:
         from auxhead.yolo.cost import cost as run
         from auxhead.yolo.grammar import parse_own
 
         keys = parse_own(given, CostKeys)
         costs = run(models, **keys.model_dump(), progress=tell)
     if as_json:
-        _emit([one.to_dict() for one in costs])
+        emit([one.to_dict() for one in costs])
     else:
         _print_costs(costs)
 
@@ -295,10 +272,10 @@ RATIO_NOTE = " Ratio: to the first model, median of the rounds (quartiles); one 
 def inspect(
     context: typer.Context,
     as_json: Json = False,
-    _help: Annotated[bool, _key_help(_inspect_models)] = False,
+    _help: Annotated[bool, key_help(_inspect_models)] = False,
 ) -> None:
     """Look at a data set before training on it: data=signs.yaml imgsz=640 out=signs-inspected."""
-    with _json_only(as_json), _progress() as tell:
+    with json_only(as_json), progress() as tell:
         from auxhead.config import InspectKeys
         from auxhead.yolo.grammar import parse_own
         from auxhead.yolo.inspect import inspect as run
@@ -306,7 +283,7 @@ def inspect(
         keys = parse_own(context.args, InspectKeys)
         found = run(**keys.model_dump(), progress=tell)
     if as_json:
-        _emit(found.to_dict())
+        emit(found.to_dict())
     else:
         _print_inspection(found)
         if keys.out:
@@ -373,24 +350,22 @@ def _px(value: float | None) -> str:
 def evaluate(
     context: typer.Context,
     as_json: Json = False,
-    _help: Annotated[bool, _key_help(_evaluate_models)] = False,
+    _help: Annotated[bool, key_help(_evaluate_models)] = False,
 ) -> None:
     """Measure small objects, with intervals: model=best.pt (or predictions=preds.json) data=signs.yaml versus=b.pt."""
-    with _json_only(as_json), _progress() as tell:
+    with json_only(as_json), progress() as tell:
         from auxhead.config import EvaluateKeys, read_words
         from auxhead.evaluation import evaluate as run
 
         keys = read_words(context.args, EvaluateKeys)
         result = run(tell, **keys)
     if as_json:
-        _emit(result.to_dict())
+        emit(result.to_dict())
         return
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Column, Table
 
-    console = Console(markup=False, emoji=False)
-    console = console if console.is_terminal else Console(markup=False, emoji=False, width=PAGE)
+    console = page_console()
     for title, (head, *rows) in result.tables():
         columns = (Column(cell, justify="right" if cell is not head[0] else "left", overflow="fold") for cell in head)
         table = Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD)
@@ -405,7 +380,7 @@ def evaluate(
 @app.command(context_settings=WORDS)
 def demo(
     context: typer.Context,
-    _help: Annotated[bool, _key_help(_demo_models)] = False,
+    _help: Annotated[bool, key_help(_demo_models)] = False,
 ) -> None:
     """Generate small signs, train on them plain and with heads=center, and compare. A few minutes, no download."""
     from rich.console import Console
@@ -419,7 +394,7 @@ def demo(
 
     keys = parse_own(context.args, DemoKeys)
 
-    with _progress() as tell:
+    with progress() as tell:
         rows = run(**keys.model_dump(), progress=tell)
     table = Table(Column(no_wrap=True), "mAP50", "mAP50-95", "parameters", "GFLOPs", "s/epoch", "float32 difference")
     for row in rows:
@@ -434,49 +409,19 @@ def demo(
         console.print(f"{row.arm}: {row.best}", soft_wrap=True)
 
 
+app.command("compare", context_settings=WORDS)(cli_compare.compare)
+app.command("report", context_settings=WORDS)(cli_compare.report)
+
+
 @app.command()
 def env(as_json: Json = False) -> None:
     """Print versions, hardware and settings, for bug reports."""
-    with _json_only(as_json):
+    with json_only(as_json):
         from auxhead.yolo import environment
 
         facts = environment()
     if as_json:
-        _emit(facts)
+        emit(facts)
     else:
         for name, value in facts.items():
             typer.echo(f"{name:22}{value}")
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each kind of work that is reported, on standard error; no report, no bar."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    bar = Progress(console=Console(stderr=True, markup=False, emoji=False))
-    tasks: dict[str, Any] = {}
-
-    def tell(what: str, done: int, total: int) -> None:
-        if not tasks:
-            bar.start()
-        if what not in tasks:
-            tasks[what] = bar.add_task(what, total=total)
-        bar.update(tasks[what], completed=done)
-
-    try:
-        yield tell
-    finally:
-        if tasks:
-            bar.stop()
-
-
-@contextlib.contextmanager
-def _json_only(asked: bool) -> Iterator[None]:
-    """Send everything that libraries print to standard error while JSON is asked for on standard output."""
-    with contextlib.redirect_stdout(sys.stderr) if asked else contextlib.nullcontext():
-        yield
-
-
-def _emit(content: Any) -> None:
-    typer.echo(json.dumps(content, indent=2, default=str))

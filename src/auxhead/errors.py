@@ -9,6 +9,7 @@
     ├── AttachError (RuntimeError)      a head that could not be attached, or gets no gradient
     ├── VerificationError (RuntimeError)  a stripped detector that differs from the trained one
     ├── ResumeError (ValueError)        a run folder that can't be continued
+    ├── UnfairComparisonError (ValueError)  runs that differ in more than what they are to be compared for
     ├── OutputError (OSError)           a place that can't be written to
     ├── HostVersionError (ImportError)  an Ultralytics release without a part we build on
     └── MissingExtraError (ImportError)  a package that only one command needs
@@ -68,6 +69,10 @@ class VerificationError(AuxHeadError, RuntimeError):
 
 class ResumeError(AuxHeadError, ValueError):
     """A run folder can't be continued."""
+
+
+class UnfairComparisonError(AuxHeadError, ValueError):
+    """Runs differ in more than what they are to be compared for."""
 
 
 class OutputError(AuxHeadError, OSError):

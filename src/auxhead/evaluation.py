@@ -22,6 +22,7 @@ from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.fingerprint import fingerprint
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.coco_file import read_coco
+from auxhead.metrics.curves import precision_curve
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.intervals import Interval, bias_corrected, estimate, percentile, resample
 from auxhead.metrics.measures import (
@@ -340,6 +341,8 @@ def _detector(one: _Predicted, matched: Matched, point: Numbers, draws: Numbers)
         score=made.score if np.isfinite(made.score) else None,
         mistakes=_by_band(counts, [band.name for band in matched.setup.bands]),
         counts=counts,
+        draws=draws,
+        precision=precision_curve(matched.scene, matched.by_overlap[ALL.name], 0),
     )
 
 

@@ -1,1 +1,1 @@
-"""Comparing arms over seeds: plans, runs, and what they say about each other."""
+"""Arms times seeds under matched conditions: plans, runs, statistics."""

@@ -10,6 +10,8 @@ import polars as pl
 
 from auxhead.metrics.bands import ALL
 from auxhead.metrics.intervals import Estimate
+from auxhead.metrics.measures import Numbers
+from auxhead.metrics.truth import Floats
 
 SCHEMA = "auxhead.evaluate/1"
 
@@ -36,6 +38,10 @@ class Detector:
         score: The score with the best F1, at which mistakes are counted; None without a right detection.
         mistakes: Counts by band: boxes, found, loose, wrong_class, missed, duplicate, background.
         counts: Mistakes by image, band and class.
+        draws: The numbers on each resample of the images, by band and measure, shape (resamples,); files and seed being
+            equal, the draws of another detector are of the same images. Not part of the JSON.
+        precision: Class mean of the precision at IoU 0.5 by recall, shape (101,), recalls 0, 0.01, ..., 1; NaN without
+            boxes. Not part of the JSON.
     """
 
     name: str
@@ -51,6 +57,8 @@ class Detector:
     score: float | None
     mistakes: Mapping[str, Mapping[str, int]]
     counts: pl.DataFrame = field(repr=False)
+    draws: Numbers = field(repr=False)
+    precision: Floats = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -209,8 +217,8 @@ def _plain(table: Table) -> dict[str, dict[str, dict[str, float | None]]]:
 
 
 def _detector(one: Detector) -> dict[str, Any]:
-    """Everything of a detector but the counts by image, which have a file of their own."""
-    plain = {name: value for name, value in vars(one).items() if name != "counts"}
+    """Everything of a detector but what is counted by image or drawn; the former has a file of its own."""
+    plain = {name: value for name, value in vars(one).items() if name not in {"counts", "draws", "precision"}}
     return plain | {
         "ultralytics": dict(one.ultralytics),
         "numbers": _plain(one.numbers),

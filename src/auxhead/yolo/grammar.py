@@ -145,7 +145,7 @@ def resolve(given: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
         ConfigError: Unknown keys (with the closest match), wrong types or values, all of them at once.
     """
     asked = _flatten_heads(_with_file(given))
-    keys = _with_recipe(asked)
+    keys = with_recipe(asked)
     ours = {key: value for key, value in keys.items() if key in TrainKeys.model_fields}
     own, problems = _own(ours)
     native = own.route == "native"
@@ -227,8 +227,12 @@ def _flatten_heads(given: Mapping[str, Any]) -> dict[str, Any]:
     return keys
 
 
-def _with_recipe(keys: dict[str, Any]) -> dict[str, Any]:
-    """Fill in a recipe's keys for the heads asked for; what was given explicitly wins."""
+def with_recipe(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in a recipe's keys for the heads asked for; what was given explicitly wins.
+
+    Args:
+        keys: Keys of a training; without `recipe` they come back as they are.
+    """
     names = [*_names(str(keys.get("heads", TrainKeys().heads))), *ROUTE_KEYS]
     asked: Any = (keys.get("recipe"), keys.get("route", TrainKeys().route))
     settings = RECIPES.get(asked, {}) if all(isinstance(word, str) for word in asked) else {}

@@ -1,0 +1,72 @@
+"""Cut one square tile at full resolution out of every image, around one of its boxes.
+
+    python benchmarks/tiles.py data=gtsdb4/data.yaml out=gtsdb4-tiles size=160 seed=0
+
+Objects keep the size in pixels that they have in the original, while a training step costs a fraction: what makes
+several seeds of several arms possible on a CPU. The box is at a random place of the tile, fully inside. A box belongs
+to a tile when its center lies in it, and is clipped to it. The tile of an image depends on its name and the seed alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from auxhead.labels import list_images
+from auxhead.labels.data_yaml import read_data_yaml
+from auxhead.metrics.truth import read_yolo
+
+
+def tile_origin(box: np.ndarray, image: tuple[int, int], size: int, random: np.random.Generator) -> tuple[int, int]:
+    """Choose the left top corner of a tile that holds a box (left, top, width, height) and lies in the image."""
+    corner = []
+    for start, length, whole in zip(box[:2], box[2:], image, strict=True):
+        low = max(0, int(np.ceil(start + length - size)))
+        high = min(int(start), whole - size)
+        corner.append(int(random.integers(low, high + 1)) if low <= high else max(0, min(int(start), whole - size)))
+    return corner[0], corner[1]
+
+
+def cut(source: Path, boxes: np.ndarray, classes: np.ndarray, size: int, seed: int) -> tuple[Image.Image, str]:
+    """Cut the tile of one image; with the label rows of the boxes whose centers lie in it."""
+    random = np.random.default_rng([seed, zlib.crc32(source.stem.encode())])
+    with Image.open(source) as image:
+        around = boxes[random.integers(len(boxes))] if len(boxes) else np.array([*random.integers(0, image.size), 1, 1])
+        left, top = tile_origin(around, image.size, size, random)
+        tile = image.crop((left, top, left + size, top + size))
+    rows = []
+    for cls, (x, y, width, height) in zip(classes, boxes, strict=True):
+        if not (left <= x + width / 2 < left + size and top <= y + height / 2 < top + size):
+            continue
+        corners = np.clip([x - left, y - top, x + width - left, y + height - top], 0, size) / size
+        center, extent = (corners[:2] + corners[2:]) / 2, corners[2:] - corners[:2]
+        rows.append(f"{cls} " + " ".join(f"{value:.6f}" for value in (*center, *extent)))
+    return tile, "".join(f"{row}\n" for row in rows)
+
+
+def main(words: list[str]) -> None:
+    """Write the tiles of train and val."""
+    keys = dict(word.split("=", 1) for word in words)
+    out, size, seed = Path(keys["out"]), int(keys["size"]), int(keys.get("seed", 0))
+    data = read_data_yaml(Path(keys["data"]))
+    for split in ("train", "val"):
+        images = list_images(data.splits[split])
+        truth = read_yolo(images, data.names)
+        for folder in ("images", "labels"):
+            (out / folder / split).mkdir(parents=True, exist_ok=True)
+        for place, image in enumerate(images):
+            own = truth.image == place
+            tile, rows = cut(image, truth.boxes[own], truth.cls[own], size, seed)
+            tile.save(out / "images" / split / f"{image.stem}.png")
+            (out / "labels" / split / f"{image.stem}.txt").write_text(rows, encoding="utf-8")
+        print(f"{split}: {len(images)} tiles of {size} px")
+    names = "".join(f"  {index}: {name}\n" for index, name in data.names.items())
+    (out / "data.yaml").write_text(f"train: images/train\nval: images/val\nnames:\n{names}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,234 @@
+"""Compare arms and write the report: the rooms of running and of reporting, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from auxhead.comparison.analysis import analyse, verdict_lines
+from auxhead.comparison.data import Progress, data_hash, read_splits
+from auxhead.comparison.estimate import Estimate, estimate
+from auxhead.comparison.executors import Executor, LocalExecutor
+from auxhead.comparison.plan import ComparisonPlan, differences, read_plan, resolve_plan
+from auxhead.comparison.run import Runs, Watch
+from auxhead.config import CompareKeys, PlanKeys, ReportKeys, config_error, unknown, validated
+from auxhead.reporting.report import report as write_report
+from auxhead.yolo.grammar import known_keys
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison has found so far.
+
+    Attributes:
+        folder: Where everything is.
+        report: The page.
+        analysis: Every number, as in report.json.
+    """
+
+    folder: Path
+    report: Path
+    analysis: Mapping[str, Any]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """What can be said about each arm, one sentence each, warnings first."""
+        return verdict_lines(dict(self.analysis))
+
+    @property
+    def title(self) -> str:
+        """What the table shows."""
+        status, primary = self.analysis["status"], self.analysis["primary"]["name"]
+        data = self.analysis["plan"]["data"]
+        return (
+            f"{primary} on {data} ({self.analysis['split']}), {status['finished']} of {status['planned']} runs finished"
+        )
+
+    def table(self) -> list[list[str]]:
+        """Lay the arms out as rows of cells, the first row being the head; values in percent, differences in points."""
+        head = ["arm", "seeds", self.analysis["primary"]["name"], "by seed", "difference", "95 % t", "GFLOPs", "params"]
+        return [head, *(_row(arm, self.analysis["primary"]) for arm in self.analysis["arms"])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {"folder": str(self.folder), "report": str(self.report), "verdicts": self.verdicts, **self.analysis}
+
+    def __str__(self) -> str:
+        """Return the verdicts and where the report is."""
+        return "\n".join([*self.verdicts, f"Report: {self.report}"])
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a comparison would do.
+
+    Attributes:
+        plan: The plan, completed.
+        folder: Where it would go.
+        estimate: How long it would take.
+    """
+
+    plan: ComparisonPlan
+    folder: Path
+    estimate: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "plan": self.plan.to_dict(),
+            "folder": str(self.folder),
+            "differences": {
+                arm: {key: {"control": pair[0], "arm": pair[1]} for key, pair in keys.items()}
+                for arm, keys in differences(self.plan).items()
+            },
+            "estimate": self.estimate.to_dict(),
+        }
+
+
+def compare(
+    plan: str | Path | None = None, *, progress: Progress | None = None, watch: Watch | None = None, **keys: Any
+) -> Comparison:
+    """Train arms times seeds under equal conditions, measure all of them, and say what the differences are worth.
+
+    Args:
+        plan: A plan's YAML file, or the name of a ready-made plan (controls, quick); None: everything is in `keys`.
+        progress: Called with what is done, how much of it, and of how much.
+        watch: Called with the name of a run, its state and a remark.
+        **keys: Keys of a plan (`data`, `arms`, `seeds`, `control`, `primary`, ...), of the execution (`out`, `slots`,
+            `executor`, ...), and training keys that all arms share (`epochs`, `imgsz`, ...).
+
+    Returns:
+        The verdicts, all numbers and the report. Called again it goes on where it was left.
+
+    Raises:
+        ConfigError: Keys or values are wrong, all of them at once.
+        DataError: The data can't be used.
+        UnfairComparisonError: Arms can't be compared, or runs differ in more than their arms declare; the report is
+            written all the same.
+        ResumeError: `out` holds a comparison on other data.
+        OutputError: `out` holds something else, or can't be written to.
+        MissingExtraError: executor=ray without Ray.
+    """
+    resolved, own, folder = _resolve(plan, keys, progress or _silent)
+    runs = Runs(folder, resolved, watch or (lambda _name, _state, _remark: None))
+    executor = _executor(own)
+    runs.open(progress or _silent)
+    try:
+        runs.execute(executor)
+        runs.measure_test(executor)
+    finally:
+        fairness = runs.check_fairness()
+    page = write_report(folder)
+    fairness.require_fair(str(page))
+    return Comparison(folder, page, analyse(folder))
+
+
+def report(folder: str | Path, *, out: str | Path | None = None) -> Comparison:
+    """Write the page of a comparison anew, finished or not, from nothing but its folder.
+
+    Args:
+        folder: The comparison's folder.
+        out: The html file (default: report.html in the folder).
+
+    Raises:
+        ResumeError: It isn't the folder of a comparison, or a file in it is broken.
+        OutputError: The page can't be written.
+    """
+    place = Path(folder)
+    own = validated(ReportKeys, {} if out is None else {"out": str(out)})
+    return Comparison(place, write_report(place, own.out), analyse(place))
+
+
+def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
+    """Return where a comparison goes: `out`, or a folder named after its plan."""
+    return (
+        Path(str(keys["out"]))
+        if keys.get("out")
+        else Path("runs") / "compare" / (Path(plan).stem if plan else "compare")
+    )
+
+
+def plan_only(plan: str | Path | None = None, *, progress: Progress | None = None, **keys: Any) -> DryRun:
+    """Check a comparison and say what it would do, with the time of one epoch as a measure; `--dry-run`.
+
+    Args:
+        plan: As in `compare`.
+        progress: As in `compare`.
+        **keys: As in `compare`.
+
+    Raises:
+        ConfigError, DataError, UnfairComparisonError: As in `compare`.
+    """
+    tell = progress or _silent
+    resolved, own, folder = _resolve(plan, keys, tell)
+    with TemporaryDirectory(prefix="auxhead-dry-") as scratch:
+        return DryRun(resolved, folder, estimate(resolved, Path(scratch), _executor(own), own.slots or 1, tell))
+
+
+def _row(arm: Mapping[str, Any], primary: Mapping[str, str]) -> list[str]:
+    """Lay one arm out; a dash stands for what there isn't."""
+    number = arm["numbers"].get(primary["band"], {}).get(primary["measure"]) or {}
+    found = (arm["against_control"] or {}).get("primary") or {}
+    cost, ends = arm["cost"] or {}, found.get("t")
+    return [
+        arm["name"],
+        f"{len(arm['seeds'])}",
+        _percent(number.get("mean")),
+        " ".join(_percent(value) for value in number.get("by_seed", {}).values()) or "-",
+        _percent(found.get("value"), "+"),
+        f"{_percent(ends[0], '+')} .. {_percent(ends[1], '+')}" if ends else "-",
+        f"{cost['gflops']:.2f}" if cost.get("gflops") is not None else "-",
+        f"{cost['parameters']:,}" if cost.get("parameters") is not None else "-",
+    ]
+
+
+def _percent(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{100 * value:{sign}.1f}"
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def _resolve(
+    plan: str | Path | None, keys: Mapping[str, Any], tell: Progress
+) -> tuple[ComparisonPlan, CompareKeys, Path]:
+    """Part the keys, and complete the plan."""
+    given = {key: value for key, value in keys.items() if key in PlanKeys.model_fields and key != "base"}
+    where = {key: value for key, value in keys.items() if key in CompareKeys.model_fields}
+    shared = {key: value for key, value in keys.items() if key not in given and key not in where and key != "base"}
+    _require_known(shared)
+    own = validated(CompareKeys, where)
+    name, content = read_plan(plan, given, {**(keys.get("base") or {}), **shared})
+    resolve = partial(resolve_plan, name, content)
+    resolve()  # mistakes come before the hashing of the data
+    resolved = resolve(data_hash(read_splits(content.data), tell))
+    return resolved, own, folder_of(plan, where)
+
+
+def _require_known(shared: Mapping[str, Any]) -> None:
+    """Check the names of shared training keys before they turn up in every arm."""
+    known = [*PlanKeys.model_fields, *CompareKeys.model_fields, *known_keys()]
+    wrong = [unknown(key, known) for key in shared if key not in known]
+    if wrong:
+        fix = "correct them; `auxhead compare --help` lists our keys, `yolo cfg` Ultralytics'"
+        raise config_error(wrong, "keys of a comparison, and of the trainings it runs", fix)
+
+
+def _executor(own: CompareKeys) -> Executor:
+    if own.executor == "ray":
+        from auxhead.comparison.ray_executor import RayExecutor
+
+        return RayExecutor(address=own.address, cpus=own.cpus, gpus=own.gpus, retries=own.retries)
+    return LocalExecutor(own.slots, gpus())
+
+
+def gpus() -> range:
+    """Return the numbers of this machine's GPUs."""
+    import torch
+
+    return range(torch.cuda.device_count())

@@ -1,0 +1,156 @@
+"""What an arm is: the keys of a training, and how they differ from the control's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from auxhead.config import closest
+from auxhead.errors import ConfigError, UnfairComparisonError
+from auxhead.yolo.grammar import with_recipe
+from auxhead.yolo.names import sibling
+
+Keys = Mapping[str, Any]
+
+OURS = ("data", "seed", "project", "name", "save_dir", "exist_ok", "resume", "save", "val", "time", "patience", "cfg")
+"""Keys that a comparison sets itself, the same way for every run."""
+
+SHARED = ("device", "fraction", "single_cls", "classes", "select", "on_error", "deterministic", "workers", "cache")
+"""Keys that belong into `base`: an arm that sets them is no longer trained or measured like the others."""
+
+BUDGET = ("epochs", "batch")
+"""Keys of a recipe that the shared ones replace: how long an arm is trained is the comparison's to say."""
+
+LARGER = 1.5  # of the image size. Source: own choice, about the GFLOPs of a P2 head on an n model
+
+PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
+    "plain": lambda _base: {},
+    "plain-noflip": lambda _base: {"fliplr": 0.0, "flipud": 0.0},
+    "plain-gains": lambda _base: {"box": 0.01, "dfl": 0.01},
+    "plain-gains-noflip": lambda _base: {"box": 0.01, "dfl": 0.01, "fliplr": 0.0, "flipud": 0.0},
+    "center": lambda _base: {"heads": "center"},
+    "center-noflip": lambda _base: {"heads": "center", "fliplr": 0.0, "flipud": 0.0},
+    "center-nogain": lambda _base: {"heads": "center", "center.gain": 0.0},
+    "center-sigma1": lambda _base: {"heads": "center", "center.sigma": 1.0},
+    "center-tutorial": lambda _base: {"heads": "center", "recipe": "tutorial"},
+    "tutorial": lambda _base: {"route": "pose", "recipe": "tutorial"},
+    "p2": lambda base: {"model": sibling(base["model"], "p2")},
+    "ghost-p2": lambda base: {"model": sibling(base["model"], "ghost-p2")},
+    "larger": lambda base: {"imgsz": round(base["imgsz"] * LARGER / 32) * 32},
+}
+"""Ready-made arms. Source: the controls that the pose-head tutorial's claim needs (docs/compare.md)."""
+
+
+def default_base(base: Keys, nc: int) -> dict[str, Any]:
+    """Complete the shared keys, so that nothing that matters is left to be chosen run by run.
+
+    Args:
+        base: Shared keys as given.
+        nc: Classes of the data.
+
+    Source:
+        epochs, imgsz and batch are Ultralytics' defaults; without an optimizer it is what its optimizer=auto takes for
+        less than 10,000 batches (engine/trainer.py, build_optimizer).
+    """
+    fitted = {"optimizer": "AdamW", "lr0": round(0.002 * 5 / (4 + nc), 6), "momentum": 0.9, "warmup_bias_lr": 0.0}
+    start = {"model": "yolov8n.yaml", "epochs": 100, "imgsz": 640, "batch": 16, "heads": "none", "plots": False}
+    return {**start, **(fitted if "optimizer" not in base else {}), **base}
+
+
+def declared_keys(name: str, own: Keys | None, base: Keys) -> dict[str, Any]:
+    """Return the keys that make an arm what it is.
+
+    Args:
+        name: The arm's.
+        own: Its keys as given; None: the ready-made arm of that name.
+        base: The shared keys, completed.
+
+    Returns:
+        The keys, those of its recipe written out.
+
+    Raises:
+        ConfigError: There is no ready-made arm of that name, or the model has no such variant.
+    """
+    if own is None:
+        if name not in PRESETS:
+            raise ConfigError(
+                expected=f"a ready-made arm: {', '.join(PRESETS)}",
+                found=f"{name}, without keys",
+                where="arms",
+                fix=closest(name, PRESETS) or "give it keys in a plan file: {heads: center, center.share: 0.2}",
+            )
+        own = PRESETS[name](base)
+    filled = with_recipe(own)
+    return {key: value for key, value in filled.items() if key != "recipe" and (key in own or key not in BUDGET)}
+
+
+def training_keys(base: Keys, declared: Keys) -> dict[str, Any]:
+    """Put shared and own keys of an arm together.
+
+    Args:
+        base: The shared keys, completed.
+        declared: The arm's, recipe written out.
+
+    Returns:
+        Keys of `auxhead train`, without data, seed and folder. On the pose and segment routes the model becomes its
+        sibling of that task, and weights of a detector its `pretrained`.
+    """
+    keys = {**base, **declared}
+    route = keys.get("route", "native")
+    if route != "native":
+        keys = {key: value for key, value in keys.items() if key not in {"heads", "select"}}
+        if "model" not in declared:
+            keys["model"] = sibling(base["model"], {"segment": "seg"}.get(route, route))
+    weights = str(base["model"])
+    if weights.endswith(".pt") and str(keys["model"]).endswith((".yaml", ".yml")) and "pretrained" not in keys:
+        keys["pretrained"] = weights
+    return keys
+
+
+def refuse_unequal(name: str, keys: Keys, declared: Keys) -> list[str]:
+    """Say what of an arm's keys no fair comparison can be made with.
+
+    Args:
+        name: The arm's; "base" for the shared keys.
+        keys: All its keys.
+        declared: Those that it gives itself.
+
+    Returns:
+        One line a key; empty when all is well.
+    """
+    lines = [f"{name}: {key}={declared[key]}: the comparison sets it for all runs" for key in OURS if key in declared]
+    if name != "base":
+        lines += [
+            f"{name}: {key}={declared[key]}: put it into base, it has to be equal" for key in SHARED if key in declared
+        ]
+    if keys.get("optimizer") == "auto":
+        lines.append(f"{name}: optimizer=auto: it chooses by the number of batches; name one, with its lr0")
+    batch = keys.get("batch")
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        lines.append(f"{name}: batch={batch}: a whole number, as a batch that fits the memory differs between models")
+    return lines
+
+
+def require_different(effective: Mapping[str, Keys]) -> None:
+    """Check that no two arms are the same training.
+
+    Args:
+        effective: Everything that decides a training, by arm.
+
+    Raises:
+        UnfairComparisonError: Two are; comparing them would show how far runs of one seed agree, and nothing else.
+    """
+    names = list(effective)
+    twins = [
+        f"{one} and {other}"
+        for place, one in enumerate(names)
+        for other in names[place + 1 :]
+        if effective[one] == effective[other]
+    ]
+    if twins:
+        raise UnfairComparisonError(
+            expected="arms that differ in something",
+            found=f"the same training: {', '.join(twins)}",
+            where="arms",
+            fix="change a key of one of them, or leave it out",
+        )

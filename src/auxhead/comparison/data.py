@@ -1,0 +1,60 @@
+"""The data of a comparison: one hash over all of it, caches and conversions made once before the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from auxhead.labels import Source, label_path, list_images
+from auxhead.labels.fingerprint import fingerprint
+from auxhead.yolo.convert import convert_cached, read_source
+from auxhead.yolo.grammar import resolve
+from auxhead.yolo.prepare import cache_labels
+
+Progress = Callable[[str, int, int], None]
+SPLITS = ("train", "val", "test")
+
+
+def data_hash(source: Source, tell: Progress) -> str:
+    """Hash the pictures and label files of all splits; a copy elsewhere gives the same hash.
+
+    Args:
+        source: The data set.
+        tell: Called with what is done, how much of it, and of how much.
+
+    Raises:
+        DataError: A file can't be read.
+    """
+    images = [image for split in SPLITS if source.splits.get(split) for image in list_images(source.splits[split])]
+    labels = [path for path in map(label_path, images) if path.is_file()]
+    return fingerprint([*images, *labels], lambda done, total: tell("Hashing data", done, total))
+
+
+def prepare(data: str, arms: Iterable[Mapping[str, Any]]) -> None:
+    """Do once what every run would do: scan labels into Ultralytics' caches, and convert them for pose and segment.
+
+    Args:
+        data: The data.yaml.
+        arms: Training keys of each arm.
+
+    Raises:
+        DataError: The data can't be used.
+        OutputError: Converted labels can't be written.
+    """
+    cache_labels(data, "detect")
+    done = set()
+    for keys in arms:
+        plan, _ = resolve({**keys, "data": data})
+        if plan.labels is None or (plan.route, str(plan.labels)) in done:
+            continue
+        done.add((plan.route, str(plan.labels)))
+        cache_labels(str(convert_cached(data, plan.labels, plan.on_error).data), plan.route)
+
+
+def read_splits(data: str) -> Source:
+    """Resolve the splits of a data set.
+
+    Raises:
+        DataError: It can't be used.
+    """
+    return read_source(data)

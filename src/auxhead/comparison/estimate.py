@@ -1,0 +1,89 @@
+"""How long a comparison will take, from one timed epoch of the control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from auxhead.comparison.executors import Executor
+from auxhead.comparison.ledger import LOG_FILE
+from auxhead.comparison.plan import ComparisonPlan
+from auxhead.comparison.run import Runs
+from auxhead.errors import ConfigError
+from auxhead.yolo.cost import cost
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long runs will take.
+
+    Attributes:
+        epoch_seconds: One epoch of the control as it was timed, validation included.
+        overhead_seconds: What a run takes beside its epochs: start-up, measuring.
+        gflops: Of each arm's model, for one image at its size.
+        seconds: Of one run of each arm: the control's epoch by the ratio of GFLOPs, times the epochs.
+        total_seconds: Of all runs, with so many at a time.
+    """
+
+    epoch_seconds: float
+    overhead_seconds: float
+    gflops: Mapping[str, float]
+    seconds: Mapping[str, float]
+    total_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+
+def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int, tell: Progress) -> Estimate:
+    """Train the control for one epoch, and extrapolate.
+
+    Args:
+        plan: The comparison.
+        scratch: An empty folder for that epoch.
+        executor: What will run the comparison.
+        slots: How many runs there will be at a time.
+        tell: Called with what is done, how much of it, and of how much.
+
+    Raises:
+        ConfigError: The control can't be trained; the end of its log says why.
+    """
+    short = {**plan.keys[plan.control], "epochs": 1}
+    once = replace(
+        plan, keys={plan.control: short}, arms={plan.control: {}}, seeds=plan.seeds[:1], resamples=0, split="val"
+    )
+    runs = Runs(scratch / "one", once, _ignore)
+    tell("Timing one epoch", 0, 1)
+    runs.open(tell)
+    runs.execute(executor)
+    tell("Timing one epoch", 1, 1)
+    run = next(iter(runs.all.values()))
+    place = runs.place(run)
+    if runs.state(run) != "finished":
+        log = (place / LOG_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+        raise ConfigError(
+            expected="a control that can be trained",
+            found="\n          ".join([runs.reason(run), *log[-5:]]),
+            where=plan.control,
+            fix="correct base or the control's keys",
+        )
+    header, *rows = (place / "train" / "results.csv").read_text(encoding="utf-8").splitlines()
+    epoch = float(rows[-1].split(",")[header.split(",").index("time")])
+    total = float(runs.result(run)["seconds"]["total"])
+    gflops = {
+        arm: cost([str(keys["model"])], imgsz=int(keys["imgsz"]))[0].fused.gflops for arm, keys in plan.keys.items()
+    }
+    seconds = {
+        arm: total - epoch + epoch * int(keys["epochs"]) * gflops[arm] / gflops[plan.control]
+        for arm, keys in plan.keys.items()
+    }
+    return Estimate(epoch, total - epoch, gflops, seconds, sum(seconds.values()) * len(plan.seeds) / slots)
+
+
+def _ignore(_name: str, _state: str, _remark: str) -> None:
+    """Tell nobody."""

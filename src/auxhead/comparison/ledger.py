@@ -1,0 +1,220 @@
+"""The folder of a comparison: what is to run, what has run, and who is at it.
+
+::
+
+    plan.json               the plan, with the hash of every run
+    runs/ARM-SEED/run.json  what the run is to do
+                  log.txt   what it printed
+                  train/    the training, as `auxhead train` leaves it
+                  val/      the measurement, as `auxhead evaluate` leaves it (test/ for the test split)
+                  result.json  written last: absent means not finished
+    stale/                  runs of an earlier version of the plan, moved out of the way
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from auxhead.errors import OutputError, ResumeError
+from auxhead.files import write_atomic
+
+PLAN_FILE = "plan.json"
+RUN_FILE = "run.json"
+RESULT_FILE = "result.json"
+FAILURES_FILE = "failures.json"
+FAIRNESS_FILE = "unfair.json"
+ENVIRONMENT_FILE = "environment.json"
+LOG_FILE = "log.txt"
+RUN_SCHEMA = "auxhead.run/1"
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read one of the ledger's files; None when there is none.
+
+    Raises:
+        ResumeError: It is no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise _broken(path, str(error)) from error
+    if not isinstance(content, dict):
+        raise _broken(path, type(content).__name__)
+    return content
+
+
+def _broken(path: Path, found: str) -> ResumeError:
+    fix = "restore the file from a backup, or delete it: what it was the record of is then done again"
+    return ResumeError("a JSON file that auxhead wrote", found, str(path), fix)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write one of the ledger's files, whole or not at all.
+
+    Raises:
+        OutputError: It can't be written.
+    """
+    write_atomic(path, json.dumps(content, indent=1, default=str).encode())
+
+
+def read_result(run: Path, digest: str) -> dict[str, Any] | None:
+    """Read how a run ended; None when it has not, or was another run than the plan's.
+
+    Args:
+        run: The run's folder.
+        digest: Hash that the plan gives the run.
+
+    Raises:
+        ResumeError: The file is broken.
+    """
+    result = read_json(run / RESULT_FILE)
+    return result if result is not None and result.get("hash") == digest else None
+
+
+def is_finished(run: Path, digest: str) -> bool:
+    """Say whether a run has ended well."""
+    result = read_result(run, digest)
+    return result is not None and result.get("status") == "finished"
+
+
+def read_failures(run: Path) -> list[Mapping[str, Any]]:
+    """List how earlier attempts at a run have failed: reason and time.
+
+    Raises:
+        ResumeError: The file is broken.
+    """
+    return list((read_json(run / FAILURES_FILE) or {}).get("failures", []))
+
+
+def add_failure(run: Path, result: Mapping[str, Any]) -> None:
+    """Keep the reason of a failed attempt before the run is tried again.
+
+    Raises:
+        OutputError: It can't be written.
+    """
+    failure = {key: result.get(key) for key in ("reason", "ended")}
+    write_json(run / FAILURES_FILE, {"failures": [*read_failures(run), failure]})
+
+
+def run_lock(run: Path) -> FileLock:
+    """Return the lock that a run holds while it runs; it is free again when its process ends, however it ends."""
+    return FileLock(run / ".lock", timeout=0)
+
+
+def open_ledger(folder: Path, plan: Mapping[str, Any]) -> list[str]:
+    """Make the folder of a comparison, or go on with one.
+
+    Args:
+        folder: The folder.
+        plan: The plan as plain data.
+
+    Returns:
+        Remarks: what an edited plan has changed.
+
+    Raises:
+        OutputError: The folder holds something else, or can't be written to.
+        ResumeError: It holds a comparison on other data, or its data has changed.
+    """
+    standing = read_json(folder / PLAN_FILE)
+    if standing is None:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OutputError(
+                expected="an empty folder, or that of an earlier comparison",
+                found="a file" if not folder.is_dir() else f"a folder without {PLAN_FILE}",
+                where=str(folder),
+                fix="choose another one with out=",
+            )
+        write_json(folder / PLAN_FILE, plan)
+        return []
+    _require_same_data(standing, plan, folder)
+    remarks = _changes(standing, plan)
+    if remarks or standing != json.loads(json.dumps(plan, default=str)):
+        write_json(folder / PLAN_FILE, plan)
+    return remarks
+
+
+def _require_same_data(standing: Mapping[str, Any], plan: Mapping[str, Any], folder: Path) -> None:
+    if standing.get("name") != plan["name"]:
+        raise ResumeError(
+            f"the comparison of plan {plan['name']}", f"plan {standing.get('name')}", str(folder), "choose another out="
+        )
+    if standing.get("data_sha256") != plan["data_sha256"]:
+        same = standing.get("data") == plan["data"]
+        raise ResumeError(
+            expected=f"the data of the runs that are there: {standing.get('data')}",
+            found="pictures or labels that have changed since" if same else str(plan["data"]),
+            where=str(folder),
+            fix="bring the data back as it was, or choose another out= (nothing was changed here)",
+        )
+
+
+def _changes(standing: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
+    before = {run["folder"]: run["hash"] for run in standing.get("runs", [])}
+    now = {run["folder"]: run["hash"] for run in plan["runs"]}
+    edited = [folder.removeprefix("runs/") for folder in now if before.get(folder, now[folder]) != now[folder]]
+    gone = [folder.removeprefix("runs/") for folder in before if folder not in now]
+    remarks = []
+    if edited:
+        remarks.append(f"the plan has changed for {', '.join(edited)}: done again")
+    if gone:
+        remarks.append(f"no longer in the plan, left where they are: {', '.join(gone)}")
+    return remarks
+
+
+def open_run(folder: Path, task: Mapping[str, Any]) -> bool:
+    """Bring the folder of a run in line with the plan; call it with the ledger's lock held.
+
+    Args:
+        folder: The run's folder.
+        task: What the run is to do, with `hash` and `train_hash`.
+
+    Returns:
+        Whether there is something to do.
+
+    Raises:
+        OutputError: The folder can't be written to.
+    """
+    standing = read_json(folder / RUN_FILE)
+    if standing is not None and standing.get("train_hash") != task["train_hash"]:
+        _move_aside(folder, str(standing.get("hash")))
+        standing = None
+    if standing != json.loads(json.dumps(task, default=str)):
+        write_json(folder / RUN_FILE, task)
+    return not is_finished(folder, str(task["hash"]))
+
+
+def _move_aside(folder: Path, digest: str) -> None:
+    """Keep a run of an earlier plan, out of the way; one that is running stays, and says so."""
+    target = folder.parents[1] / "stale" / f"{folder.name}-{digest[:8]}"
+    try:
+        with run_lock(folder):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            number = 1
+            while target.exists():
+                number += 1
+                target = target.with_name(f"{folder.name}-{digest[:8]}-{number}")
+            folder.rename(target)
+    except Timeout as error:
+        raise ResumeError(
+            expected="a run that no longer belongs to the plan, and has ended",
+            found="another process that is at it",
+            where=str(folder),
+            fix="let it end, or stop it, and start again",
+        ) from error
+    except OSError as error:
+        raise OutputError("a folder that can be moved", str(error), str(folder), "choose another out=") from error
+
+
+def epochs_done(run: Path) -> int:
+    """Count the epochs that a run has finished so far."""
+    try:
+        return max(len((run / "train" / "results.csv").read_text(encoding="utf-8").splitlines()) - 1, 0)
+    except OSError:
+        return 0

@@ -1,0 +1,247 @@
+"""A comparison before anything runs: arms times seeds, as plain data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from auxhead._version import __version__
+from auxhead.comparison.arms import (
+    declared_keys,
+    default_base,
+    refuse_unequal,
+    require_different,
+    training_keys,
+)
+from auxhead.comparison.measures import primary_key
+from auxhead.config import PlanKeys, closest, config_error, validated
+from auxhead.errors import AuxHeadError, ConfigError, DataError, UnfairComparisonError
+from auxhead.metrics.bands import read_bands
+from auxhead.yolo.convert import read_source
+from auxhead.yolo.grammar import resolve
+
+SCHEMA = "auxhead.plan/1"
+READY_MADE = files("auxhead.comparison") / "plans"
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One arm with one seed.
+
+    Attributes:
+        arm: Name of the arm.
+        seed: The seed.
+        keys: Keys of `auxhead train`, without a folder.
+        measured: Keys of `auxhead evaluate`, without a model and a folder.
+        train_hash: Of everything that decides the training.
+        hash: Of that and of how it is measured.
+    """
+
+    arm: str
+    seed: int
+    keys: Mapping[str, Any]
+    measured: Mapping[str, Any]
+    train_hash: str
+    hash: str
+
+    @property
+    def name(self) -> str:
+        """What tables and folders call it."""
+        return f"{self.arm}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class ComparisonPlan:
+    """Everything that is declared before the first run.
+
+    Attributes:
+        name: Of the plan.
+        data: The data.yaml as it was given; tables and commands show it.
+        data_file: The same, absolute.
+        data_sha256: Of its pictures and labels.
+        base: Shared keys, completed.
+        arms: Keys that make each arm what it is.
+        keys: Keys of each arm's training, shared ones included.
+        seeds: Of every arm.
+        primary: The measure that decides.
+        control: Arm that the others are compared with.
+        checkpoint: Weights that are measured: last or best.
+        split: Split that the verdict is about.
+        bands: Size bands.
+        resamples: Bootstrap resamples of the images.
+    """
+
+    name: str
+    data: str
+    data_file: str
+    data_sha256: str
+    base: Mapping[str, Any]
+    arms: Mapping[str, Mapping[str, Any]]
+    keys: Mapping[str, Mapping[str, Any]]
+    seeds: tuple[int, ...]
+    primary: str
+    control: str
+    checkpoint: str
+    split: str
+    bands: str | list[float]
+    resamples: int
+
+    def runs(self) -> Iterator[PlannedRun]:
+        """List the runs, seed by seed, so that a comparison cut short has every arm."""
+        measured = {"bands": self.bands, "resamples": self.resamples}
+        for seed in self.seeds:
+            for arm, keys in self.keys.items():
+                trained = {**keys, "seed": seed, "data": self.data_file, "patience": 0}
+                asked = {"data": self.data_sha256, "checkpoint": self.checkpoint}
+                placeless = {key: value for key, value in trained.items() if key not in {"data", "device"}}
+                train_hash = _hash([placeless, asked])
+                yield PlannedRun(arm, seed, trained, measured, train_hash, _hash([train_hash, measured]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for plan.json."""
+        runs = [
+            {"arm": run.arm, "seed": run.seed, "hash": run.hash, "folder": f"runs/{run.name}"} for run in self.runs()
+        ]
+        kept = {key: value for key, value in vars(self).items() if key != "keys"}
+        return {"schema": SCHEMA, "auxhead": __version__, **kept, "seeds": list(self.seeds), "runs": runs}
+
+
+def read_plan(plan: str | Path | None, given: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[str, PlanKeys]:
+    """Read a plan, and put what was given beside it on top.
+
+    Args:
+        plan: A YAML file, the name of a ready-made plan, or None.
+        given: Keys of the plan itself.
+        base: Shared training keys.
+
+    Returns:
+        Its name and its keys, checked one by one. A relative `data` of a file counts from the file's folder if it is
+        there.
+
+    Raises:
+        ConfigError: No such plan, or wrong keys or values, all of them at once.
+    """
+    content = dict(_load(plan)) if plan is not None else {}
+    name = Path(plan).stem if plan is not None else "compare"
+    shared = content.pop("base", None) or {}
+    if not isinstance(shared, Mapping):
+        raise ConfigError(
+            "base: keys of `auxhead train`", f"base: {shared!r}", str(plan), "write one key: value a line"
+        )
+    beside = Path(plan).parent / str(content.get("data")) if plan is not None and "data" in content else None
+    if beside is not None and beside.is_file():
+        content["data"] = str(beside.resolve())
+    return name, validated(PlanKeys, {**content, **given, "base": {**shared, **base}})
+
+
+def _load(plan: str | Path) -> dict[str, Any]:
+    ready = {entry.name.removesuffix(".yaml"): entry for entry in READY_MADE.iterdir() if entry.name.endswith(".yaml")}
+    source = ready[str(plan)] if str(plan) in ready and not Path(plan).is_file() else Path(plan)
+    try:
+        content = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        raise ConfigError(
+            expected=f"a plan: a YAML file, or one of {', '.join(sorted(ready))}",
+            found="no such file" if missing else str(error).replace("\n", " "),
+            where=str(plan),
+            fix=(missing and closest(str(plan), ready)) or "correct the path or the file",
+        ) from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            "key: value lines (data, base, seeds, arms, ...)", repr(content)[:80], str(plan), "see docs/compare.md"
+        )
+    return {str(key): value for key, value in content.items()}
+
+
+def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonPlan:
+    """Complete a plan and check everything that can be checked before the first run.
+
+    Args:
+        name: Of the plan.
+        own: Its keys.
+        data_sha256: Of the pictures and labels.
+
+    Raises:
+        ConfigError: Keys of base or of an arm are wrong, all of them at once.
+        DataError: The data can't be used, or has no such split.
+        UnfairComparisonError: Arms that no fair comparison can be made of.
+    """
+    source = read_source(own.data)
+    base = default_base(own.base, len(source.names))
+    split = own.split or ("test" if source.splits.get("test") else "val")
+    if not source.splits.get(split):
+        raise DataError(f"a {split} split", f"{', '.join(source.splits)} only", own.data, "choose another with split=")
+    _check_measure(own)
+    arms, keys, effective, problems, unequal = {}, {}, {}, [], refuse_unequal("base", base, own.base)
+    for arm, given in own.arms.items():
+        try:
+            arms[arm] = declared_keys(arm, given, base)
+            keys[arm] = training_keys(base, arms[arm])
+            unequal += refuse_unequal(arm, keys[arm], arms[arm])
+            plan, arguments = resolve({**keys[arm], "data": own.data})
+        except AuxHeadError as error:
+            problems += [f"{arm}: {line.strip()}" for line in error.found.splitlines() if "problem" not in line]
+            continue
+        effective[arm] = {**plan.to_dict(), **arguments}
+        if own.checkpoint == "best" and plan.route != "native":
+            unequal.append(
+                f"{arm}: checkpoint=best: Ultralytics chooses a {plan.route} model's by boxes and {plan.route}"
+            )
+    if problems:
+        raise config_error(problems, "keys of `auxhead train` in base and in every arm", "correct them in the plan")
+    if unequal:
+        raise UnfairComparisonError(
+            "arms that are trained and measured alike",
+            "\n          ".join(sorted(set(unequal))),
+            "base and arms",
+            "take these keys out, or compare in two plans",
+        )
+    require_different(effective)
+    return ComparisonPlan(
+        name=name,
+        data=own.data,
+        data_file=str(source.data),
+        data_sha256=data_sha256,
+        base=base,
+        arms=arms,
+        keys=keys,
+        seeds=tuple(own.seeds),
+        primary=own.primary,
+        control=own.control,
+        checkpoint=own.checkpoint,
+        split=split,
+        bands=own.bands,
+        resamples=own.resamples,
+    )
+
+
+def _check_measure(own: PlanKeys) -> None:
+    """Check that the primary measure will exist."""
+    bands = [band.name for band in read_bands(own.bands)]
+    primary_key(own.primary, bands)
+
+
+def differences(plan: ComparisonPlan) -> dict[str, dict[str, tuple[Any, Any]]]:
+    """List by arm the keys that differ from the control's training, with both values; None where a key isn't set."""
+    control = plan.keys[plan.control]
+    return {
+        arm: {
+            key: (control.get(key), keys.get(key))
+            for key in dict.fromkeys([*control, *keys])
+            if control.get(key) != keys.get(key)
+        }
+        for arm, keys in plan.keys.items()
+        if arm != plan.control
+    }
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

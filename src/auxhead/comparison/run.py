@@ -1,0 +1,219 @@
+"""Run a plan: every arm with every seed, each in a process of its own, from wherever it was left."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from auxhead.comparison import ledger
+from auxhead.comparison.data import Progress, prepare
+from auxhead.comparison.executors import Executor, Job, State
+from auxhead.comparison.fairness import Fairness, check
+from auxhead.comparison.plan import ComparisonPlan, PlannedRun
+from auxhead.comparison.worker import BUSY
+from auxhead.yolo.environment import environment
+from auxhead.yolo.prepare import copy_settings
+
+Watch = Callable[[str, str, str], None]
+"""Called with the name of a run, its state (waiting, running, finished, failed, elsewhere), and a remark."""
+
+POLL = 2.0  # seconds between looks at runs of another process
+SIGNALS = {9: "killed by signal 9: out of memory?", 15: "killed by signal 15"}
+
+
+@dataclass
+class Runs:
+    """The runs of a plan in a folder.
+
+    Attributes:
+        folder: The comparison's folder.
+        plan: What is compared.
+        watch: Is told how the runs get on.
+        remarks: What an edited plan has changed.
+    """
+
+    folder: Path
+    plan: ComparisonPlan
+    watch: Watch
+    remarks: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.all = {run.name: run for run in self.plan.runs()}
+
+    def place(self, run: PlannedRun) -> Path:
+        """Return the folder of a run."""
+        return self.folder / "runs" / run.name
+
+    def open(self, tell: Progress) -> None:
+        """Bring the folder in line with the plan, and do once what every run would do.
+
+        Raises:
+            OutputError: The folder holds something else, or can't be written to.
+            ResumeError: It holds a comparison on other data, or a run that is to be moved is running.
+        """
+        content = self.plan.to_dict()
+        with _opening(self.folder):
+            self.remarks = ledger.open_ledger(self.folder, content)
+            ledger.write_json(self.folder / ledger.ENVIRONMENT_FILE, _machine())
+            open_runs = [run for run in self.all.values() if ledger.open_run(self.place(run), self._task(run))]
+            if open_runs:
+                tell("Preparing labels", 0, 1)
+                prepare(self.plan.data_file, self.plan.keys.values())
+                tell("Preparing labels", 1, 1)
+
+    def _task(self, run: PlannedRun) -> dict[str, Any]:
+        return {
+            "arm": run.arm,
+            "seed": run.seed,
+            "hash": run.hash,
+            "train_hash": run.train_hash,
+            "keys": run.keys,
+            "measured": run.measured,
+            "checkpoint": self.plan.checkpoint,
+            "command": self.command(run),
+        }
+
+    def command(self, run: PlannedRun) -> str:
+        """Write a run as the command that trains the same, with the data as it was given."""
+        words = (
+            f"{key}={'none' if value is None else value}" for key, value in {**run.keys, "data": self.plan.data}.items()
+        )
+        return "auxhead train " + " ".join(shlex.quote(word) for word in words)
+
+    def execute(self, executor: Executor) -> None:
+        """Run what isn't finished; return when every run has ended, here or in another process.
+
+        Raises:
+            KeyboardInterrupt: It was stopped; what has finished stays, what has begun can go on.
+            OutputError: A result can't be written.
+        """
+        tried: set[str] = set()
+        for run in self.all.values():
+            self.watch(run.name, self.state(run), "")
+        while pending := [run for run in self.all.values() if run.name not in tried and self.state(run) != "finished"]:
+            busy: set[str] = set()
+
+            def tell(job: Job, state: State, code: int | None, busy: set[str] = busy) -> None:
+                self._tell(job, state, code, busy)
+
+            executor.run([self._job(run) for run in pending], tell)
+            tried |= {run.name for run in pending} - busy
+            if busy and len(busy) == len(pending):
+                time.sleep(POLL)
+
+    def measure_test(self, executor: Executor) -> None:
+        """Measure every finished run on the test split, once, after all have ended."""
+        pending = [
+            run
+            for run in self.all.values()
+            if self.state(run) == "finished" and not (self.place(run) / "test" / "draws.npz").is_file()
+        ]
+        if self.plan.split == "test" and pending:
+            executor.run([self._job(run, "test") for run in pending], self._tell_test)
+
+    def _tell_test(self, job: Job, state: State, code: int | None) -> None:
+        name = job.name.removesuffix(" test")
+        if state == "running":
+            self.watch(name, "running", "test split")
+        elif code == 0:
+            self.watch(name, "finished", "")
+        else:
+            self.watch(name, "failed", f"not measured on test, see {job.folder / ledger.LOG_FILE}")
+
+    def _job(self, run: PlannedRun, split: str = "") -> Job:
+        place = self.place(run)
+        words = ("--split", split) if split else ()
+        return Job(
+            name=f"{run.name} {split}".strip(),
+            command=(sys.executable, "-m", "auxhead.comparison.worker", str(place.resolve()), *words),
+            folder=place,
+            environment=copy_settings(place / "settings"),
+        )
+
+    def _tell(self, job: Job, state: State, code: int | None, busy: set[str]) -> None:
+        run = self.all[job.name]
+        if state != "ended":
+            self.watch(job.name, "running" if state == "running" else "waiting", "" if state == "running" else "lost")
+            return
+        if code == BUSY:
+            busy.add(job.name)
+            self.watch(job.name, "elsewhere", "another process is at it")
+            return
+        if not self.result(run):
+            self._record_death(run, code)
+        self.watch(job.name, self.state(run), self.reason(run))
+
+    def _record_death(self, run: PlannedRun, code: int | None) -> None:
+        """Write the result of a run that could not do so itself."""
+        place = self.place(run)
+        try:
+            with ledger.run_lock(place):
+                ledger.write_json(
+                    place / ledger.RESULT_FILE,
+                    {
+                        "schema": ledger.RUN_SCHEMA,
+                        "arm": run.arm,
+                        "seed": run.seed,
+                        "hash": run.hash,
+                        "status": "failed",
+                        "reason": death(code),
+                        "failures": ledger.read_failures(place),
+                        "ended": datetime.now(UTC).isoformat(),
+                        "command": self.command(run),
+                    },
+                )
+        except Timeout:
+            return  # another process has taken it up
+
+    def result(self, run: PlannedRun) -> dict[str, Any]:
+        """Return how a run ended; {} while it has not."""
+        return ledger.read_result(self.place(run), run.hash) or {}
+
+    def state(self, run: PlannedRun) -> str:
+        """Return finished, failed or waiting."""
+        return str(self.result(run).get("status", "waiting"))
+
+    def reason(self, run: PlannedRun) -> str:
+        """Return why a run failed; '' when it did not."""
+        return str(self.result(run).get("reason") or "")
+
+    def check_fairness(self) -> Fairness:
+        """Hold the finished runs against each other, and write down what was found.
+
+        Raises:
+            OutputError: It can't be written.
+        """
+        results = {(run.arm, run.seed): self.result(run) for run in self.all.values()}
+        facts = {key: result["facts"] for key, result in results.items() if result.get("status") == "finished"}
+        fairness = check(self.plan.arms, self.plan.control, facts)
+        if facts:
+            ledger.write_json(self.folder / ledger.FAIRNESS_FILE, fairness.to_dict())
+        return fairness
+
+
+def death(code: int | None) -> str:
+    """Say how a process ended that wrote no result."""
+    if code is None:
+        return "its machine died, and so did those it was tried on again"
+    if code < 0:
+        return SIGNALS.get(-code, f"killed by signal {-code}")
+    return f"ended with exit code {code} before it had begun; see {ledger.LOG_FILE}"
+
+
+def _machine() -> dict[str, str]:
+    """Describe versions and hardware, without the folders of a user."""
+    return {name: value for name, value in environment().items() if not (name.endswith(("_dir", "settings", "_DIR")))}
+
+
+def _opening(folder: Path) -> FileLock:
+    """Let one process at a time open a folder; the lock lies beside it, as the folder may not be there yet."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder.parent / f".{folder.name}.lock", timeout=600)

@@ -1,0 +1,218 @@
+"""One run in a process of its own: train, measure, write the result last.
+
+`python -m auxhead.comparison.worker FOLDER [--split test]`, with `run.json` in the folder. Exit code 0: the result is
+written, 1: it is written and tells why the run failed, 75: another process is at this run, 130: stopped.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import Timeout
+
+from auxhead.comparison import ledger
+from auxhead.comparison.orphans import watch_parent
+from auxhead.errors import VerificationError
+from auxhead.files import write_atomic
+
+BUSY = 75  # EX_TEMPFAIL of sysexits.h
+STOPPED = 130
+TRAIN = "train"
+RESULT_OF_TRAINING = "result.json"
+
+
+def main(words: list[str]) -> int:
+    """Do the run of a folder, or measure it on another split."""
+    watch_parent()
+    folder = Path(words[0])
+    split = words[words.index("--split") + 1] if "--split" in words else None
+    try:
+        with ledger.run_lock(folder):
+            task = ledger.read_json(folder / ledger.RUN_FILE) or {}
+            if split is not None:
+                _measure(folder, task, split)
+                return 0
+            if ledger.is_finished(folder, task["hash"]):
+                return 0
+            return _run(folder, task)
+    except Timeout:
+        print(f"{folder.name}: another process is at this run", flush=True)  # noqa: T201 - goes into the log
+        return BUSY
+    except KeyboardInterrupt:
+        print(f"{folder.name}: stopped", flush=True)  # noqa: T201
+        return STOPPED
+
+
+def _run(folder: Path, task: Mapping[str, Any]) -> int:
+    """Train and measure; whatever goes wrong becomes the result."""
+    started, clock = datetime.now(UTC), time.perf_counter()
+    failures = _earlier_failures(folder)
+    result: dict[str, Any] = {
+        "schema": ledger.RUN_SCHEMA,
+        **{key: task[key] for key in ("arm", "seed", "hash", "command")},
+        "status": "failed",
+        "reason": None,
+        "failures": failures,
+        "started": started.isoformat(),
+    }
+    try:
+        result |= _train_and_measure(folder, task)
+        result["status"] = "finished"
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:  # noqa: BLE001 - every way to fail is a result of the run
+        traceback.print_exc()
+        result["reason"] = reason(error)
+    result["seconds"] = {**result.get("seconds", {}), "total": time.perf_counter() - clock}
+    result["cpu_seconds"] = _cpu_seconds()
+    result["ended"] = datetime.now(UTC).isoformat()
+    ledger.write_json(folder / ledger.RESULT_FILE, result)
+    return 0 if result["status"] == "finished" else 1
+
+
+def _earlier_failures(folder: Path) -> list[Mapping[str, Any]]:
+    """Remember how earlier attempts failed, and clear away what the last one trained."""
+    before = ledger.read_json(folder / ledger.RESULT_FILE)
+    if before is not None and before.get("status") == "failed":
+        ledger.add_failure(folder, before)
+        shutil.rmtree(folder / TRAIN, ignore_errors=True)
+    (folder / ledger.RESULT_FILE).unlink(missing_ok=True)  # of this run; or of how it was measured before
+    return ledger.read_failures(folder)
+
+
+def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
+    from auxhead.yolo.cost import cost
+
+    clock = time.perf_counter()
+    resumed = (folder / TRAIN).is_dir()
+    facts = _train(folder, task)
+    weights = _weights(folder, task)
+    trained = time.perf_counter()
+    price = cost([str(weights)], imgsz=int(task["keys"]["imgsz"]))[0].fused
+    digest = _measure(folder, task, "val")
+    return {
+        "seconds": {
+            "train": None if resumed else trained - clock,  # a part of the training is no time to compare
+            "evaluate": time.perf_counter() - trained,
+        },
+        "cost": {
+            "parameters": price.parameters,
+            "gflops": price.gflops,
+            "layers": price.layers,
+            "imgsz": int(task["keys"]["imgsz"]),
+        },
+        "weights": str(weights.relative_to(folder)),
+        "weights_sha256": digest,
+        "facts": facts,
+    }
+
+
+def _train(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
+    """Train, or go on with a training that was killed; return what it started from."""
+    from auxhead.yolo.train import train
+    from auxhead.yolo.witness import FACTS_FILE, Witness
+
+    run = folder / TRAIN
+    witness = Witness(folder / FACTS_FILE)
+    if not (run / RESULT_OF_TRAINING).is_file():
+        if (run / "auxhead.json").is_file():
+            train(callbacks=witness.callbacks(), resume=str(run))
+        else:
+            shutil.rmtree(run, ignore_errors=True)
+            witness.file.unlink(missing_ok=True)
+            place = {"project": str(folder.resolve()), "name": TRAIN, "exist_ok": True}
+            train(callbacks=witness.callbacks(), **task["keys"], **place)
+    _require_finite(run)
+    facts = ledger.read_json(witness.file)
+    if facts is None:
+        raise VerificationError("what the training started from", "nothing", str(witness.file), "delete the run, rerun")
+    return {**facts, "resumed": False} if "resumed" not in facts else facts
+
+
+def _require_finite(run: Path) -> None:
+    """Check that the training has not diverged: Ultralytics ends some that have as if all was well.
+
+    Raises:
+        VerificationError: The last epoch's losses are no numbers.
+    """
+    header, *rows = (run / "results.csv").read_text(encoding="utf-8").splitlines()
+    last = dict(zip(header.split(","), rows[-1].split(","), strict=True)) if rows else {}
+    wrong = [name.strip() for name, value in last.items() if "loss" in name and not math.isfinite(float(value))]
+    if wrong or not rows:
+        raise VerificationError(
+            expected="finite losses after the last epoch",
+            found=f"no number: {', '.join(wrong)}" if rows else "no epoch",
+            where=str(run / "results.csv"),
+            fix="lower lr0 or the gains of this arm",
+        )
+
+
+def _weights(folder: Path, task: Mapping[str, Any]) -> Path:
+    """Return the detector that is measured; on the pose and segment routes it is stripped first."""
+    from auxhead.yolo.strip import strip
+
+    weights = folder / TRAIN / "weights"
+    if task["keys"].get("route", "native") == "native":
+        return weights / f"{task['checkpoint']}.pt"
+    detector = weights / f"{task['checkpoint']}-detect.pt"
+    strip(weights / f"{task['checkpoint']}.pt", out=str(detector), exist_ok=True)
+    return detector
+
+
+def _measure(folder: Path, task: Mapping[str, Any], split: str) -> str:
+    """Evaluate the run's detector on a split; return the hash of its file."""
+    from auxhead.evaluation import evaluate
+
+    keys = task["keys"]
+    place = folder / split
+    evaluation = evaluate(
+        data=keys["data"],
+        model=str(_weights(folder, task)),
+        split=split,
+        out=str(place),
+        exist_ok=True,
+        imgsz=int(keys["imgsz"]),
+        batch=min(int(keys["batch"]), 16),
+        device=keys.get("device"),
+        **task["measured"],
+    )
+    one = evaluation.detectors[0]
+    _write_arrays(place / "draws.npz", {"/".join(key): values.astype(np.float32) for key, values in one.draws.items()})
+    recalls = np.linspace(0, 1, len(one.precision), dtype=np.float32)
+    _write_arrays(place / "curves.npz", {"recall": recalls, "precision": one.precision.astype(np.float32)})
+    return one.sha256
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_atomic(path, buffer.getvalue())
+
+
+def reason(error: BaseException) -> str:
+    """Say in one line why a run failed."""
+    found = str(getattr(error, "found", "")) or str(error)
+    first = next((line.strip() for line in found.splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first}".removesuffix(": ")
+
+
+def _cpu_seconds() -> float:
+    """Return the processor time of this process and its loaders, seconds."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    sys.exit(main(sys.argv[1:]))

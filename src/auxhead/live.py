@@ -1,0 +1,84 @@
+"""A live table of the runs of a comparison, for a terminal; plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.live import Live
+from rich.table import Column, Table
+
+from auxhead.comparison.ledger import epochs_done
+
+REFRESH = 1.0  # a second: results.csv is read again for every run that is running
+
+
+@dataclass
+class RunsTable:
+    """The states of all runs as they are told, and the epochs of those that run.
+
+    Attributes:
+        console: Where they are shown.
+        folder: The comparison's folder.
+        states: State and remark of each run by its name.
+        since: When each run that is running began, seconds of a monotonic clock.
+    """
+
+    console: Console
+    folder: Path
+    states: dict[str, tuple[str, str]] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+
+    def watch(self, name: str, state: str, remark: str) -> None:
+        """Take in a run's new state; where there is no live table, print it."""
+        known = name in self.states
+        self.states[name] = (state, remark)
+        if state == "running":
+            self.since[name] = time.monotonic()
+        if known and not self.console.is_terminal:
+            self.console.print(f"{name}: {state}" + (f" ({remark})" if remark else ""), soft_wrap=True)
+
+    def __rich__(self) -> Table:
+        """Draw the table: what runs, what has failed, and counts of the rest."""
+        table = Table(Column("run", no_wrap=True), "state", Column("epochs", justify="right"), "time", box=SIMPLE_HEAD)
+        for name, (state, remark) in self.states.items():
+            if state in {"running", "failed", "elsewhere"}:
+                table.add_row(name, f"{state} {remark}".strip(), self._epoch(name, state), self._time(name, state))
+        counts = Counter(state for state, _ in self.states.values())
+        table.caption = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        return table
+
+    def _epoch(self, name: str, state: str) -> str:
+        return "" if state == "failed" else str(epochs_done(self.folder / "runs" / name))
+
+    def _time(self, name: str, state: str) -> str:
+        if state != "running" or name not in self.since:
+            return ""
+        minutes, seconds = divmod(int(time.monotonic() - self.since[name]), 60)
+        return f"{minutes}:{seconds:02}"
+
+    def finished(self) -> int:
+        """Count the runs that have ended well."""
+        return sum(state == "finished" for state, _ in self.states.values())
+
+
+@contextmanager
+def live_runs(console: Console, folder: Path) -> Iterator[RunsTable]:
+    """Show runs while they run.
+
+    Args:
+        console: Where; a live table on a terminal, a line for each change elsewhere.
+        folder: The comparison's folder.
+    """
+    table = RunsTable(console, folder)
+    if not console.is_terminal:
+        yield table
+        return
+    with Live(table, console=console, refresh_per_second=REFRESH, transient=True):
+        yield table

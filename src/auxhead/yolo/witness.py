@@ -1,0 +1,110 @@
+"""Write down what a training starts from, so that runs can be held against each other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from ultralytics.utils.torch_utils import unwrap_model
+
+from auxhead._version import __version__
+from auxhead.files import write_atomic
+from auxhead.yolo.compat import installed
+from auxhead.yolo.model import plain
+
+BATCHES = 2  # hashed at the start of a training. Source: own choice; the second shows that the first was no accident
+FACTS_FILE = "facts.json"
+
+
+@dataclass
+class Witness:
+    """Callbacks of a trainer that note its start and its end.
+
+    Attributes:
+        file: Where the facts go. The start is noted once: a resumed run keeps what its first start wrote.
+    """
+
+    file: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def callbacks(self) -> dict[str, Callable[[Any], None]]:
+        """Return the functions for the trainer, by Ultralytics' event."""
+        return {"on_train_start": self._start, "on_train_end": self._end}
+
+    def _start(self, trainer: Any) -> None:
+        if self.file.is_file():
+            self.facts = json.loads(self.file.read_text(encoding="utf-8"))
+            return
+        self.facts = {
+            "arguments": {key: _plain(value) for key, value in vars(trainer.args).items()},
+            "initial": tensor_hashes(plain(unwrap_model(trainer.model)).state_dict()),
+            "batches": [],
+            "hardware": hardware(trainer.device),
+            "versions": {
+                "auxhead": __version__,
+                "ultralytics": installed(),
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
+        }
+        preprocess = trainer.preprocess_batch
+
+        def watched(batch: dict[str, Any]) -> Any:
+            if len(self.facts["batches"]) < BATCHES:
+                self.facts["batches"].append(batch_hash(batch))
+                self._write()
+            else:
+                trainer.preprocess_batch = preprocess
+            return preprocess(batch)
+
+        trainer.preprocess_batch = watched
+        self._write()
+
+    def _end(self, trainer: Any) -> None:
+        self.facts["batch_at_end"] = int(trainer.batch_size)  # Ultralytics halves it where the memory is too small
+        self.facts["epochs_done"] = int(trainer.epoch) + 1
+        self._write()
+
+    def _write(self) -> None:
+        write_atomic(self.file, json.dumps(self.facts, indent=1).encode())
+
+
+def tensor_hashes(state: Mapping[str, Tensor]) -> dict[str, str]:
+    """Hash every tensor of a model, with its shape: name -> shape and the first 16 digits of a SHA-256."""
+    return {
+        name: f"{'x'.join(map(str, value.shape))}:{_digest(value.detach().cpu().contiguous())[:16]}"
+        for name, value in state.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def batch_hash(batch: Mapping[str, Any]) -> str:
+    """Hash a batch as the loader gives it: names of the images, pixels, classes and boxes."""
+    total = hashlib.sha256()
+    for name in batch["im_file"]:
+        total.update(Path(name).name.encode() + b"\0")
+    for key in ("img", "cls", "bboxes", "batch_idx"):
+        total.update(_digest(batch[key].detach().cpu().contiguous()).encode())
+    return total.hexdigest()
+
+
+def hardware(device: torch.device) -> dict[str, str]:
+    """Name what a training runs on, as far as it changes speed or rounding."""
+    if device.type == "cuda":
+        return {"device": "cuda", "name": torch.cuda.get_device_name(device)}
+    return {"device": device.type, "name": torch.backends.cpu.get_cpu_capability()}
+
+
+def _digest(tensor: Tensor) -> str:
+    return hashlib.sha256(tensor.numpy().tobytes()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, float, str, list, dict, type(None))) else str(value)
