@@ -1,0 +1,119 @@
+"""The sentence about an arm and the control: what the seeds allow to say, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from auxhead.comparison.statistics import Difference, Ends, same_cost
+
+SHOWN = 3  # undeclared differences that a sentence names
+
+Kind = Literal["beats", "loses", "none", "no_claim", "unfair"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said.
+
+    Attributes:
+        kind: beats or loses (the t interval excludes 0), none (it doesn't), no_claim (there is none), unfair.
+        sentence: The same in words, in points.
+    """
+
+    kind: Kind
+    sentence: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the sentence says beside the difference.
+
+    Attributes:
+        arm: Name of the arm.
+        control: Name of the control.
+        measure: What the difference is of, in words.
+        planned: Seeds that were planned.
+        failed: Seeds for which the arm's or the control's run failed.
+        gflops_ratio: GFLOPs over the control's; None if unknown.
+        unfair: Differences between the runs that the arm doesn't declare, in words.
+    """
+
+    arm: str
+    control: str
+    measure: str
+    planned: int
+    failed: int = 0
+    gflops_ratio: float | None = None
+    unfair: Sequence[str] = ()
+
+
+def verdict(found: Difference, around: Circumstances) -> Verdict:
+    """Say whether an arm beats the control. One seed never yields a claim, nor do runs that differ otherwise.
+
+    Args:
+        found: The difference on the primary measure.
+        around: Whom it is about.
+
+    Source:
+        A claim needs a 95 % t interval over seeds without 0: own choice, made before any result was seen.
+    """
+    pair = f"{around.arm} against {around.control}"
+    if around.unfair:
+        more = f"; and {len(around.unfair) - SHOWN} more" if len(around.unfair) > SHOWN else ""
+        named = "; ".join(around.unfair[:SHOWN])
+        return Verdict("unfair", f"{pair}, no claim: the runs differ in more than the arm declares ({named}{more})")
+    if found.t is None:
+        seeds = len(found.by_seed)
+        why = "one seed" if seeds == 1 else f"the same difference on each of {seeds} seeds"
+        gone = f"; {_seeds(found, around)}" if seeds < around.planned else ""
+        return Verdict("no_claim", f"{pair}, {why}: no claim ({_gap(found.value, around)}{gone})")
+    return _claim(found, found.t, around)
+
+
+def _claim(found: Difference, t: Ends, around: Circumstances) -> Verdict:
+    """Word a difference that has an interval over seeds."""
+    details = [f"95 % t interval {_ends(t)}, {_seeds(found, around)}", *_cost(around)]
+    rest = f"{_gap(found.value, around)} ({'; '.join(details)})"
+    if t[0] <= 0 <= t[1]:
+        return Verdict("none", f"no difference found between {around.arm} and {around.control}: {rest}")
+    if found.images and (found.images[0] <= 0 if t[0] > 0 else found.images[1] >= 0):
+        rest += f", but other images might turn it: 95 % interval over images {_ends(found.images)}"
+    if t[0] > 0:
+        return Verdict("beats", f"{around.arm} beats {around.control} by {rest}")
+    return Verdict("loses", f"{around.arm} loses to {around.control} by {rest}")
+
+
+def _gap(value: float, around: Circumstances) -> str:
+    return f"{points(value)} {around.measure}"
+
+
+def _seeds(found: Difference, around: Circumstances) -> str:
+    """Count the seeds, and say what became of those that are missing."""
+    paired, open_ = len(found.by_seed), around.planned - len(found.by_seed) - around.failed
+    if paired >= around.planned:
+        return f"{paired} seeds"
+    failed = [f"{around.failed} failed"] if around.failed else []
+    return "; ".join(
+        [f"{paired} of {around.planned} seeds", *failed, *([f"{open_} not finished"] if open_ > 0 else [])]
+    )
+
+
+def _cost(around: Circumstances) -> list[str]:
+    if around.gflops_ratio is None:
+        return []
+    return ["same GFLOPs" if same_cost(around.gflops_ratio) else f"{around.gflops_ratio:.2f}x the GFLOPs"]
+
+
+def _ends(ends: Ends) -> str:
+    return f"{points(ends[0])} … {points(ends[1])}"
+
+
+def points(fraction: float) -> str:
+    """Write a difference in points (hundredths), with its sign."""
+    return f"{100 * fraction + 0.0:+.1f}"
