@@ -1,0 +1,302 @@
+"""What a comparison says, from its files alone: one plain dict, which report.json holds and the page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from auxhead._version import __version__
+from auxhead.comparison.against import REFERENCE, Arm, Question, against, gflops_ratio, in_words, timing
+from auxhead.comparison.ledger import ENVIRONMENT_FILE, FAIRNESS_FILE, read_json
+from auxhead.comparison.measures import ALIASES, primary_key
+from auxhead.comparison.records import CURVES, Key, Run, read_plan, read_runs
+from auxhead.comparison.statistics import holm, t_interval
+from auxhead.metrics.bands import ALL, read_bands
+from auxhead.metrics.intervals import LEVEL
+
+SCHEMA = "auxhead.report/1"
+WEAK = 0.3  # mAP50 of a control below which differences say little about a usable detector. Source: own choice
+SHOWN = 5  # runs that a warning names
+
+MEASURED_BY = ("edges", "pixels", "area", "conf", "iou", "max_det", "resamples", "seed")
+"""Settings of an evaluation that have to be equal for a difference to mean anything."""
+MEASURED_ON = ("images_sha256", "labels_sha256")
+
+
+def analyse(folder: Path) -> dict[str, Any]:
+    """Work out what a comparison says; a half-finished one says what it can.
+
+    Args:
+        folder: Of the comparison.
+
+    Returns:
+        Plain data, fractions 0 to 1, ready for JSON (schema auxhead.report/1).
+
+    Raises:
+        ResumeError: The folder is none of a comparison, or one of its files is broken.
+        ConfigError: The plan's primary measure doesn't exist.
+    """
+    plan = read_plan(folder)
+    primary = primary_key(plan["primary"], [band.name for band in read_bands(plan["bands"])])
+    runs = read_runs(folder, plan)
+    arms = [_arm(name, declared, runs) for name, declared in plan["arms"].items()]
+    fairness = _fairness(folder, plan, runs)
+    data = _data(plan, runs)
+    asked = _question(plan, primary, arms, data["bands"], fairness["differences"])
+    entries = [_entry(arm, asked) for arm in arms]
+    _correct(entries)
+    return {
+        "schema": SCHEMA,
+        "auxhead": __version__,
+        "name": plan["name"],
+        "plan": {key: value for key, value in plan.items() if key != "runs"},
+        "status": _status(runs),
+        "split": plan["split"],
+        "primary": {"name": plan["primary"], "band": primary[0], "measure": primary[1]},
+        "control": plan["control"],
+        "warnings": [*_warnings(runs, asked), *_one_of_many(entries)],
+        "data": data,
+        "arms": entries,
+        "fairness": fairness,
+        "runs": [_row(run, primary) for run in runs],
+        "environment": read_json(folder / ENVIRONMENT_FILE) or {},
+    }
+
+
+def verdict_lines(analysis: Mapping[str, Any]) -> list[str]:
+    """Return the warnings, and then one sentence for each arm but the control, in the order of the plan.
+
+    Args:
+        analysis: As analyse gives it.
+    """
+    control = analysis["control"]
+    sentences = [
+        arm["against_control"]["verdict"]["sentence"]
+        if arm["against_control"]
+        else f"{arm['name']} against {control}: no seed of both is finished"
+        for arm in analysis["arms"]
+        if arm["name"] != control
+    ]
+    return [*(f"warning: {line}" for line in analysis["warnings"]), *sentences]
+
+
+def _arm(name: str, declared: Mapping[str, Any], runs: Sequence[Run]) -> Arm:
+    own = [run for run in runs if run.arm == name]
+    return Arm(
+        name=name,
+        declared=declared,
+        runs={run.seed: run for run in own if run.metrics is not None},
+        failed={run.seed: str(run.result.get("reason")) for run in own if run.status == "failed"},
+    )
+
+
+def _question(
+    plan: Mapping[str, Any],
+    primary: Key,
+    arms: Sequence[Arm],
+    boxes: Mapping[str, int],
+    unfair: Sequence[Mapping[str, Any]],
+) -> Question:
+    by_name = {arm.name: arm for arm in arms}
+    name = str(plan["primary"])
+    return Question(
+        control=by_name[plan["control"]],
+        reference=by_name.get(REFERENCE),
+        primary=primary,
+        measure=name if name in ALIASES or primary[0] == ALL.name else f"{primary[1]} of {primary[0]}",
+        planned=plan["seeds"],
+        boxes=boxes,
+        unfair=unfair,
+    )
+
+
+def _status(runs: Sequence[Run]) -> dict[str, int]:
+    """Count runs by what became of them; stale ones are as good as missing."""
+    ended = {status: sum(run.status == status for run in runs) for status in ("finished", "failed")}
+    return {"planned": len(runs), **ended, "missing": len(runs) - sum(ended.values())}
+
+
+def _data(plan: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
+    """Describe the data that was measured on; None where nothing was."""
+    found: Mapping[str, Any] = next((run.metrics["data"] for run in runs if run.metrics), {})
+    return {
+        "file": plan["data"],
+        "images": found.get("images"),
+        "boxes": found.get("boxes"),
+        "bands": found.get("bands", {}),
+        "names": found.get("names", []),
+        "sha256": plan["data_sha256"],
+    }
+
+
+def _fairness(folder: Path, plan: Mapping[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
+    """Read what was found out about fairness, and add what the measurements themselves say."""
+    found = {"differences": [], "notes": [], "equal": [], **(read_json(folder / FAIRNESS_FILE) or {})}
+    return found | {"differences": [*found["differences"], *_measured_otherwise(plan, runs)]}
+
+
+def _measured_otherwise(plan: Mapping[str, Any], runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Name runs that were measured on other data, or by other settings, than the first of the control."""
+    measured = sorted((run for run in runs if run.metrics), key=lambda run: run.arm != plan["control"])
+    expected = _ways(measured[0]) if measured else {}
+    return [
+        {"arm": run.arm, "seed": run.seed, "what": f"evaluation: {what}", "found": found, "expected": expected[what]}
+        for run in measured
+        for what, found in _ways(run).items()
+        if found != expected[what] and what not in plan["arms"][run.arm]
+    ]
+
+
+def _ways(run: Run) -> dict[str, Any]:
+    metrics = run.metrics or {}
+    settings, data = metrics.get("settings", {}), metrics.get("data", {})
+    return {name: settings.get(name) for name in MEASURED_BY} | {name: data.get(name) for name in MEASURED_ON}
+
+
+def _warnings(runs: Sequence[Run], asked: Question) -> Iterator[str]:
+    """Say loudly what a reader of the tables must know."""
+    total = len(runs)
+    kinds: tuple[tuple[str, Callable[[Run], bool]], ...] = (
+        ("failed", lambda run: run.status == "failed"),
+        ("not finished", lambda run: run.status == "missing"),
+        ("made by another plan and not counted", lambda run: run.status == "stale"),
+        ("finished, but not measured on the split", lambda run: run.status == "finished" and run.metrics is None),
+    )
+    for words, applies in kinds:
+        own = [run for run in runs if applies(run)]
+        if own:
+            yield f"{len(own)} of {total} runs {words}: {_listed([_named(run) for run in own])}"
+    if asked.unfair:
+        rows = [f"{row.get('arm')}, {in_words(row)}" for row in asked.unfair]
+        yield f"runs differ in more than their arms declare: {_listed(rows)}"
+    control = [
+        run.numbers[ALL.name, "AP50"] for run in asked.control.runs.values() if (ALL.name, "AP50") in run.numbers
+    ]
+    if control and fmean(control) < WEAK:
+        reached = f"{asked.control.name} reaches {100 * fmean(control):.1f} mAP50, below {100 * WEAK:.0f}"
+        yield f"a control this weak answers little: {reached}; train longer before believing a difference"
+    if asked.control.runs and not any(asked.primary in run.numbers for run in asked.control.runs.values()):
+        yield f"nothing to compare: {asked.measure} was not measured, or its band has no boxes"
+
+
+def _correct(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Correct the primary p values for as many arms having been compared with one control."""
+    primaries = [entry["against_control"]["primary"] for entry in entries if entry["against_control"]]
+    for primary, p in zip(primaries, holm([primary["p_t"] for primary in primaries]), strict=True):
+        primary["p_holm"] = p
+
+
+def _one_of_many(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Name claims that chance alone would explain, as so many arms were compared with one control."""
+    against_control = {entry["name"]: entry["against_control"] for entry in entries if entry["against_control"]}
+    for name, found in against_control.items():
+        p = found["primary"]["p_holm"]
+        if found["verdict"]["kind"] in {"beats", "loses"} and p is not None and p > 1 - LEVEL:
+            arms = f"{len(against_control)} arms were compared with one control"
+            yield f"{name}: {arms}; corrected for that (Holm), its p is {p:.2f}, no longer below {1 - LEVEL:.2f}"
+
+
+def _named(run: Run) -> str:
+    reason = run.result.get("reason") if run.status == "failed" else None
+    return f"{run.name} ({reason})" if reason else run.name
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return "; ".join(names[:SHOWN]) + more
+
+
+def _entry(arm: Arm, asked: Question) -> dict[str, Any]:
+    """Say everything about one arm."""
+    return {
+        "name": arm.name,
+        "declared": dict(arm.declared),
+        "seeds": list(arm.runs),
+        "failed": [{"seed": seed, "reason": reason} for seed, reason in arm.failed.items()],
+        "cost": _cost(arm, asked.control),
+        "training": timing(arm, asked.control),
+        "numbers": _numbers(arm),
+        "ultralytics": _ultralytics(arm),
+        "classes": _classes(arm),
+        "curve": {
+            name: {str(seed): run.curves[name] for seed, run in arm.runs.items() if run.curves} for name in CURVES
+        },
+        "pr": _pr_curves(arm),
+        "against_control": against(arm, asked),
+    }
+
+
+def _cost(arm: Arm, control: Arm) -> dict[str, Any] | None:
+    if not arm.cost:
+        return None
+    own = {name: arm.cost.get(name) for name in ("parameters", "gflops", "imgsz")}
+    return own | {"gflops_ratio": gflops_ratio(arm, control)}
+
+
+def _numbers(arm: Arm) -> dict[str, dict[str, Any]]:
+    """Average every number over the seeds."""
+    table: dict[str, dict[str, Any]] = {}
+    for band, measures in next((run.detector["numbers"] for run in arm.runs.values()), {}).items():
+        for measure in measures:
+            values = {s: run.numbers[band, measure] for s, run in arm.runs.items() if (band, measure) in run.numbers}
+            low, high = t_interval(list(values.values())) or (None, None)
+            mean = fmean(values.values()) if values else None
+            by_seed = {str(seed): value for seed, value in values.items()}
+            table.setdefault(band, {})[measure] = {"mean": mean, "low": low, "high": high, "by_seed": by_seed}
+    return table
+
+
+def _ultralytics(arm: Arm) -> dict[str, dict[str, float]]:
+    """Return what Ultralytics' own validator said of the same predictions."""
+    said = {seed: run.detector.get("ultralytics") or {} for seed, run in arm.runs.items()}
+    return {
+        name: {str(seed): own[column] for seed, own in said.items() if column in own} for name, column in CURVES.items()
+    }
+
+
+def _classes(arm: Arm) -> list[dict[str, Any]]:
+    """Average every class over the seeds; None without boxes."""
+
+    def mean(place: int, measure: str) -> float | None:
+        values = [value for run in arm.runs.values() if (value := run.of_class(place, measure)) is not None]
+        return fmean(values) if values else None
+
+    first = next((run.detector["classes"] for run in arm.runs.values()), ())
+    return [
+        {"name": row["name"], "boxes": row["boxes"]}
+        | {measure: mean(place, measure) for measure in ("AP", "AP50", "AR", "center_AP")}
+        for place, row in enumerate(first)
+    ]
+
+
+def _pr_curves(arm: Arm) -> dict[str, Any]:
+    """Return precision by recall of each seed, class mean at IoU 0.5."""
+    curves = {seed: run.pr_curve for seed, run in arm.runs.items() if run.pr_curve}
+    recall: list[float] = next((curve["recall"].tolist() for curve in curves.values()), [])
+    precision = {
+        str(seed): [value if np.isfinite(value) else None for value in curve["precision"].tolist()]
+        for seed, curve in curves.items()
+    }
+    return {"recall": recall, "precision": precision}
+
+
+def _row(run: Run, primary: Key) -> dict[str, Any]:
+    """Say how one run went; seconds are those of the whole run."""
+    result = run.result
+    return {
+        "arm": run.arm,
+        "seed": run.seed,
+        "status": run.status,
+        "reason": result.get("reason"),
+        "seconds": (result.get("seconds") or {}).get("total"),
+        "cpu_seconds": result.get("cpu_seconds"),
+        "hash": run.hash,
+        "weights_sha256": result.get("weights_sha256"),
+        "command": result.get("command"),
+        "folder": run.folder,
+        "primary": run.numbers.get(primary),
+    }

@@ -1,0 +1,194 @@
+"""What the files of a comparison say: its plan, how each run ended, and what was measured."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+from zipfile import BadZipFile
+
+import numpy as np
+
+from auxhead.comparison.ledger import PLAN_FILE, RESULT_FILE, read_json
+from auxhead.errors import ResumeError
+from auxhead.metrics.truth import Floats
+
+PLAN_SCHEMA = "auxhead.plan/1"
+CURVES = {"mAP50": "metrics/mAP50(B)", "mAP50-95": "metrics/mAP50-95(B)"}
+"""Ultralytics' columns of results.csv, and its own numbers in metrics.json."""
+
+Status = Literal["finished", "failed", "missing", "stale"]
+Key = tuple[str, str]
+"""Band and measure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One arm with one seed, as planned, and what has come of it.
+
+    Attributes:
+        arm: Name of the arm.
+        seed: The seed.
+        hash: What the plan calls it by.
+        folder: Its folder, below the comparison's.
+        place: The same, absolute.
+        split: The split that counts.
+        status: finished, failed, missing (no result yet), stale (the result of another plan).
+        result: Content of result.json; empty where it is missing or stale.
+        metrics: What `auxhead evaluate` said of it; None where it isn't finished, or wasn't measured on the split.
+    """
+
+    arm: str
+    seed: int
+    hash: str
+    folder: str
+    place: Path
+    split: str
+    status: Status
+    result: Mapping[str, Any]
+    metrics: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.arm}-{self.seed}"
+
+    @property
+    def detector(self) -> Mapping[str, Any]:
+        """Its part of metrics.json; empty where there is none."""
+        return self.metrics["detectors"][0] if self.metrics else {}
+
+    @cached_property
+    def numbers(self) -> dict[Key, float]:
+        """Values by band and measure, 0 to 1; what could not be measured is left out."""
+        return {
+            (band, measure): float(found["value"])
+            for band, measures in self.detector.get("numbers", {}).items()
+            for measure, found in measures.items()
+            if found["value"] is not None
+        }
+
+    @cached_property
+    def draws(self) -> Mapping[str, Floats]:
+        """The numbers in each resample of the images, by "BAND/MEASURE", shape (resamples,); empty without the file."""
+        return read_arrays(self.place / self.split / "draws.npz")
+
+    @cached_property
+    def pr_curve(self) -> Mapping[str, Floats]:
+        """Arrays `recall` and `precision`, shape (101,) each; empty without the file."""
+        return read_arrays(self.place / self.split / "curves.npz")
+
+    def of_class(self, place: int, measure: str) -> float | None:
+        """Return a number of one class, 0 to 1; None without boxes."""
+        classes = self.detector.get("classes", ())
+        return classes[place][measure] if place < len(classes) else None
+
+    @cached_property
+    def curves(self) -> Mapping[str, list[float | None]]:
+        """Ultralytics' mAP50 and mAP50-95 by epoch; empty without the file."""
+        return read_curves(self.place / "train" / "results.csv")
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """Read the plan of a comparison.
+
+    Raises:
+        ResumeError: There is none, or it is broken, or of another version.
+    """
+    path = folder / PLAN_FILE
+    plan = read_json(path)
+    if plan is None:
+        raise ResumeError(
+            expected=f"the folder of a comparison, which holds a {PLAN_FILE}",
+            found=f"no {PLAN_FILE} in it" if folder.is_dir() else "no such folder",
+            where=str(folder),
+            fix="name the folder that `auxhead compare` wrote to (its out=)",
+        )
+    if plan.get("schema") != PLAN_SCHEMA:
+        raise ResumeError(PLAN_SCHEMA, str(plan.get("schema")), str(path), "use the auxhead that made the comparison")
+    return plan
+
+
+def read_runs(folder: Path, plan: Mapping[str, Any]) -> list[Run]:
+    """Read how every planned run ended, and what was measured of it.
+
+    Args:
+        folder: Of the comparison.
+        plan: As read_plan gives it.
+
+    Raises:
+        ResumeError: A file is broken.
+    """
+    return [_run(folder, planned, str(plan["split"])) for planned in plan["runs"]]
+
+
+def read_arrays(path: Path) -> dict[str, Floats]:
+    """Read the arrays of an npz file; empty where there is none.
+
+    Raises:
+        ResumeError: It is broken.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise _broken(path, f"{type(error).__name__}: {error}") from error
+
+
+def read_curves(path: Path) -> dict[str, list[float | None]]:
+    """Read Ultralytics' mAP by epoch from a results.csv; None for what is no number, empty without the file.
+
+    Raises:
+        ResumeError: It lacks the columns.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{str(name).strip(): cell for name, cell in row.items()} for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        return {}
+    if rows and not set(CURVES.values()) <= set(rows[0]):
+        raise _broken(path, f"columns {', '.join(rows[0])}")
+    return {name: [_number(row[column]) for row in rows] for name, column in CURVES.items()}
+
+
+def _run(folder: Path, planned: Mapping[str, Any], split: str) -> Run:
+    place = folder / str(planned["folder"])
+    result = read_json(place / RESULT_FILE)
+    status: Status = "missing"
+    if result is not None and result.get("hash") != planned["hash"]:
+        status, result = "stale", None
+    elif result is not None:
+        status = "finished" if result.get("status") == "finished" else "failed"
+    metrics = _metrics(place / split / "metrics.json") if status == "finished" else None
+    about = {name: planned[name] for name in ("arm", "seed", "hash", "folder")}
+    return Run(**about, place=place, split=split, status=status, result=result or {}, metrics=metrics)
+
+
+def _metrics(path: Path) -> Mapping[str, Any] | None:
+    metrics = read_json(path)
+    if metrics is not None and not (metrics.get("detectors") and metrics.get("data")):
+        raise _broken(path, "neither data nor a detector in it")
+    return metrics
+
+
+def _number(cell: str | None) -> float | None:
+    try:
+        value = float(cell or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _broken(path: Path, found: str) -> ResumeError:
+    return ResumeError(
+        expected="a file of a comparison, as auxhead wrote it",
+        found=found,
+        where=str(path),
+        fix="delete the run's result.json and start the comparison again: it makes that run anew",
+    )
