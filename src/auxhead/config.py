@@ -379,7 +379,7 @@ class PlanKeys(BaseModel):
 
     data: str = Field(description="data.yaml of the detection data set")
     arms: dict[str, dict[str, Any] | None] = Field(
-        description="training keys of each arm by its name; on the command line names of ready-made arms: plain,center,p2"
+        description="training keys of each arm by its name; on the command line ready-made arms: plain,center,p2"
     )
     base: dict[str, Any] = Field(default={}, description="training keys that all arms share")
     seeds: list[int] = Field(default=[0, 1, 2], description="seeds of every arm: 0,1,2 or 0-2")

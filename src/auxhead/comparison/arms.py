@@ -75,9 +75,9 @@ def declared_keys(name: str, own: Keys | None, base: Keys) -> dict[str, Any]:
         if name not in PRESETS:
             raise ConfigError(
                 expected=f"a ready-made arm: {', '.join(PRESETS)}",
-                found=f"{name}, without keys",
-                where="arms",
-                fix=closest(name, PRESETS) or "give it keys in a plan file: {heads: center, center.share: 0.2}",
+                found=f"no keys, and no ready-made arm of that name; {closest(name, PRESETS)}".removesuffix("; "),
+                where=f"arms: {name}",
+                fix="correct the name, or give it keys in a plan file: {heads: center, center.share: 0.2}",
             )
         own = PRESETS[name](base)
     filled = with_recipe(own)

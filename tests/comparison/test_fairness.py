@@ -1,0 +1,103 @@
+"""What counts as fair: facts of runs, changed one at a time."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from auxhead.comparison.fairness import check
+from auxhead.errors import UnfairComparisonError
+
+FACTS: dict[str, Any] = {
+    "arguments": {"epochs": 3, "batch": 4, "imgsz": 64, "optimizer": "AdamW", "lr0": 0.001, "fliplr": 0.5, "box": 7.5}
+    | {"save_dir": "a", "seed": 0, "model": "yolov8n.yaml", "data": "data.yaml"},
+    "initial": {"model.0.weight": "16x3:aa", "model.22.cv2.weight": "64x16:bb"},
+    "batches": ["first", "second"],
+    "hardware": {"device": "cpu", "name": "AVX512"},
+    "versions": {"auxhead": "1", "ultralytics": "8.4.190"},
+    "batch_at_end": 4,
+    "epochs_done": 3,
+}
+ARMS: dict[str, dict[str, Any]] = {"plain": {}, "b": {}}
+
+
+def found(declared: dict[str, Any], **changes: Any) -> Any:
+    """Check a control and an arm whose facts differ in these places: section__key=value, or section=value."""
+    other = deepcopy(FACTS)
+    for path, value in changes.items():
+        section, _, key = path.partition("__")
+        if key:
+            other[section][key] = value
+        else:
+            other[section] = value
+    return check({"plain": {}, "b": declared}, "plain", {("plain", 0): FACTS, ("b", 0): other})
+
+
+def test_equal_runs_are_fair_and_say_what_was_equal() -> None:
+    fair = found({"heads": "center"})
+    assert fair.differences == []
+    fair.require_fair("here")
+    why = {row["what"]: row["why"] for row in fair.notes}
+    assert why["initial weights"].startswith("equal bit for bit")
+    assert why["first batches"].startswith("equal bit for bit")
+    equal = {row["what"]: row["value"] for row in fair.equal}
+    assert equal["epochs"] == "3"
+    assert equal["versions: ultralytics"] == "8.4.190"
+    assert "equal bit for bit" in equal["initial weights of the same architecture and seed"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "changes", "what"),
+    [
+        ({"heads": "center"}, {"arguments__lr0": 0.01}, "lr0"),
+        ({"heads": "center"}, {"arguments__fliplr": 0.0}, "fliplr"),
+        ({"heads": "center"}, {"versions__ultralytics": "8.4.191"}, "versions: ultralytics"),
+        ({"heads": "center"}, {"hardware__device": "cuda"}, "hardware: device"),
+        ({"heads": "center"}, {"batches": ["first", "other"]}, "first batches"),
+        ({"heads": "center"}, {"initial__model.0.weight": "16x3:cc"}, "1 initial tensors of the detector"),
+        (
+            {"route": "pose"},
+            {"initial": {**FACTS["initial"], "model.0.weight": "16x3:cc", "pose": "1:dd"}},
+            "1 initial",
+        ),
+        ({"heads": "center"}, {"epochs_done": 2}, "epochs trained"),
+        ({"heads": "center"}, {"batch_at_end": 2}, "batch at the end"),
+    ],
+)
+def test_what_an_arm_does_not_declare_must_be_equal(declared: Any, changes: Any, what: str) -> None:
+    fair = found(declared, **changes)
+    assert [row["what"].startswith(what) for row in fair.differences] == [True]
+    with pytest.raises(UnfairComparisonError) as caught:
+        fair.require_fair("report.html")
+    assert f"b, seed 0: {what}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("declared", "changes"),
+    [
+        ({"fliplr": 0.0}, {"arguments__fliplr": 0.0, "batches": ["x", "y"]}),
+        ({"lr0": 0.01}, {"arguments__lr0": 0.01}),
+        ({"route": "pose"}, {"arguments__kobj": 1.0, "arguments__fliplr": 0.0, "batches": ["x", "y"]}),
+        ({"model": "yolov8n-p2.yaml"}, {"initial": {"model.0.weight": "16x3:cc"}, "batches": ["x", "y"]}),
+        ({}, {"arguments__save_dir": "b", "arguments__model": "same.yaml", "arguments__data": "copy.yaml"}),
+    ],
+)
+def test_what_an_arm_declares_or_cannot_have_equal_is_a_note(declared: Any, changes: Any) -> None:
+    fair = found(declared, **changes)
+    assert fair.differences == []
+    assert {row["arm"] for row in fair.notes} == {"b"}
+
+
+def test_a_changed_budget_is_said_even_when_it_is_declared() -> None:
+    fair = found({"epochs": 6}, arguments__epochs=6, epochs_done=6)
+    assert fair.differences == []
+    assert {"arm": "b", "what": "epochs", "why": "declared: 6 instead of 3"} in fair.notes
+
+
+def test_only_runs_of_one_seed_are_held_against_each_other() -> None:
+    other = {**deepcopy(FACTS), "batches": ["z"]}
+    fair = check(ARMS, "plain", {("plain", 0): FACTS, ("b", 1): other})
+    assert (fair.differences, fair.notes) == ([], [])
+    assert check(ARMS, "plain", {}).to_dict() == {"differences": [], "notes": [], "equal": []}

@@ -1,0 +1,191 @@
+"""Plans: what is read, completed, refused, and what a run's hash depends on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auxhead.comparison.arms import PRESETS, default_base, training_keys
+from auxhead.comparison.plan import ComparisonPlan, differences, read_plan, resolve_plan
+from auxhead.errors import ConfigError, DataError, UnfairComparisonError
+
+
+def resolved(data: Path, arms: Any = None, **keys: Any) -> ComparisonPlan:
+    base = keys.pop("base", {"epochs": 2, "imgsz": 64})
+    name, own = read_plan(None, {"data": str(data), "arms": arms or {"plain": {}, "b": {"box": 1.0}}, **keys}, base)
+    return resolve_plan(name, own, "hash of the data")
+
+
+def test_a_file_is_read_and_what_is_given_beside_it_wins(signs: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "mine.yaml"
+    plan.write_text(
+        f"data: {signs}\nbase: {{epochs: 3, imgsz: 64}}\nseeds: [4, 5]\narms:\n  plain: {{}}\n  center: {{heads: center}}\n"
+    )
+    name, own = read_plan(plan, {"primary": "center_AP"}, {"epochs": 7})
+    assert (name, own.primary, own.seeds) == ("mine", "center_AP", [4, 5])
+    assert own.base == {"epochs": 7, "imgsz": 64}
+
+
+def test_relative_data_counts_from_the_plans_folder_if_it_is_there(signs: Path, tmp_path: Path) -> None:
+    plan = signs.parent / "beside.yaml"
+    plan.write_text("data: data.yaml\narms: {plain: {}, b: {box: 1.0}}\n")
+    assert read_plan(plan, {}, {})[1].data == str(signs.resolve())
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text("data: data.yaml\narms: {plain: {}, b: {box: 1.0}}\n")
+    assert read_plan(elsewhere, {}, {})[1].data == "data.yaml"
+
+
+@pytest.mark.parametrize("name", ["controls", "quick"])
+def test_ready_made_plans_resolve_on_any_data(name: str, signs: Path) -> None:
+    found, own = read_plan(name, {"data": str(signs)}, {"imgsz": 64, "epochs": 2})
+    plan = resolve_plan(found, own)
+    assert plan.control == "plain"
+    assert set(plan.keys) >= {"plain", "center"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("0-2", [0, 1, 2]), (5, [5]), ((3, 1), [3, 1]), ([0], [0])],
+)
+def test_seeds_are_a_range_a_number_or_a_list(given: Any, expected: list[int], signs: Path) -> None:
+    assert list(resolved(signs, seeds=given).seeds) == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"seeds": [1, 1]}, "seeds"),
+        ({"seeds": []}, "seeds"),
+        ({"primry": "mAP50"}, "did you mean primary"),
+        ({"control": "nobody"}, "control=nobody is none of the arms"),
+        ({"primary": "mAP5"}, "did you mean mAP50"),
+        ({"primary": "99-100/AP50"}, "99-100/AP50"),
+        ({"arms": {"plain": {}, "../b": {"box": 1.0}}}, "names of arms"),
+        ({"arms": {"plain": {}, "b": {"bxo": 1.0}}}, "b: bxo: unknown key; did you mean box"),
+        ({"arms": {"plain": {}, "centre": None}}, "did you mean center"),
+        ({"arms": {"plain": {}, "b": {"heads": "center", "center.sigm": 1.0}}}, "center.sigm"),
+    ],
+)
+def test_mistakes_are_named(keys: dict[str, Any], words: str, signs: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolved(signs, **keys)
+    assert words in str(caught.value)
+
+
+def test_mistakes_of_all_arms_come_at_once(signs: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolved(signs, arms={"plain": {}, "one": {"bxo": 1}, "two": {"heads": "centre"}})
+    assert "one: bxo" in str(caught.value)
+    assert "two: heads: 'centre' is no head" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arms", "base", "words"),
+    [
+        ({"plain": {}, "again": {}}, {}, "the same training: plain and again"),
+        ({"plain": {}, "same": {"fliplr": 0.5, "heads": "none"}}, {"fliplr": 0.5}, "the same training"),
+        ({"plain": {}, "b": {"optimizer": "auto"}}, {}, "b: optimizer=auto"),
+        ({"plain": {}, "b": {"box": 1.0}}, {"optimizer": "auto"}, "base: optimizer=auto"),
+        ({"plain": {}, "b": {"box": 1.0}}, {"batch": -1}, "batch=-1"),
+        ({"plain": {}, "b": {"box": 1.0}}, {"batch": 0.7}, "batch=0.7"),
+        ({"plain": {}, "b": {"data": "other.yaml"}}, {}, "b: data=other.yaml"),
+        ({"plain": {}, "b": {"patience": 3}}, {}, "b: patience=3"),
+        ({"plain": {}, "b": {"seed": 3}}, {}, "b: seed=3"),
+        ({"plain": {}, "b": {"device": 0}}, {}, "b: device=0: put it into base"),
+        ({"plain": {}, "b": {"box": 1.0}}, {"time": 1.0}, "base: time=1.0"),
+    ],
+)
+def test_arms_that_no_fair_comparison_can_be_made_of_are_refused(
+    arms: dict[str, Any], base: dict[str, Any], words: str, signs: Path
+) -> None:
+    with pytest.raises(UnfairComparisonError) as caught:
+        resolved(signs, arms=arms, base={"epochs": 2, "imgsz": 64, **base})
+    assert words in str(caught.value)
+
+
+def test_the_best_checkpoint_of_a_pose_model_is_another_choice(signs: Path) -> None:
+    arms = {"plain": None, "tutorial": None}
+    assert resolved(signs, arms=arms).checkpoint == "last"
+    with pytest.raises(UnfairComparisonError, match="chooses a pose model's by boxes and pose"):
+        resolved(signs, arms=arms, checkpoint="best")
+
+
+def test_the_recipe_is_written_out_but_not_its_length(signs: Path) -> None:
+    plan = resolved(signs, arms={"plain": None, "tutorial": None}, base={"epochs": 2, "batch": 4, "imgsz": 64})
+    keys = plan.keys["tutorial"]
+    assert (keys["epochs"], keys["batch"]) == (2, 4)
+    assert (keys["box"], keys["scale"], keys["pose.flips"], keys["route"]) == (0.01, 0.0, False, "pose")
+    assert keys["model"] == "yolov8n-pose.yaml"
+    assert not {"heads", "recipe"} & keys.keys()
+
+
+def test_ready_made_arms_follow_the_model(signs: Path) -> None:
+    plan = resolved(signs, arms={name: None for name in PRESETS}, base={"model": "yolov8s.yaml", "imgsz": 64})
+    assert plan.keys["p2"]["model"] == "yolov8s-p2.yaml"
+    assert plan.keys["ghost-p2"]["model"] == "yolov8s-ghost-p2.yaml"
+    assert plan.keys["tutorial"]["model"] == "yolov8s-pose.yaml"
+    assert plan.keys["larger"]["imgsz"] == 96
+    with pytest.raises(ConfigError, match="there is no yolo11n-p2"):
+        resolved(signs, arms={"plain": None, "p2": None}, base={"model": "yolo11n.yaml", "imgsz": 64})
+
+
+def test_arms_of_another_architecture_start_from_the_same_weights() -> None:
+    base = default_base({"model": "yolov8n.pt"}, 4)
+    assert "pretrained" not in training_keys(base, {"heads": "center"})
+    assert training_keys(base, {"model": "yolov8n-p2.yaml"})["pretrained"] == "yolov8n.pt"
+    assert training_keys(base, {"route": "pose"})["pretrained"] == "yolov8n.pt"
+
+
+def test_without_an_optimizer_it_is_the_one_that_auto_would_take() -> None:
+    base = default_base({}, 4)
+    assert (base["optimizer"], base["lr0"], base["momentum"]) == ("AdamW", 0.00125, 0.9)
+    assert "momentum" not in default_base({"optimizer": "SGD", "lr0": 0.01}, 4)
+
+
+def test_runs_go_seed_by_seed_and_stop_nothing_early(signs: Path) -> None:
+    runs = list(resolved(signs, seeds=[3, 4]).runs())
+    assert [run.name for run in runs] == ["plain-3", "b-3", "plain-4", "b-4"]
+    assert all(run.keys["patience"] == 0 for run in runs)
+    assert len({run.hash for run in runs}) == 4
+
+
+def test_a_runs_hash_follows_what_is_trained_and_measured_and_nothing_else(signs: Path) -> None:
+    plan = resolved(signs)
+    first = next(plan.runs())
+    for other in (replace(plan, control="b"), replace(plan, primary="mAP50-95"), replace(plan, data_file="/elsewhere")):
+        assert next(other.runs()).hash == first.hash
+    on_another_device = {arm: {**keys, "device": "cpu"} for arm, keys in plan.keys.items()}
+    assert next(replace(plan, keys=on_another_device).runs()).hash == first.hash
+    measured_otherwise = next(replace(plan, bands="coco").runs())
+    assert measured_otherwise.train_hash == first.train_hash
+    assert measured_otherwise.hash != first.hash
+    longer = {arm: {**keys, "epochs": 3} for arm, keys in plan.keys.items()}
+    for other in (replace(plan, keys=longer), replace(plan, data_sha256="other"), replace(plan, checkpoint="best")):
+        assert next(other.runs()).train_hash != first.train_hash
+
+
+def test_differences_are_those_to_the_control(signs: Path) -> None:
+    plan = resolved(signs, arms={"plain": {}, "b": {"box": 1.0, "heads": "center"}})
+    assert differences(plan) == {"b": {"heads": ("none", "center"), "box": (None, 1.0)}}
+
+
+def test_the_test_split_decides_where_there_is_one(signs: Path, tmp_path: Path) -> None:
+    assert resolved(signs).split == "val"
+    with pytest.raises(DataError, match="a test split"):
+        resolved(signs, split="test")
+    with_test = signs.parent / "with_test.yaml"
+    with_test.write_text(signs.read_text() + "\ntest: images/val\n")
+    assert resolved(with_test).split == "test"
+    assert resolved(with_test, split="val").split == "val"
+
+
+def test_no_plan_and_a_plan_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean controls"):
+        read_plan("control", {}, {})
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("- a list")
+    with pytest.raises(ConfigError, match="key: value lines"):
+        read_plan(bad, {}, {})

@@ -1,0 +1,215 @@
+"""One run in this process: train, measure, fail, go on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from auxhead.comparison import ledger, worker
+from auxhead.comparison.executors import Job
+from auxhead.comparison.fairness import check
+from auxhead.comparison.plan import ComparisonPlan, read_plan, resolve_plan
+from auxhead.comparison.run import Runs, death
+from auxhead.errors import UnfairComparisonError
+from auxhead.yolo.train import train
+
+
+@dataclass
+class InProcess:
+    """An executor that runs workers in this process; what is in `deaths` it kills before they begin."""
+
+    deaths: dict[str, int] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
+
+    def run(self, jobs: Any, tell: Any) -> None:
+        for job in jobs:
+            self.started.append(job.name)
+            tell(job, "running", None)
+            words = list(job.command[3:])
+            tell(job, "ended", self.deaths.pop(job.name, None) or worker.main(words))
+
+
+def make_plan(tiny: dict[str, Any], arms: dict[str, Any], **keys: Any) -> ComparisonPlan:
+    base = {key: value for key, value in tiny.items() if key != "data"} | {"epochs": 1, "workers": 0}
+    given = {"data": tiny["data"], "arms": arms, "seeds": [0], "resamples": 20, **keys}
+    name, own = read_plan(None, given, base)
+    return resolve_plan(name, own, "hash of the data")
+
+
+def run_plan(plan: ComparisonPlan, folder: Path, executor: InProcess) -> Runs:
+    runs = Runs(folder, plan, lambda *_words: None)
+    runs.open(lambda *_words: None)
+    runs.execute(executor)
+    return runs
+
+
+def result(folder: Path, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "runs" / name / ledger.RESULT_FILE).read_text())
+    return content
+
+
+@pytest.fixture(scope="module")
+def done(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A comparison of three kinds of arms and one that diverges, run to its end."""
+    folder = tmp_path_factory.mktemp("compare") / "out"
+    arms = {"plain": {}, "center": {"heads": "center"}, "tutorial": {"route": "pose", "recipe": "tutorial"}}
+    run_plan(make_plan(tiny, {**arms, "diverges": {"box": 1e38}}), folder, InProcess())
+    return folder
+
+
+@pytest.mark.parametrize("name", ["plain-0", "center-0", "tutorial-0"])
+def test_a_finished_run_holds_weights_cost_and_measurement(name: str, done: Path) -> None:
+    found = result(done, name)
+    run = done / "runs" / name
+    assert (found["status"], found["reason"]) == ("finished", None)
+    assert found["cost"] == result(done, "plain-0")["cost"]
+    assert found["seconds"]["train"] > 0
+    assert (run / found["weights"]).is_file()
+    metrics = json.loads((run / "val" / "metrics.json").read_text())
+    assert metrics["detectors"][0]["sha256"] == found["weights_sha256"]
+    draws = np.load(run / "val" / "draws.npz")
+    assert draws["all/AP50"].shape == (20,)
+    curves = np.load(run / "val" / "curves.npz")
+    assert curves["precision"].shape == curves["recall"].shape == (101,)
+    assert curves["precision"].mean() == pytest.approx(
+        metrics["detectors"][0]["numbers"]["all"]["AP50"]["value"], abs=1e-6
+    )
+
+
+def test_the_measured_detector_is_plain(done: Path) -> None:
+    from ultralytics import YOLO
+
+    weights = done / "runs" / "tutorial-0" / result(done, "tutorial-0")["weights"]
+    assert weights.name == "last-detect.pt"
+    assert YOLO(weights).task == "detect"
+
+
+def test_arms_start_from_the_same_weights_and_see_the_same_batches(done: Path) -> None:
+    facts = {name: result(done, f"{name}-0")["facts"] for name in ("plain", "center", "tutorial")}
+    assert facts["center"]["initial"] == facts["plain"]["initial"]
+    assert facts["center"]["batches"] == facts["plain"]["batches"]
+    assert len(facts["plain"]["batches"]) == len(set(facts["plain"]["batches"])) == 2
+    own = facts["tutorial"]["initial"]
+    assert {name: own[name] for name in facts["plain"]["initial"]} == facts["plain"]["initial"]
+    assert len(own) > len(facts["plain"]["initial"])
+
+
+def test_another_seed_starts_from_other_weights(done: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
+    from auxhead.yolo.witness import Witness
+
+    facts = {}
+    for seed in (0, 1):
+        witness = Witness(tmp_path / f"{seed}.json")
+        keys = {**tiny, "epochs": 1, "seed": seed, "workers": 0, "heads": "none", "patience": 0}
+        train(callbacks=witness.callbacks(), **keys, project=str(tmp_path), name=f"run{seed}")
+        facts[seed] = witness.facts
+    assert facts[0]["batches"] != facts[1]["batches"]
+    assert facts[0]["initial"] != facts[1]["initial"]
+    assert facts[0]["initial"] == result(done, "plain-0")["facts"]["initial"]
+
+
+def test_the_runs_are_fair_and_a_changed_fact_is_not(done: Path) -> None:
+    arms = json.loads((done / ledger.PLAN_FILE).read_text())["arms"]
+    facts = {(name, 0): result(done, f"{name}-0")["facts"] for name in ("plain", "center", "tutorial")}
+    assert check(arms, "plain", facts).differences == []
+    facts["center", 0]["arguments"]["lr0"] = 0.5
+    with pytest.raises(UnfairComparisonError, match="lr0"):
+        check(arms, "plain", facts).require_fair("here")
+
+
+def test_a_run_that_diverges_is_recorded_as_failed(done: Path) -> None:
+    found = result(done, "diverges-0")
+    assert found["status"] == "failed"
+    assert found["reason"]
+    assert "Traceback" not in found["reason"]
+
+
+def test_what_is_finished_is_not_done_again_and_what_failed_is(done: Path, tiny: dict[str, Any]) -> None:
+    executor = InProcess(deaths={"diverges-0": -9})
+    arms = json.loads((done / ledger.PLAN_FILE).read_text())["arms"]
+    before = (done / "runs" / "plain-0" / ledger.RESULT_FILE).stat().st_mtime_ns
+    runs = run_plan(make_plan(tiny, arms), done, executor)
+    assert executor.started == ["diverges-0"]
+    assert (done / "runs" / "plain-0" / ledger.RESULT_FILE).stat().st_mtime_ns == before
+    assert runs.remarks == []
+
+
+def test_a_run_that_dies_leaves_its_reason_and_a_new_start_keeps_it(tiny: dict[str, Any], tmp_path: Path) -> None:
+    plan = make_plan(tiny, {"plain": {}, "b": {"box": 1.0}})
+    run_plan(plan, tmp_path / "out", InProcess(deaths={"plain-0": -9, "b-0": 3}))
+    assert result(tmp_path / "out", "plain-0")["reason"] == "killed by signal 9: out of memory?"
+    assert "exit code 3" in result(tmp_path / "out", "b-0")["reason"]
+    run_plan(plan, tmp_path / "out", InProcess(deaths={"b-0": -15}))
+    again = result(tmp_path / "out", "plain-0")
+    assert again["status"] == "finished"
+    assert [failure["reason"] for failure in again["failures"]] == ["killed by signal 9: out of memory?"]
+
+
+def test_deaths_are_told_in_words() -> None:
+    assert death(-11) == "killed by signal 11"
+    assert "its machine died" in death(None)
+
+
+def test_a_killed_training_goes_on_and_its_time_is_not_taken(
+    tiny: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from auxhead.yolo.trainer import HeadTrainer
+
+    plan = make_plan(tiny, {"plain": {}, "b": {"box": 1.0}})
+    longer = {arm: {**keys, "epochs": 2} for arm, keys in plan.keys.items()}
+    plan = ComparisonPlan(**{**vars(plan), "keys": longer})
+    save = HeadTrainer.save_model
+
+    def killed(self: Any) -> Any:
+        save(self)
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(HeadTrainer, "save_model", killed)
+        runs = Runs(folder, plan, lambda *_words: None)
+        runs.open(lambda *_words: None)
+        assert worker.main([str(folder / "runs" / "plain-0")]) == worker.STOPPED
+    assert not (folder / "runs" / "plain-0" / ledger.RESULT_FILE).exists()
+    start = json.loads((folder / "runs" / "plain-0" / "facts.json").read_text())
+    assert worker.main([str(folder / "runs" / "plain-0")]) == 0
+    found = result(folder, "plain-0")
+    assert found["seconds"]["train"] is None
+    assert found["facts"]["batches"] == start["batches"]
+    assert found["facts"]["epochs_done"] == 2
+    epochs = (folder / "runs" / "plain-0" / "train" / "results.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in epochs] == ["epoch", "1", "2"]
+
+
+def test_a_run_of_another_process_is_left_to_it(done: Path) -> None:
+    run = done / "runs" / "plain-0"
+    with ledger.run_lock(run):
+        assert worker.main([str(run)]) == worker.BUSY
+
+
+def test_the_test_split_is_measured_once_after_all_runs(
+    tiny: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Path(str(tiny["data"]))
+    with_test = data.with_name("with_test.yaml")
+    with_test.write_text(data.read_text() + "\ntest: images/val\n")
+    plan = make_plan({**tiny, "data": str(with_test)}, {"plain": {}, "b": {"box": 1.0}})
+    runs = run_plan(plan, tmp_path / "out", InProcess(deaths={"b-0": -9}))
+    assert not (tmp_path / "out" / "runs" / "plain-0" / "test").exists()
+    executor = InProcess()
+    runs.measure_test(executor)
+    assert executor.started == ["plain-0 test"]
+    assert json.loads((tmp_path / "out/runs/plain-0/test/metrics.json").read_text())["data"]["split"] == "test"
+    runs.measure_test(executor)
+    assert executor.started == ["plain-0 test"]
+
+
+def test_reasons_are_one_line() -> None:
+    assert worker.reason(RuntimeError("CUDA out of memory.\nTried to allocate")) == "RuntimeError: CUDA out of memory."
+    assert worker.reason(RuntimeError()) == "RuntimeError"
+    assert worker.reason(UnfairComparisonError("a", "b\nc", "d", "e")) == "UnfairComparisonError: b"
