@@ -434,6 +434,9 @@ class PlanKeys(BaseModel):
 
     @model_validator(mode="after")
     def _check_control(self) -> Self:
+        if len(self.arms) < 2:
+            message = f"expected two arms at least, got {', '.join(self.arms) or 'none'}"
+            raise ValueError(message)
         if self.control not in self.arms:
             message = f"control={self.control} is none of the arms {', '.join(self.arms)}"
             raise ValueError(message)

@@ -46,11 +46,14 @@ def test_folders_of_something_else_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")
     with pytest.raises(OutputError, match=r"without plan\.json"):
-        ledger.open_ledger(tmp_path / "full", plan({}))
+        ledger.ledger_lock(tmp_path / "full")
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.tex"]
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="a file"):
-        ledger.open_ledger(tmp_path / "file", plan({}))
+        ledger.ledger_lock(tmp_path / "file")
+    with ledger.ledger_lock(tmp_path / "new"):
+        ledger.open_ledger(tmp_path / "new", plan({}))
+    ledger.ledger_lock(tmp_path / "new")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ def resolved(data: Path, arms: Any = None, **keys: Any) -> ComparisonPlan:
 def test_a_file_is_read_and_what_is_given_beside_it_wins(signs: Path, tmp_path: Path) -> None:
     plan = tmp_path / "mine.yaml"
     plan.write_text(
-        f"data: {signs}\nbase: {{epochs: 3, imgsz: 64}}\nseeds: [4, 5]\narms:\n  plain: {{}}\n  center: {{heads: center}}\n"
+        f"data: {signs}\nbase: {{epochs: 3, imgsz: 64}}\nseeds: [4, 5]\n"
+        "arms:\n  plain: {}\n  center: {heads: center}\n"
     )
     name, own = read_plan(plan, {"primary": "center_AP"}, {"epochs": 7})
     assert (name, own.primary, own.seeds) == ("mine", "center_AP", [4, 5])
@@ -123,7 +124,7 @@ def test_the_recipe_is_written_out_but_not_its_length(signs: Path) -> None:
 
 
 def test_ready_made_arms_follow_the_model(signs: Path) -> None:
-    plan = resolved(signs, arms={name: None for name in PRESETS}, base={"model": "yolov8s.yaml", "imgsz": 64})
+    plan = resolved(signs, arms=dict.fromkeys(PRESETS), base={"model": "yolov8s.yaml", "imgsz": 64})
     assert plan.keys["p2"]["model"] == "yolov8s-p2.yaml"
     assert plan.keys["ghost-p2"]["model"] == "yolov8s-ghost-p2.yaml"
     assert plan.keys["tutorial"]["model"] == "yolov8s-pose.yaml"

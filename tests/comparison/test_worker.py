@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from auxhead.comparison import ledger, worker
-from auxhead.comparison.executors import Job
 from auxhead.comparison.fairness import check
 from auxhead.comparison.plan import ComparisonPlan, read_plan, resolve_plan
 from auxhead.comparison.run import Runs, death

@@ -30,6 +30,8 @@ FAILURES_FILE = "failures.json"
 FAIRNESS_FILE = "unfair.json"
 ENVIRONMENT_FILE = "environment.json"
 LOG_FILE = "log.txt"
+LOCK_FILE = ".lock"
+OPENING = 3600.0  # seconds to wait for another process that opens the same folder: converting labels may take long
 RUN_SCHEMA = "auxhead.run/1"
 
 
@@ -105,11 +107,35 @@ def add_failure(run: Path, result: Mapping[str, Any]) -> None:
 
 def run_lock(run: Path) -> FileLock:
     """Return the lock that a run holds while it runs; it is free again when its process ends, however it ends."""
-    return FileLock(run / ".lock", timeout=0)
+    return FileLock(run / LOCK_FILE, timeout=0)
+
+
+def ledger_lock(folder: Path) -> FileLock:
+    """Return the lock for bringing a comparison's folder in line with its plan; makes the folder if it isn't there.
+
+    Raises:
+        OutputError: The folder holds something else, or can't be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strange = any(path.name != LOCK_FILE for path in folder.iterdir()) and not (folder / PLAN_FILE).is_file()
+    except OSError as error:
+        found = "a file" if folder.is_file() else str(error)
+        raise OutputError(
+            "a folder that can be written to", found, str(folder), "choose another one with out="
+        ) from error
+    if strange:
+        raise OutputError(
+            expected="an empty folder, or that of an earlier comparison",
+            found=f"a folder without {PLAN_FILE}",
+            where=str(folder),
+            fix="choose another one with out=",
+        )
+    return FileLock(folder / LOCK_FILE, timeout=OPENING)
 
 
 def open_ledger(folder: Path, plan: Mapping[str, Any]) -> list[str]:
-    """Make the folder of a comparison, or go on with one.
+    """Begin a comparison in a folder, or go on with one; call it with the ledger's lock held.
 
     Args:
         folder: The folder.
@@ -119,18 +145,11 @@ def open_ledger(folder: Path, plan: Mapping[str, Any]) -> list[str]:
         Remarks: what an edited plan has changed.
 
     Raises:
-        OutputError: The folder holds something else, or can't be written to.
+        OutputError: The folder can't be written to.
         ResumeError: It holds a comparison on other data, or its data has changed.
     """
     standing = read_json(folder / PLAN_FILE)
     if standing is None:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise OutputError(
-                expected="an empty folder, or that of an earlier comparison",
-                found="a file" if not folder.is_dir() else f"a folder without {PLAN_FILE}",
-                where=str(folder),
-                fix="choose another one with out=",
-            )
         write_json(folder / PLAN_FILE, plan)
         return []
     _require_same_data(standing, plan, folder)

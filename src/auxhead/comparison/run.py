@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from auxhead.comparison import ledger
 from auxhead.comparison.data import Progress, prepare
@@ -60,7 +60,7 @@ class Runs:
             ResumeError: It holds a comparison on other data, or a run that is to be moved is running.
         """
         content = self.plan.to_dict()
-        with _opening(self.folder):
+        with ledger.ledger_lock(self.folder):
             self.remarks = ledger.open_ledger(self.folder, content)
             ledger.write_json(self.folder / ledger.ENVIRONMENT_FILE, _machine())
             open_runs = [run for run in self.all.values() if ledger.open_run(self.place(run), self._task(run))]
@@ -211,9 +211,3 @@ def death(code: int | None) -> str:
 def _machine() -> dict[str, str]:
     """Describe versions and hardware, without the folders of a user."""
     return {name: value for name, value in environment().items() if not (name.endswith(("_dir", "settings", "_DIR")))}
-
-
-def _opening(folder: Path) -> FileLock:
-    """Let one process at a time open a folder; the lock lies beside it, as the folder may not be there yet."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder.parent / f".{folder.name}.lock", timeout=600)
