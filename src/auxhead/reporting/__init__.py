@@ -1,0 +1,1 @@
+"""One self-contained page about a comparison, from its files alone."""

@@ -1,0 +1,102 @@
+"""Put the page together: template, style, script, figures, pictures."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from auxhead.reporting import words
+from auxhead.reporting.figures import FIGURES, band_measure
+from auxhead.reporting.lines import FIGURES as LINES
+from auxhead.reporting.looks import color_rules, looks, printable
+from auxhead.reporting.pictures import HEIGHT, WIDTH
+from auxhead.reporting.sections import BADGES, tables
+from auxhead.reporting.svg import Drawing, drawing
+from auxhead.reporting.wall import Wall
+
+FILTERS = (
+    words.by_seed,
+    words.duration,
+    words.interval,
+    words.listed,
+    words.millions,
+    words.percent,
+    words.plain,
+    words.plural,
+    words.points,
+    words.probability,
+    words.short,
+    words.signed,
+    words.span,
+    words.times,
+    words.whole,
+)
+
+
+def figures(analysis: Mapping[str, Any]) -> dict[str, Drawing | None]:
+    """Draw all figures.
+
+    Args:
+        analysis: The report's numbers.
+
+    Returns:
+        forest, cost, bands, curves and precision; None where there is nothing to draw yet.
+    """
+    arms = looks(analysis["arms"], analysis["control"])
+    with drawing():
+        return {name: make(analysis, arms) for name, make in {**FIGURES, **LINES}.items()}
+
+
+def page(analysis: Mapping[str, Any], drawings: Mapping[str, Drawing | None], wall: Wall) -> str:
+    """Write the page.
+
+    Args:
+        analysis: The report's numbers.
+        drawings: The figures, by name.
+        wall: The pictures.
+
+    Returns:
+        The HTML. Whatever comes from the user's files is escaped, and no script but the page's own is allowed to run.
+    """
+    script = _read("report.js")
+    template = _environment().from_string(_read("report.html.j2"))
+    return template.render(
+        analysis=analysis,
+        badges=BADGES,
+        band_measure=band_measure(analysis),
+        dash=words.NOTHING,
+        drawings=drawings,
+        dark=color_rules(dark=True),
+        light=color_rules(dark=False),
+        looks=looks(analysis["arms"], analysis["control"]),
+        picture=(WIDTH, HEIGHT),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        style=_read("report.css"),
+        wall=wall,
+        **tables(analysis),
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, finalize=_shown, lstrip_blocks=True, trim_blocks=True, undefined=StrictUndefined
+    )
+    environment.filters |= {function.__name__: function for function in FILTERS}
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """Make what was not measured a dash, and text printable."""
+    if value is None or isinstance(value, float):
+        return words.NOTHING if words.number(value) is None else f"{value:g}"
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _read(name: str) -> str:
+    return files("auxhead.reporting").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,40 @@
+"""Write the report of a comparison: the page, and its numbers for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from auxhead.comparison.analysis import analyse
+from auxhead.comparison.tables import write_tables
+from auxhead.files import write_atomic
+from auxhead.reporting.page import figures, page
+from auxhead.reporting.wall import wall
+
+PAGE_FILE = "report.html"
+
+
+def report(folder: str | Path, out: str | Path | None = None, control: str | None = None) -> Path:
+    """Write the report of a comparison, finished or not; trains and predicts nothing.
+
+    Args:
+        folder: Of the comparison.
+        out: The page's file, or (without `.html` at its end) the folder it shall be in; None: the comparison's folder.
+            `report.json`, `runs.csv` and `numbers.csv` are written beside the page.
+        control: Arm to compare with, instead of the one that was declared.
+
+    Returns:
+        The page: one file that needs nothing else, neither files nor the network.
+
+    Raises:
+        ResumeError: The folder is none of a comparison, or one of its files is broken.
+        ConfigError: The plan's primary measure doesn't exist, or there is no such arm.
+        OutputError: A file can't be written.
+    """
+    folder = Path(folder)
+    target = folder if out is None else Path(out)
+    path = target if target.suffix.lower() in {".html", ".htm"} else target / PAGE_FILE
+    analysis = analyse(folder, control)
+    write_tables(analysis, path.parent)
+    text = page(analysis, figures(analysis), wall(folder, analysis))
+    write_atomic(path, text.encode("utf-8", errors="replace"))
+    return path

@@ -1,0 +1,161 @@
+"""What the tables of the page show, row by row, out of the analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from auxhead.metrics.bands import ALL
+from auxhead.reporting.figures import band_measure
+from auxhead.reporting.words import listed, number, plural
+
+Analysis = Mapping[str, Any]
+Arm = Mapping[str, Any]
+
+BADGES = {
+    "beats": ("▲", "better"),
+    "loses": ("▼", "worse"),
+    "none": ("=", "no difference shown"),
+    "no_claim": ("?", "no claim"),
+    "unfair": ("!", "not comparable"),
+}
+"""Sign and words for each kind of verdict."""
+MOST_CLASSES = 400  # rows that the page shows; report.json has them all
+
+
+class Row(NamedTuple):
+    """A row with a cell for each arm.
+
+    Attributes:
+        name: Of the row.
+        boxes: How many it is about; None where that says nothing.
+        cells: One for each arm, in the order of the page; None where there is nothing.
+    """
+
+    name: str
+    boxes: int | None
+    cells: list[Mapping[str, Any] | None]
+
+
+class Fairness(NamedTuple):
+    """A row of the table of what was equal and what was not: kind is unfair, differs or equal."""
+
+    kind: str
+    what: str
+    who: str
+    text: str
+
+
+def tables(analysis: Analysis) -> dict[str, Any]:
+    """Lay out the tables of the page.
+
+    Args:
+        analysis: The report's numbers.
+
+    Returns:
+        summary, others (arms with a difference to the control), by_band, secondary, by_class, more_classes (how many
+        are left out), fairness, standing (in words).
+    """
+    others = [arm for arm in analysis["arms"] if arm["against_control"]]
+    classes = _by_class(analysis, others)
+    return {
+        "summary": _summary(analysis),
+        "others": others,
+        "by_band": _by_band(analysis),
+        "secondary": _secondary(others),
+        "by_class": classes[:MOST_CLASSES],
+        "more_classes": max(0, len(classes) - MOST_CLASSES),
+        "fairness": _fairness(analysis["fairness"]),
+        "standing": standing(analysis["status"]),
+    }
+
+
+def standing(status: Mapping[str, int]) -> str:
+    """Say how many runs there are and what became of them."""
+    planned, finished = status["planned"], status["finished"]
+    if finished == planned:
+        return f"all {plural(planned, 'run')} finished" if planned > 1 else "its run is finished"
+    words = {"failed": "failed", "missing": "not finished yet", "stale": "of another plan"}
+    rest = [f"{count} {words[kind]}" for kind, count in status.items() if kind in words and count]
+    return f"{finished} of {plural(planned, 'run')} finished" + (f", {listed(rest)}" if rest else "")
+
+
+def _summary(analysis: Analysis) -> list[dict[str, Any]]:
+    """Flatten what there is to say of each arm; None for what there isn't."""
+    primary = analysis["primary"]
+    rows = []
+    for arm in analysis["arms"]:
+        own = (arm["numbers"] or {}).get(primary["band"], {}).get(primary["measure"]) or {}
+        against, cost, training = (arm[name] or {} for name in ("against_control", "cost", "training"))
+        parts = {
+            "own": (own, ("mean", "low", "high", "by_seed")),
+            "change": (against.get("primary") or {}, ("value", "t", "images", "p_holm", "p_flip", "flip_floor")),
+            "cost": (cost, ("parameters", "gflops", "gflops_ratio")),
+            "training": (training, ("seconds", "ratio")),
+            "reached": (against.get("epochs_to_control") or {}, ("median", "of", "by_seed")),
+        }
+        row: dict[str, Any] = {name: {key: of.get(key) for key in keys} for name, (of, keys) in parts.items()}
+        row |= {"arm": arm, "control": arm["name"] == analysis["control"], "gain": against.get("gain_per_gflop")}
+        rows.append(row | {"recovered": (against.get("recovered") or {}).get("value")})
+    return rows
+
+
+def _by_band(analysis: Analysis) -> list[Row]:
+    measure, bands = band_measure(analysis), (analysis["data"] or {}).get("bands", {})
+    rows = []
+    for band, boxes in bands.items():
+        cells: list[Mapping[str, Any] | None] = []
+        for arm in analysis["arms"]:
+            value = (arm["numbers"] or {}).get(band, {}).get(measure)
+            against = arm["against_control"] or {}
+            change = against.get("differences", {}).get(band, {}).get(measure) or {}
+            cells.append(value and {**value, "change": change.get("value"), "t": change.get("t")})
+        rows.append(Row("all sizes" if band == ALL.name else band, boxes, cells))
+    return rows
+
+
+def _secondary(others: Sequence[Arm]) -> list[Row]:
+    by_arm = [
+        {(one["band"], one["measure"]): one for one in arm["against_control"].get("secondary") or ()} for arm in others
+    ]
+    keys = list(dict.fromkeys(key for own in by_arm for key in own))
+    names = [measure if band == ALL.name else f"{measure}, size {band}" for band, measure in keys]
+    return [Row(name, None, [own.get(key) for own in by_arm]) for name, key in zip(names, keys, strict=True)]
+
+
+def _by_class(analysis: Analysis, others: Sequence[Arm]) -> list[Row]:
+    control = next((arm for arm in analysis["arms"] if arm["name"] == analysis["control"]), None)
+    own: Sequence[Arm] = (control or {}).get("classes") or next(
+        (arm["classes"] for arm in analysis["arms"] if arm["classes"]), []
+    )
+    changes = [_places(arm["against_control"].get("classes") or ()) for arm in others]
+    values = [_places(arm["classes"] or ()) for arm in others]
+    before = _places((control or {}).get("classes") or ())
+    rows = []
+    for place, row in enumerate(own):
+        cells: list[Mapping[str, Any] | None] = [before.get(place)]
+        for value, change in zip(values, changes, strict=True):
+            there = value.get(place)
+            cells.append(there and {**there, "change": (change.get(place) or {}).get("AP50")})
+        rows.append(Row(row["name"], row["boxes"], cells))
+    return rows
+
+
+def _places(rows: Iterable[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    """Number classes: their names needn't differ."""
+    return dict(enumerate(rows))
+
+
+def _fairness(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Fairness]:
+    unfair = [
+        Fairness("unfair", str(one["what"]), _who(one), f"{one['found']}, where {one['expected']} was expected")
+        for one in found.get("differences", ())
+    ]
+    notes = [Fairness("differs", str(one["what"]), _who(one), str(one["why"])) for one in found.get("notes", ())]
+    equal = [Fairness("equal", str(one["what"]), "all", str(one["value"])) for one in found.get("equal", ())]
+    return [*unfair, *notes, *equal]
+
+
+def _who(one: Mapping[str, Any]) -> str:
+    seed = one.get("seed")
+    return f"{one.get('arm')}" + ("" if number(seed) is None else f", seed {seed}")

@@ -1,0 +1,412 @@
+"""The page: what it says, that nothing in it acts, and that it needs nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from tests.comparison.ledger_maker import HOSTILE, VALUES, make_ledger
+
+from auxhead.comparison.analysis import analyse
+from auxhead.errors import OutputError, ResumeError
+from auxhead.reporting.page import figures, page
+from auxhead.reporting.report import report
+from auxhead.reporting.wall import Wall
+
+DASH = "\N{EN DASH}"
+SECTIONS = ["verdict", "arms", "differences", "cost", "sizes", "secondary", "learning", "precision", "fairness"]
+SECTIONS += ["pictures", "classes", "runs", "again"]
+NASTY = "\"><img src=x onerror=alert(1)>'&$x^2$ {{ 7*7 }} \\frac"
+VOID = {"meta", "link", "br"}
+
+
+class Page(HTMLParser):
+    """What a browser would find: elements with their attributes, and the text outside of script and style."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, "elements must be closed in order"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in {"script", "style"}:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.words).replace("\N{NO-BREAK SPACE}", " ").split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def tree(text: str) -> ET.Element:
+    """Parse the page as XML, which is stricter than HTML; script and style are left out."""
+    bare = re.sub(r"<(script|style)>.*?</\1>", "", text, flags=re.DOTALL)
+    return ET.fromstring(bare.removeprefix("<!DOCTYPE html>"))
+
+
+def said(text: str, section: str) -> str:
+    """The words of a section."""
+    found = next(one for one in tree(text).iter("section") if one.get("id") == section)
+    return " ".join("".join(found.itertext()).replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def cells(text: str, arm: str, table: str = "Arms") -> list[str]:
+    """The cells of an arm's row in one of the sortable tables."""
+    found = next(one for one in tree(text).iter("table") if one.get("data-name") == table)
+    rows = ([" ".join("".join(cell.itertext()).split()) for cell in row] for row in found.iter("tr"))
+    return next(row for row in rows if row[0].startswith(arm))
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished comparison; tests only read it."""
+    return make_ledger(tmp_path_factory.mktemp("reporting") / "ledger")
+
+
+@pytest.fixture(scope="module")
+def text(ledger: Path) -> str:
+    return read(report(ledger))
+
+
+@pytest.fixture(scope="module")
+def analysis(ledger: Path) -> dict[str, Any]:
+    return analyse(ledger)
+
+
+def without_pictures(analysis: Mapping[str, Any]) -> str:
+    return page(analysis, figures(analysis), Wall((), "none"))
+
+
+def test_four_files_are_written(ledger: Path, text: str) -> None:
+    assert text.startswith("<!DOCTYPE html>")
+    assert json.loads(read(ledger / "report.json"))["schema"] == "auxhead.report/1"
+    assert (ledger / "runs.csv").is_file()
+    assert (ledger / "numbers.csv").is_file()
+
+
+@pytest.mark.parametrize(("out", "page_file"), [("a/b.html", "a/b.html"), ("a/b", "a/b/report.html")])
+def test_the_page_can_be_written_elsewhere(ledger: Path, tmp_path: Path, text: str, out: str, page_file: str) -> None:
+    path = report(str(ledger), str(tmp_path / out))
+    assert path == tmp_path / page_file
+    assert read(path) == text  # and it is the same page every time
+    assert (path.parent / "report.json").is_file()
+
+
+def test_other_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResumeError):
+        report(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_to_is_named(ledger: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file"):
+        report(ledger, tmp_path / "file" / "page.html")
+
+
+def test_the_verdict_comes_first_and_the_rest_in_order(text: str, analysis: dict[str, Any]) -> None:
+    found = [element.get("id") for element in tree(text).iter("section")]
+    assert found == SECTIONS
+    for arm in analysis["arms"][1:]:
+        assert arm["against_control"]["verdict"]["sentence"] in said(text, "verdict")
+
+
+def test_warnings_stand_beside_the_verdict(tmp_path: Path) -> None:
+    unfair = {"differences": [{"arm": "center", "seed": 0, "what": "lr0", "found": 0.1, "expected": 0.2}]}
+    weak = {arm: tuple(value / 3 for value in values) for arm, values in VALUES.items()}
+    ledger = make_ledger(tmp_path / "ledger", failed=[("p2", 1)], unfair=unfair, values=weak)
+    text = read(report(ledger))
+    verdict, warnings = said(text, "verdict"), analyse(ledger)["warnings"]
+    assert len(warnings) >= 3
+    assert all(" ".join(warning.split()) in verdict for warning in warnings)
+    assert "not comparable" in verdict
+    assert "0.1, where 0.2 was expected" in said(text, "fairness")
+    assert "out of memory" in said(text, "runs")
+
+
+def test_the_summary_has_every_number_of_an_arm(text: str, analysis: dict[str, Any]) -> None:
+    row = [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(text, "center")]
+    own = next(arm for arm in analysis["arms"] if arm["name"] == "center")
+    primary = own["against_control"]["primary"]
+    assert row[0] == "centerheads=center"
+    assert row[1].startswith("55.8")
+    assert row[2] == "55.0 56.0 56.5"
+    assert row[3].startswith("+4.8")
+    for ends in (primary["t"], primary["images"]):
+        assert f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}" in row[3]
+    assert f"{primary['p_holm']:.3f}" in row[4]
+    assert "flips 0.250" in row[4]
+    assert "least 0.250" in row[4]
+    assert row[5] == "3.20 M"
+    assert row[6].startswith("8.0")
+    assert "1.00 ×" in row[7]  # noqa: RUF001
+    assert row[8] == "5of 5"
+    assert row[9] == "56 %"
+    assert row[10] == DASH  # costs nothing more
+    assert cells(text, "p2")[10] == "+1.64"
+    assert cells(text, "plain")[3:5] == [DASH, DASH]
+
+
+def test_every_seed_is_drawn(analysis: dict[str, Any]) -> None:
+    forest = figures(analysis)["forest"]
+    for drawing in (forest.wide, forest.narrow):
+        marks = Counter(
+            re.search(r"--arm-\d", one.get("style"))[0]
+            for one in ET.fromstring(drawing).iter("use")
+            if "--arm-" in one.get("style", "")
+        )
+        # three seeds, the mean, and both ends of the interval over images
+        assert marks == {"--arm-1": 6, "--arm-2": 6, "--arm-3": 6}
+
+
+def test_both_intervals_are_drawn(analysis: dict[str, Any]) -> None:
+    lines = [
+        one for one in ET.fromstring(figures(analysis)["forest"].wide).iter("path") if "--arm-2" in one.get("style", "")
+    ]
+    spans: dict[str, float] = {}
+    for line in lines:
+        places = [float(number) for number in re.findall(r"[ML] ([\d.]+)", line.get("d"))]
+        width = re.search(r"stroke-width:([\d.]+)", line.get("style"))[1]
+        spans[width] = max(spans.get(width, 0), max(places) - min(places))
+    primary = next(arm for arm in analysis["arms"] if arm["name"] == "center")["against_control"]["primary"]
+    expected = (primary["t"][1] - primary["t"][0]) / (primary["images"][1] - primary["images"][0])
+    assert spans["8"] / spans["1.6"] == pytest.approx(expected, rel=0.02)
+
+
+def test_all_figures_are_there_in_two_widths_with_words(text: str) -> None:
+    drawn = [one for one in tree(text).iter("svg") if one.get("class") in {"wide", "narrow"}]
+    assert len(drawn) == 10
+    for one in drawn:
+        assert one.get("role") == "img"
+        labels = {child.get("id"): child.text for child in one if child.tag in {"title", "desc"}}
+        assert labels[one.get("aria-labelledby")]
+        assert labels[one.get("aria-describedby")]
+    colors = set(
+        re.findall(r"(?:fill|stroke|color): ?(#\w+)", "".join(ET.tostring(one, encoding="unicode") for one in drawn))
+    )
+    assert colors == set()  # they follow the page into the dark
+
+
+def test_ids_are_unique_and_labels_and_links_lead_somewhere(text: str) -> None:
+    elements = list(tree(text).iter())
+    ids = Counter(one.get("id") for one in elements if one.get("id"))
+    assert [name for name, count in ids.items() if count > 1] == []
+    for one in elements:
+        for key in ("aria-labelledby", "aria-describedby"):
+            assert one.get(key, "verdict") in ids
+        href = one.get("href", "")
+        assert not href.startswith("#") or href[1:] in ids
+        clip = one.get("clip-path")
+        assert clip is None or clip[5:-1] in ids
+
+
+def test_headings_are_in_order_and_tables_have_captions_and_scopes(text: str) -> None:
+    root = tree(text)
+    assert root.get("lang") == "en"
+    levels = [int(one.tag[1]) for one in root.iter() if re.fullmatch(r"h\d", one.tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    for table in root.iter("table"):
+        assert "".join(table.find("caption").itertext()).strip()
+        assert all(head.get("scope") for head in table.iter("th"))
+    for region in (one for one in root.iter("div") if (one.get("class") or "").startswith("scroll")):
+        assert (region.get("role"), region.get("tabindex")) == ("region", "0")
+        assert region.get("aria-label")
+
+
+def test_every_picture_is_embedded_once_and_shown_three_times(text: str) -> None:
+    shown = re.findall(r'<image id="([\w-]+)"[^>]*href="data:image/jpeg;base64,', text)
+    assert shown
+    assert text.count("base64,") == len(shown)
+    for name in shown:
+        assert text.count(f'<use href="#{name}" />') == 2
+
+
+def test_nothing_is_loaded_from_elsewhere(text: str) -> None:
+    found = Page(text)
+    links = [
+        value
+        for _, attributes in found.elements
+        for key in ("src", "href", "srcset", "data", "action", "poster")
+        if (value := attributes.get(key)) is not None
+    ]
+    assert links
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", text)
+    assert "@import" not in text
+    policy = next(one for one in found.all("meta") if one.get("http-equiv"))["content"]
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    script = re.search(r"<script>(.*?)</script>", text, flags=re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy
+
+
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    arms: dict[str, dict[str, Any]] = {
+        "plain": {},
+        NASTY.replace("/", ""): {"name": NASTY},
+        "p2": {"model": "</small><b>"},
+        "漢字 $\\alpha$ \u202eevil": {},
+        "x" * 200: {"k": "v" * 500},
+    }
+    unfair = {
+        "differences": [{"arm": "p2", "seed": 0, "what": NASTY, "found": HOSTILE, "expected": NASTY}],
+        "notes": [{"arm": NASTY, "what": HOSTILE, "why": NASTY}],
+        "equal": [{"what": NASTY, "value": HOSTILE}],
+    }
+    ledger = make_ledger(tmp_path / "ledger", arms=arms, seeds=(0, 1), names=[NASTY, HOSTILE, "$"], unfair=unfair)
+    for name, changes in {"plan.json": {"name": NASTY}, "environment.json": {NASTY: HOSTILE}}.items():
+        (ledger / name).write_text(json.dumps(json.loads(read(ledger / name)) | changes))
+    for place, result in enumerate(sorted(ledger.glob("runs/*/result.json"))):
+        content = json.loads(read(result)) | {"command": NASTY + HOSTILE, "reason": NASTY + "\x00\x1b"}
+        content |= {"status": "failed"} if place == 3 else {}
+        result.write_text(json.dumps(content))
+    text = read(report(ledger))
+    found = Page(text)
+    tags = Counter(tag for tag, _ in found.elements)
+    assert tags["script"] == tags["style"] == tags["h1"] == 1
+    assert not {"img", "iframe", "object", "embed", "form", "base"} & set(tags)
+    assert not [key for _, attributes in found.elements for key in attributes if key.startswith("on")]
+    assert NASTY in found.text
+    assert HOSTILE in found.text
+    assert "49" not in re.findall(r"\$ (\S+) \\frac", found.text)  # {{ 7*7 }} stays what it is
+    assert "漢字 $\\alpha$" in said(text, "differences")  # no formula
+    tree(text)
+
+
+def test_the_page_is_well_formed(text: str) -> None:
+    assert Page(text).open == []
+    tree(text)
+    assert "None" not in Page(text).text
+    assert "nan" not in Page(text).text.lower().replace("fairness", "")
+
+
+UNUSUAL: dict[str, dict[str, Any]] = {
+    "half": {"missing": [("plain", 1), ("center", 2), ("p2", 0), ("p2", 1), ("p2", 2)]},
+    "no control": {"missing": [("plain", seed) for seed in (0, 1, 2)]},
+    "all failed": {"failed": [(arm, seed) for arm in VALUES for seed in (0, 1, 2)]},
+    "mixed": {"stale": [("center", 0)], "failed": [("p2", 0)], "missing": [("plain", 2)], "control": "center"},
+    "one seed": {"seeds": (7,), "epochs": 1, "resamples": 0},
+    "one run": {"seeds": (7,), "arms": {"plain": {}}, "epochs": 0},
+    "test split": {"split": "test", "primary": "8-16/AP50"},
+    "measure of all": {"primary": "AP75"},
+    "empty band": {"primary": ">=32/AP50"},
+    "no boxes": {"pictures": 1},
+}
+
+
+@pytest.mark.parametrize("keys", UNUSUAL.values(), ids=UNUSUAL)
+def test_unusual_comparisons_have_a_page(tmp_path: Path, keys: dict[str, Any]) -> None:
+    text = read(report(make_ledger(tmp_path / "ledger", **keys)))
+    found = Page(text)
+    assert [one.get("id") for one in tree(text).iter("section")] == SECTIONS
+    assert "None" not in found.text
+    assert "Undefined" not in found.text
+
+
+def test_half_finished_comparisons_say_how_far_they_are(tmp_path: Path) -> None:
+    half = {"missing": [("p2", seed) for seed in (0, 1, 2)], "failed": [("center", 1)]}
+    text = read(report(make_ledger(tmp_path / "ledger", **half)))
+    assert "8 of 12 runs finished, 1 failed and 3 not finished yet" in Page(text).text
+    assert cells(text, "p2")[1:3] == [DASH, DASH]
+
+
+def test_nothing_finished_is_said(tmp_path: Path) -> None:
+    everything = [(arm, seed) for arm in VALUES for seed in (0, 1, 2)]
+    found = Page(read(report(make_ledger(tmp_path / "ledger", missing=everything)))).text
+    assert "Nothing can be said yet" in found
+    assert "There is no difference to draw yet." in found
+    assert "No seed of an arm and of the control is finished yet." in found
+
+
+def test_pages_without_images_say_so(tmp_path: Path) -> None:
+    ledger = make_ledger(tmp_path / "ledger", seeds=(0,))
+    shutil.rmtree(tmp_path / "ledger-data" / "images")
+    text = read(report(ledger))
+    assert "can't be read any more" in Page(text).text
+    assert "base64," not in text
+
+
+def holes(value: Any) -> Any:
+    """Put NaN in the place of every number of an arm."""
+    if isinstance(value, dict):
+        return {key: holes(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [holes(one) for one in value]
+    return math.nan if isinstance(value, float) else value
+
+
+def test_holes_are_dashes(analysis: dict[str, Any]) -> None:
+    arms = [holes(arm) if arm["name"] == "center" else arm for arm in analysis["arms"]]
+    text = without_pictures({**analysis, "arms": arms})
+    assert "nan" not in Page(text).text.lower()
+    row = cells(text, "center")
+    assert row[1] == row[9] == DASH
+    assert row[2].split() == [DASH] * 3
+
+
+def test_a_large_page_stays_small(tmp_path: Path) -> None:
+    arms = {"plain": {}, **{f"arm-{place}": {"k": place} for place in range(9)}}
+    values = {arm: (0.2 + 0.07 * place,) for place, arm in enumerate(arms)}
+    ledger = make_ledger(
+        tmp_path / "ledger", arms=arms, values=values, pictures=30, epochs=300, resamples=10, names=["n" * 40] * 300
+    )
+    path = report(ledger)
+    assert path.stat().st_size < 3_000_000
+    assert read(path).count("base64,") >= 8 * 6
+
+
+def test_rows_of_classes_are_limited(tmp_path: Path) -> None:
+    names = [f"class-{place}" for place in range(450)]
+    ledger = make_ledger(tmp_path / "ledger", seeds=(0,), names=names)
+    text = read(report(ledger))
+    assert "50 classes more are in report.json" in Page(text).text
+    assert "class-399" in text
+    assert "class-400" not in text
+
+
+def test_neither_torch_nor_ultralytics_is_loaded_and_nothing_is_warned_about(ledger: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from auxhead.reporting.report import report; report(*sys.argv[1:]);"
+        "print(sorted({'torch', 'ultralytics', 'torchvision'} & set(sys.modules)))"
+    )
+    words = [sys.executable, "-W", "error", "-c", script, str(ledger), str(tmp_path / "page.html")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    assert done.stderr == ""
