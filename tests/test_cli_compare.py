@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -150,7 +149,28 @@ def test_mistakes_are_named_and_exit_with_2(words: list[str], expected: str, sig
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_is_loaded_that_a_report_does_not_need(tmp_path: Path) -> None:
-    code = "import sys, auxhead.reporting.report; print([n for n in ('torch', 'ultralytics') if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
+def test_a_report_loads_nothing_that_trains(compared: tuple[list[str], Path, str]) -> None:
+    code = f"""
+import sys, auxhead
+auxhead.report({str(compared[1])!r})
+print([name for name in ("torch", "ultralytics") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_another_control_is_a_page_of_its_own_and_says_so(
+    compared: tuple[list[str], Path, str], call: Any, tmp_path: Path
+) -> None:
+    _, folder, _ = compared
+    done = call("report", str(folder), "control=center", f"out={tmp_path / 'late.html'}")
+    assert done.returncode == 0
+    assert "declared before the runs, is plain" in done.stdout
+    assert "plain against center, one seed: no claim" in done.stdout
+    assert "center" in (tmp_path / "late.html").read_text(encoding="utf-8")
+    assert json.loads((folder / "report.json").read_text())["control"] == "plain"
+    refused = call("report", str(folder), "control=center")
+    assert refused.returncode == 2
+    assert "out=" in refused.stderr
+    refused = call("report", str(folder), "control=centre", f"out={tmp_path}")
+    assert "did you mean center" in refused.stderr

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auxhead.comparison.analysis import analyse, verdict_lines
-from auxhead.comparison.data import Progress, data_hash, read_splits
-from auxhead.comparison.estimate import Estimate, estimate
-from auxhead.comparison.executors import Executor, LocalExecutor
-from auxhead.comparison.plan import ComparisonPlan, differences, read_plan, resolve_plan
-from auxhead.comparison.run import Runs, Watch
 from auxhead.config import CompareKeys, PlanKeys, ReportKeys, config_error, unknown, validated
 from auxhead.reporting.report import report as write_report
-from auxhead.yolo.grammar import known_keys
+
+if TYPE_CHECKING:  # the report needs nothing of what trains
+    from auxhead.comparison.estimate import Estimate
+    from auxhead.comparison.executors import Executor
+    from auxhead.comparison.plan import ComparisonPlan
+    from auxhead.comparison.run import Watch
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class DryRun:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
+        from auxhead.comparison.plan import differences
+
         return {
             "plan": self.plan.to_dict(),
             "folder": str(self.folder),
@@ -113,6 +117,8 @@ def compare(
         OutputError: `out` holds something else, or can't be written to.
         MissingExtraError: executor=ray without Ray.
     """
+    from auxhead.comparison.run import Runs
+
     resolved, own, folder = _resolve(plan, keys, progress or _silent)
     runs = Runs(folder, resolved, watch or (lambda _name, _state, _remark: None))
     executor = _executor(own)
@@ -127,20 +133,22 @@ def compare(
     return Comparison(folder, page, analyse(folder))
 
 
-def report(folder: str | Path, *, out: str | Path | None = None) -> Comparison:
+def report(folder: str | Path, **keys: Any) -> Comparison:
     """Write the page of a comparison anew, finished or not, from nothing but its folder.
 
     Args:
         folder: The comparison's folder.
-        out: The html file (default: report.html in the folder).
+        **keys: `out`, the html file or a folder (default: report.html in the comparison's folder); `control`, an arm to
+            compare with instead of the plan's.
 
     Raises:
+        ConfigError: Keys or values are wrong, or there is no such arm.
         ResumeError: It isn't the folder of a comparison, or a file in it is broken.
         OutputError: The page can't be written.
     """
-    place = Path(folder)
-    own = validated(ReportKeys, {} if out is None else {"out": str(out)})
-    return Comparison(place, write_report(place, own.out), analyse(place))
+    own = validated(ReportKeys, keys)
+    page = write_report(folder, own.out, own.control)
+    return Comparison(Path(folder), page, analyse(Path(folder), own.control))
 
 
 def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
@@ -163,6 +171,8 @@ def plan_only(plan: str | Path | None = None, *, progress: Progress | None = Non
     Raises:
         ConfigError, DataError, UnfairComparisonError: As in `compare`.
     """
+    from auxhead.comparison.estimate import estimate
+
     tell = progress or _silent
     resolved, own, folder = _resolve(plan, keys, tell)
     with TemporaryDirectory(prefix="auxhead-dry-") as scratch:
@@ -198,6 +208,9 @@ def _resolve(
     plan: str | Path | None, keys: Mapping[str, Any], tell: Progress
 ) -> tuple[ComparisonPlan, CompareKeys, Path]:
     """Part the keys, and complete the plan."""
+    from auxhead.comparison.data import data_hash, read_splits
+    from auxhead.comparison.plan import read_plan, resolve_plan
+
     given = {key: value for key, value in keys.items() if key in PlanKeys.model_fields and key != "base"}
     where = {key: value for key, value in keys.items() if key in CompareKeys.model_fields}
     shared = {key: value for key, value in keys.items() if key not in given and key not in where and key != "base"}
@@ -212,6 +225,8 @@ def _resolve(
 
 def _require_known(shared: Mapping[str, Any]) -> None:
     """Check the names of shared training keys before they turn up in every arm."""
+    from auxhead.yolo.grammar import known_keys
+
     known = [*PlanKeys.model_fields, *CompareKeys.model_fields, *known_keys()]
     wrong = [unknown(key, known) for key in shared if key not in known]
     if wrong:
@@ -220,6 +235,8 @@ def _require_known(shared: Mapping[str, Any]) -> None:
 
 
 def _executor(own: CompareKeys) -> Executor:
+    from auxhead.comparison.executors import LocalExecutor
+
     if own.executor == "ray":
         from auxhead.comparison.ray_executor import RayExecutor
 

@@ -469,7 +469,19 @@ class ReportKeys(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    out: str | None = Field(default=None, description="html file to write (default: report.html in the folder)")
+    out: str | None = Field(
+        default=None, description="html file to write, or a folder (default: report.html in the comparison's folder)"
+    )
+    control: str | None = Field(
+        default=None, description="compare with this arm instead of the plan's control; needs an out= of its own"
+    )
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        if self.control is not None and self.out is None:
+            message = f"control={self.control}: expected out= too, so that the declared comparison's report stays"
+            raise ValueError(message)
+        return self
 
 
 def _floats(value: Any) -> Any:

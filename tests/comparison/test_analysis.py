@@ -78,6 +78,22 @@ def test_a_finished_comparison_is_described(analysis: Analysis, ledger: Path) ->
     ]
 
 
+def test_another_control_is_possible_and_said(ledger: Path) -> None:
+    late = analyse(ledger, "center")
+    assert late["control"] == "center"
+    assert "declared before the runs, is plain" in late["warnings"][0]
+    assert gap(late, "center") is None
+    assert gap(late, "plain")["primary"]["value"] == pytest.approx(-gap(analyse(ledger))["primary"]["value"])
+    with pytest.raises(ConfigError, match="did you mean center"):
+        analyse(ledger, "centre")
+
+
+def test_where_the_data_lies_on_this_machine_is_not_told(tmp_path: Path) -> None:
+    folder = make_ledger(tmp_path / "ledger", arms=TWO)
+    rewrite(folder / "plan.json", lambda plan: plan.update(data_file="/home/somebody/data.yaml"))
+    assert "somebody" not in json.dumps(analyse(folder))
+
+
 def test_values_are_averaged_over_seeds(analysis: Analysis) -> None:
     plain = arm(analysis, "plain")
     low, high = stats.t.interval(0.95, 2, loc=0.51, scale=stats.sem(VALUES["plain"]))

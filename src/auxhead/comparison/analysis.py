@@ -15,35 +15,40 @@ from auxhead.comparison.ledger import ENVIRONMENT_FILE, FAIRNESS_FILE, read_json
 from auxhead.comparison.measures import ALIASES, primary_key
 from auxhead.comparison.records import CURVES, Key, Run, read_plan, read_runs
 from auxhead.comparison.statistics import holm, t_interval
+from auxhead.config import closest
+from auxhead.errors import ConfigError
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.intervals import LEVEL
 
 SCHEMA = "auxhead.report/1"
 WEAK = 0.3  # mAP50 of a control below which differences say little about a usable detector. Source: own choice
 SHOWN = 5  # runs that a warning names
+PRIVATE = ("runs", "data_file")  # of a plan: the runs are listed apart, and a page is sent to others
 
 MEASURED_BY = ("edges", "pixels", "area", "conf", "iou", "max_det", "resamples", "seed")
 """Settings of an evaluation that have to be equal for a difference to mean anything."""
 MEASURED_ON = ("images_sha256", "labels_sha256")
 
 
-def analyse(folder: Path) -> dict[str, Any]:
+def analyse(folder: Path, control: str | None = None) -> dict[str, Any]:
     """Work out what a comparison says; a half-finished one says what it can.
 
     Args:
         folder: Of the comparison.
+        control: Arm to compare the others with, instead of the one that was declared; a warning says so.
 
     Returns:
         Plain data, fractions 0 to 1, ready for JSON (schema auxhead.report/1).
 
     Raises:
         ResumeError: The folder is none of a comparison, or one of its files is broken.
-        ConfigError: The plan's primary measure doesn't exist.
+        ConfigError: The plan's primary measure doesn't exist, or there is no such arm.
     """
-    plan = read_plan(folder)
+    declared = read_plan(folder)
+    plan = declared if control is None else {**declared, "control": _require_arm(control, declared["arms"])}
     primary = primary_key(plan["primary"], [band.name for band in read_bands(plan["bands"])])
     runs = read_runs(folder, plan)
-    arms = [_arm(name, declared, runs) for name, declared in plan["arms"].items()]
+    arms = [_arm(name, keys, runs) for name, keys in plan["arms"].items()]
     fairness = _fairness(folder, plan, runs)
     data = _data(plan, runs)
     asked = _question(plan, primary, arms, data["bands"], fairness["differences"])
@@ -53,18 +58,31 @@ def analyse(folder: Path) -> dict[str, Any]:
         "schema": SCHEMA,
         "auxhead": __version__,
         "name": plan["name"],
-        "plan": {key: value for key, value in plan.items() if key != "runs"},
+        "plan": {key: value for key, value in plan.items() if key not in PRIVATE},
         "status": _status(runs),
         "split": plan["split"],
         "primary": {"name": plan["primary"], "band": primary[0], "measure": primary[1]},
         "control": plan["control"],
-        "warnings": [*_warnings(runs, asked), *_one_of_many(entries)],
+        "warnings": [*_chosen_late(plan, declared), *_warnings(runs, asked), *_one_of_many(entries)],
         "data": data,
         "arms": entries,
         "fairness": fairness,
         "runs": [_row(run, primary) for run in runs],
         "environment": read_json(folder / ENVIRONMENT_FILE) or {},
     }
+
+
+def _require_arm(name: str, arms: Mapping[str, Any]) -> str:
+    if name not in arms:
+        fix = closest(name, arms) or "name one of them"
+        raise ConfigError(f"one of the arms {', '.join(arms)}", name, "control", fix)
+    return name
+
+
+def _chosen_late(plan: Mapping[str, Any], declared: Mapping[str, Any]) -> Iterator[str]:
+    """Say that the question was asked after the answers were known."""
+    if plan["control"] != declared["control"]:
+        yield f"compared with {plan['control']}; the plan's control, declared before the runs, is {declared['control']}"
 
 
 def verdict_lines(analysis: Mapping[str, Any]) -> list[str]:

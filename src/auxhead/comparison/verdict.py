@@ -54,7 +54,7 @@ class Circumstances:
 
 
 def verdict(found: Difference, around: Circumstances) -> Verdict:
-    """Say whether an arm beats the control. One seed never yields a claim, nor do runs that differ otherwise.
+    """Say whether an arm beats the control; no claim from one seed, before all runs have ended, or from unfair runs.
 
     Args:
         found: The difference on the primary measure.
@@ -80,6 +80,9 @@ def _claim(found: Difference, t: Ends, around: Circumstances) -> Verdict:
     """Word a difference that has an interval over seeds."""
     details = [f"95 % t interval {_ends(t)}, {_seeds(found, around)}", *_cost(around)]
     rest = f"{_gap(found.value, around)} ({'; '.join(details)})"
+    if _open(found, around) > 0:  # to look early, and stop when it looks well, is a way to find what isn't there
+        pair = f"{around.arm} against {around.control}"
+        return Verdict("no_claim", f"{pair} so far: {rest}: no claim before all runs have ended")
     if t[0] <= 0 <= t[1]:
         return Verdict("none", f"no difference found between {around.arm} and {around.control}: {rest}")
     if found.images and (found.images[0] <= 0 if t[0] > 0 else found.images[1] >= 0):
@@ -95,13 +98,18 @@ def _gap(value: float, around: Circumstances) -> str:
 
 def _seeds(found: Difference, around: Circumstances) -> str:
     """Count the seeds, and say what became of those that are missing."""
-    paired, open_ = len(found.by_seed), around.planned - len(found.by_seed) - around.failed
+    paired, open_ = len(found.by_seed), _open(found, around)
     if paired >= around.planned:
         return f"{paired} seeds"
     failed = [f"{around.failed} failed"] if around.failed else []
     return "; ".join(
         [f"{paired} of {around.planned} seeds", *failed, *([f"{open_} not finished"] if open_ > 0 else [])]
     )
+
+
+def _open(found: Difference, around: Circumstances) -> int:
+    """Count the seeds that have neither ended well nor failed."""
+    return around.planned - len(found.by_seed) - around.failed
 
 
 def _cost(around: Circumstances) -> list[str]:
