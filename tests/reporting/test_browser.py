@@ -1,0 +1,285 @@
+"""The page in a real browser: sorting, narrow screens, dark schemes, paper, and names that would like to act."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from tests.comparison.ledger_maker import HOSTILE, make_ledger
+
+from auxhead.reporting.report import report
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+QUIET += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+NASTY = "<img src=x onerror=alert(1)>"
+ARMS = {"plain": {}, "center": {"heads": "center"}, NASTY: {"name": "\"'><b>"}, "p2": {"model": "m"}, "y" * 120: {}}
+VALUES = {"plain": (0.5, 0.52), "center": (0.55, 0.56), NASTY: (0.45, 0.5), "p2": (0.6, 0.62), "y" * 120: (0.5, 0.9)}
+NAMES = ("car", HOSTILE, "z" * 150)
+
+# Contrast of every visible text with what is behind it, as WCAG 2.2 defines it; the lowest of all comes back.
+CONTRAST = """() => {
+  const parse = (color) => (color.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b]
+    .map((value) => value / 255)
+    .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, value, place) => sum + value * [0.2126, 0.7152, 0.0722][place], 0);
+  const ground = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const color = getComputedStyle(one).backgroundColor;
+      const parts = color.startsWith("color(srgb") ? parse(color).map((v, i) => (i < 3 ? v * 255 : v)) : parse(color);
+      if (parts.length === 3 || parts[3] > 0.99) return parts;
+    }
+    return [255, 255, 255];
+  };
+  let worst = { ratio: 99 };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.textContent.trim();
+    const apart = element.closest(".view svg, .hidden, script, style, title, desc");
+    if (!text || apart || !element.checkVisibility()) continue;
+    const style = getComputedStyle(element);
+    const ink = parse(element.closest("svg") ? style.fill : style.color);
+    const [high, low] = [light(ink), light(ground(element))].sort((a, b) => b - a);
+    const ratio = (high + 0.05) / (low + 0.05);
+    if (ratio < worst.ratio) worst = { ratio, text, ink: style.color, ground: ground(element) };
+  }
+  return worst;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, once for all tests here."""
+    path = shutil.which("chromium")
+    if path is None:
+        message = "no chromium on this machine: apt-get install chromium"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page with names that would like to act, and with long ones."""
+    folder = tmp_path_factory.mktemp("browser") / "ledger"
+    unfair = {"differences": [{"arm": "p2", "seed": 0, "what": NASTY, "found": HOSTILE, "expected": "w" * 200}]}
+    make_ledger(folder, arms=ARMS, values=VALUES, seeds=(0, 1), names=NAMES, failed=[("p2", 1)], unfair=unfair)
+    return report(folder).as_uri()
+
+
+@pytest.fixture
+def show(browser: Browser, address: str) -> Iterator[Any]:
+    """Open the page on some screen; afterwards nothing may have been said, asked for or shown by scripts."""
+    happened: list[str] = []
+    contexts = []
+
+    def open_page(width: int = 1280, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: happened.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: happened.append(f"error: {error}"))
+        page.on("requestfailed", lambda request: happened.append(f"failed: {request.url[:80]}"))
+        page.on("dialog", lambda dialog: (happened.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: check(request.url))
+        page.goto(address)
+        return page
+
+    def check(url: str) -> None:
+        if url != address and not url.startswith("data:"):
+            happened.append(f"request: {url[:80]}")
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert happened == []
+
+
+def column(page: Page, table: str, place: int) -> list[str]:
+    """The texts of a column, as they stand."""
+    script = "([name, place]) => [...document.querySelector(`table[data-name=${name}]`).tBodies[0].rows]"
+    return page.evaluate(f"{script}.map((row) => row.cells[place].firstChild.textContent.trim())", [table, place])
+
+
+def head(page: Page, table: str, place: int) -> Any:
+    return page.locator(f"table[data-name={table}] th[data-column='{place}']")
+
+
+def announced(page: Page) -> str:
+    return page.locator("#sort-status").inner_text()
+
+
+def test_numbers_are_sorted_both_ways_by_mouse(show: Any) -> None:
+    page = show()
+    button = head(page, "Arms", 1).get_by_role("button")
+    before = column(page, "Arms", 1)
+    assert before != sorted(before, key=float)
+    button.click()
+    assert column(page, "Arms", 1) == sorted(before, key=float, reverse=True)
+    assert head(page, "Arms", 1).get_attribute("aria-sort") == "descending"
+    assert announced(page) == "Arms, sorted by mean, descending"
+    button.click()
+    assert column(page, "Arms", 1) == sorted(before, key=float)
+    assert announced(page) == "Arms, sorted by mean, ascending"
+
+
+def test_texts_are_sorted_both_ways_by_keyboard(show: Any) -> None:
+    page = show()
+    before = column(page, "Classes", 0)
+    ordered = ["<script>alert(1)</script>", "car", "z" * 150]
+    assert before != ordered
+    button = head(page, "Classes", 0).get_by_role("button")
+    button.focus()
+    assert page.evaluate("document.activeElement.tagName") == "BUTTON"
+    page.keyboard.press("Enter")
+    assert column(page, "Classes", 0) == ordered
+    assert head(page, "Classes", 0).get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Space")
+    assert column(page, "Classes", 0) == ordered[::-1]
+    assert head(page, "Classes", 0).get_attribute("aria-sort") == "descending"
+
+
+def test_what_was_not_measured_stays_last_and_one_column_sorts(show: Any) -> None:
+    page = show()
+    for _ in range(2):
+        head(page, "Arms", 3).get_by_role("button").click()
+        assert column(page, "Arms", 3)[-1] == "\N{EN DASH}"
+    assert column(page, "Arms", 0)[-1] == "plain"
+    head(page, "Arms", 0).get_by_role("button").click()
+    assert page.locator("table[data-name=Arms] th[aria-sort]").count() == 1
+    for table, count in {"Arms": 10, "Classes": 3 + 2 * 4, "Runs": 6}.items():
+        assert page.locator(f"table[data-name={table}] th button").count() == count
+
+
+def test_every_column_sorts_what_is_below_it(show: Any) -> None:
+    page = show()
+    for table in ("Arms", "Classes", "Runs"):
+        for place in range(page.locator(f"table[data-name={table}] thead tr:last-child > *").count()):
+            spot = head(page, table, place)
+            if spot.count() and spot.get_attribute("data-kind") == "number":
+                spot.get_by_role("button").click()
+                values = page.evaluate(
+                    "([name, place]) => [...document.querySelector(`table[data-name=${name}]`).tBodies[0].rows]"
+                    ".map((row) => row.cells[place].dataset.value).filter((value) => value).map(Number)",
+                    [table, place],
+                )
+                assert values == sorted(values, reverse=True), (table, place)
+
+
+def test_tab_reaches_the_skip_link_first_and_every_table(show: Any) -> None:
+    page = show()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "verdict"
+    unreachable = page.evaluate(
+        "[...document.querySelectorAll('table, pre')].filter((one) => one.closest('[tabindex=\"0\"]') === null).length"
+    )
+    assert unreachable == 0
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_the_page_never_scrolls_sideways(show: Any, width: int) -> None:
+    page = show(width)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    wide, there = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert wide <= there
+    narrow = page.locator("svg.narrow").first.is_visible()
+    assert narrow != page.locator("svg.wide").first.is_visible()
+    assert narrow == (width < 800)
+
+
+def test_figures_can_be_read_on_a_phone(show: Any) -> None:
+    page = show(390)
+    smallest = page.evaluate(
+        "Math.min(...[...document.querySelectorAll('svg.narrow text')].map((one) => "
+        "parseFloat(getComputedStyle(one).fontSize) * one.ownerSVGElement.getBoundingClientRect().width"
+        " / one.ownerSVGElement.viewBox.baseVal.width))"
+    )
+    assert smallest >= 10
+
+
+def test_hostile_names_are_shown_and_do_nothing(show: Any) -> None:
+    page = show()
+    page.wait_for_timeout(200)
+    for text in (NASTY, HOSTILE):
+        assert page.get_by_text(text, exact=True).first.is_visible()
+    assert page.locator("img, script:not(:last-of-type)").count() == 0
+    labels = page.locator("svg.wide text").all_text_contents()
+    assert any(label.startswith("<img src=x") for label in labels)
+
+
+def test_other_scripts_are_forbidden(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text))
+    page.goto(address)
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=\"http://127.0.0.1:9/x\" onerror=\"window.x=1\">')"
+    )
+    page.evaluate(
+        "(() => { const s = document.createElement('script'); s.text = 'window.x = 1'; document.body.append(s); })()"
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.x") is None
+    assert any("Content Security Policy" in error for error in errors)
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_dark(show: Any, scheme: str) -> None:
+    page = show(color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert max(ground) < 60 if scheme == "dark" else min(ground) > 230
+    worst = page.evaluate(CONTRAST)
+    assert worst["ratio"] >= 4.5, worst
+
+
+def test_figures_follow_the_scheme(show: Any) -> None:
+    inks = {
+        scheme: show(color_scheme=scheme).evaluate("getComputedStyle(document.querySelector('svg.wide text')).fill")
+        for scheme in ("light", "dark")
+    }
+    assert inks["light"] != inks["dark"]
+
+
+def test_paper_has_everything_and_is_white(show: Any) -> None:
+    page = show(color_scheme="dark")
+    page.evaluate(
+        "addEventListener('beforeprint', () => "
+        "{ window.folded = document.querySelectorAll('details:not([open])').length; })"
+    )
+    assert page.locator("details:not([open])").count() > 3
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert pdf.startswith(b"%PDF")
+    assert page.evaluate("folded") == 0
+    assert page.locator("details:not([open])").count() > 3  # as it was
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator("nav").is_visible()
+    assert page.evaluate(CONTRAST)["ratio"] >= 4.5
+
+
+def test_pictures_are_drawn(show: Any) -> None:
+    """Each of the three panels of a picture shows the same pixels where no box is drawn."""
+    from PIL import Image
+
+    page = show()
+    page.add_style_tag(content=".drawn, .view text { display: none; }")
+    views = page.locator(".picture").first.locator(".view svg")
+    assert views.count() == 3
+    shots = [Image.open(io.BytesIO(views.nth(place).screenshot())).convert("RGB") for place in range(3)]
+    size = tuple(min(shot.size[axis] for shot in shots) for axis in (0, 1))
+    first, *others = [list(shot.resize(size).resize((16, 12)).tobytes()) for shot in shots]
+    assert max(first) - min(first) > 20
+    for other in others:
+        assert max(abs(one - two) for one, two in zip(first, other, strict=True)) < 40
