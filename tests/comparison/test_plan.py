@@ -121,6 +121,10 @@ def test_the_recipe_is_written_out_but_not_its_length(signs: Path) -> None:
     assert (keys["box"], keys["scale"], keys["pose.flips"], keys["route"]) == (0.01, 0.0, False, "pose")
     assert keys["model"] == "yolov8n-pose.yaml"
     assert not {"heads", "recipe"} & keys.keys()
+    shared = {"epochs": 2, "imgsz": 64, "scale": 0.0, "warmup_epochs": 1.0}
+    declared = resolved(signs, arms={"plain": None, "tutorial": None}, base=shared).arms["tutorial"]
+    assert not {"scale", "warmup_epochs"} & declared.keys()  # as the control has them, too
+    assert {"route", "box", "shear"} <= declared.keys()
 
 
 def test_ready_made_arms_follow_the_model(signs: Path) -> None:

@@ -66,7 +66,7 @@ def declared_keys(name: str, own: Keys | None, base: Keys) -> dict[str, Any]:
         base: The shared keys, completed.
 
     Returns:
-        The keys, those of its recipe written out.
+        The keys, those of its recipe written out as far as they change something.
 
     Raises:
         ConfigError: There is no ready-made arm of that name, or the model has no such variant.
@@ -81,7 +81,9 @@ def declared_keys(name: str, own: Keys | None, base: Keys) -> dict[str, Any]:
             )
         own = PRESETS[name](base)
     filled = with_recipe(own)
-    return {key: value for key, value in filled.items() if key != "recipe" and (key in own or key not in BUDGET)}
+    same = {key for key, value in filled.items() if repr(base.get(key, ...)) == repr(value)}  # 1 and 1.0 hash otherwise
+    idle = {"recipe", *BUDGET, *same} - own.keys()
+    return {key: value for key, value in filled.items() if key != "recipe" and key not in idle}
 
 
 def training_keys(base: Keys, declared: Keys) -> dict[str, Any]:

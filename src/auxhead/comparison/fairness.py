@@ -122,7 +122,11 @@ def _unequal(declared: Mapping[str, Any], facts: Facts, control: Facts) -> Itera
         unequal = [name for name, digest in control["initial"].items() if facts["initial"][name] != digest]
         if unequal:
             yield f"{len(unequal)} initial tensors of the detector", unequal[0], "the control's, bit for bit"
-    if _same_pictures(declared) and _same_detector(facts, control) and facts["batches"] != control["batches"]:
+    if (
+        not _pixels(declared, facts, control)
+        and _same_detector(facts, control)
+        and facts["batches"] != control["batches"]
+    ):
         yield "first batches", facts["batches"], control["batches"]
 
 
@@ -136,8 +140,10 @@ def _same_detector(facts: Facts, control: Facts) -> bool:
     return _carries(facts, control) and len(facts["initial"]) == len(control["initial"])
 
 
-def _same_pictures(declared: Mapping[str, Any]) -> bool:
-    return not declared.keys() & set(PIXELS)
+def _pixels(declared: Mapping[str, Any], facts: Facts, control: Facts) -> list[str]:
+    """Name the keys by which an arm is shown other pixels than the control."""
+    own, others = facts["arguments"], control["arguments"]
+    return [key for key in PIXELS if key in declared and (key not in own or own[key] != others.get(key))]
 
 
 def _notes(declared: Mapping[str, Any], facts: Facts, control: Facts) -> Iterator[tuple[str, str]]:
@@ -153,9 +159,8 @@ def _notes(declared: Mapping[str, Any], facts: Facts, control: Facts) -> Iterato
         yield "initial weights", "equal bit for bit with the control's of the same seed"
     if facts["batches"] == control["batches"]:
         yield "first batches", "equal bit for bit with the control's of the same seed"
-    elif not _same_pictures(declared):
-        keys = ", ".join(sorted(declared.keys() & set(PIXELS))[:SHOWN])
-        yield "first batches", f"other pixels, as the arm declares {keys}"
+    elif pixels := _pixels(declared, facts, control):
+        yield "first batches", f"other pixels, as the arm declares {', '.join(pixels[:SHOWN])}"
     else:
         yield "first batches", "others: another architecture draws other random numbers before the first batch"
     for key in declared.keys() & {"epochs", "optimizer", "lr0", "batch"}:
