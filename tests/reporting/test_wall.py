@@ -267,12 +267,13 @@ def test_a_picture_that_went_bad_later_is_left_out(ledger: Path, monkeypatch: py
 
 def test_pictures_are_found_where_the_data_was_moved_to(ledger: Path) -> None:
     data, moved = ledger.with_name("ledger-data"), ledger.with_name("moved")
-    analysis = analyse(ledger)
     data.rename(moved)
     yaml = moved / "data.yaml"
     yaml.write_text(yaml.read_text().replace(str(data), str(moved)))
-    analysis["plan"]["data"] = str(yaml)
-    assert len(wall(ledger, analysis).sides[0].groups) == 2
+    plan = json.loads((ledger / "plan.json").read_text())
+    for places in ({"data": str(yaml)}, {"data": "as/given.yaml", "data_file": str(yaml)}):
+        (ledger / "plan.json").write_text(json.dumps(plan | places))
+        assert len(see(ledger).sides[0].groups) == 2
 
 
 def test_no_common_seed_gives_no_wall(tmp_path: Path) -> None:

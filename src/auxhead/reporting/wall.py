@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from auxhead.comparison.records import read_plan
 from auxhead.errors import DataError
 from auxhead.labels import list_images
 from auxhead.labels.data_yaml import read_data_yaml
@@ -128,7 +129,7 @@ def wall(folder: Path, analysis: Mapping[str, Any]) -> Wall:
         return Wall((), "No seed of an arm and of the control is finished yet.")
     try:
         pairs = [_pair(folder, analysis, arm) for arm in paired[:ARMS]]
-        known = _known(analysis, {image for pair in pairs for _, image in pair.chosen})
+        known = _known(_data(folder), analysis["split"], {image for pair in pairs for _, image in pair.chosen})
     except (OSError, ValueError, KeyError, IndexError, pl.exceptions.PolarsError) as error:
         found = f"{error.found} ({error.where})" if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
         return Wall((), f"The pictures can't be shown, as what they are made of can't be read any more: {found}")
@@ -173,10 +174,17 @@ def _run(folder: Path) -> _Run:
     return _Run(counts, detector["score"], folder / PurePath(detector["predictions"]).name)
 
 
-def _known(analysis: Mapping[str, Any], wanted: Iterable[str]) -> _Known:
+def _data(folder: Path) -> Path:
+    """Find the data.yaml: where it was when the plan was made, which the analysis doesn't tell, or as it was named."""
+    plan = read_plan(folder)
+    there = Path(plan.get("data_file") or plan["data"])
+    return there if there.is_file() else Path(plan["data"])
+
+
+def _known(data: Path, split: str, wanted: Iterable[str]) -> _Known:
     """Read the boxes of some images."""
-    source = read_data_yaml(Path(analysis["plan"]["data"]))
-    images = list_images(source.splits[analysis["split"]])
+    source = read_data_yaml(data)
+    images = list_images(source.splits[split])
     by_path = {str(image): image for image in images}
     by_name = {image.name: image for image in images}
     by_name = by_name if len(by_name) == len(images) else {}  # the data may lie elsewhere by now
