@@ -106,7 +106,9 @@ def _run(words: Sequence[str]) -> tuple[dict[str, Any], Callable[[], None]]:
     plan, keys = _part(words)
     console = Console(stderr=True, markup=False, emoji=False)
     folder = folder_of(plan, keys)
-    console.print(f"Comparison in {folder}: its runs write log.txt, `auxhead report {folder}` works at any time")
+    console.print(
+        f"Comparison in {folder}: its runs write log.txt, `auxhead report {folder}` works at any time", soft_wrap=True
+    )
     try:
         with live_runs(console, folder) as table:
             found = run(plan, watch=table.watch, **keys)
@@ -124,7 +126,8 @@ def _print_comparison(found: Comparison) -> None:
     console = page_console()
     head, *rows = found.table()
     columns = (Column(cell, justify="left" if cell is head[0] else "right", overflow="fold") for cell in head)
-    table = Table(*columns, box=SIMPLE_HEAD, title=found.title, title_justify="left")
+    console.print(found.title, soft_wrap=True)
+    table = Table(*columns, box=SIMPLE_HEAD)
     for row in rows:
         table.add_row(*row)
     console.print(table)
