@@ -159,6 +159,16 @@ print([name for name in ("torch", "ultralytics") if name in sys.modules])
     assert done.stdout.strip() == "[]"
 
 
+def test_a_page_for_others_shows_no_pictures(compared: tuple[list[str], Path, str], call: Any, tmp_path: Path) -> None:
+    _, folder, _ = compared
+    assert "image/jpeg" in (folder / "report.html").read_text(encoding="utf-8")
+    done = call("report", str(folder), "pictures=false", f"out={tmp_path / 'for_others.html'}")
+    assert done.returncode == 0
+    page = (tmp_path / "for_others.html").read_text(encoding="utf-8")
+    assert "image/jpeg" not in page
+    assert "Pictures were left out" in page
+
+
 def test_another_control_is_a_page_of_its_own_and_says_so(
     compared: tuple[list[str], Path, str], call: Any, tmp_path: Path
 ) -> None:

@@ -139,7 +139,7 @@ def report(folder: str | Path, **keys: Any) -> Comparison:
     Args:
         folder: The comparison's folder.
         **keys: `out`, the html file or a folder (default: report.html in the comparison's folder); `control`, an arm to
-            compare with instead of the plan's.
+            compare with instead of the plan's; `pictures`, false for a page without crops of the images.
 
     Raises:
         ConfigError: Keys or values are wrong, or there is no such arm.
@@ -147,7 +147,7 @@ def report(folder: str | Path, **keys: Any) -> Comparison:
         OutputError: The page can't be written.
     """
     own = validated(ReportKeys, keys)
-    page = write_report(folder, own.out, own.control)
+    page = write_report(folder, own.out, own.control, pictures=own.pictures)
     return Comparison(Path(folder), page, analyse(Path(folder), own.control))
 
 

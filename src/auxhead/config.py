@@ -476,6 +476,8 @@ class ReportKeys(BaseModel):
         default=None, description="compare with this arm instead of the plan's control; needs an out= of its own"
     )
 
+    pictures: bool = Field(default=True, description="show crops of the images; off for a page that others may see")
+
     @model_validator(mode="after")
     def _check_place(self) -> Self:
         if self.control is not None and self.out is None:

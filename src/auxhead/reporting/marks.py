@@ -103,7 +103,7 @@ def mean_mark(axes: Axes, x: float, y: float, look: Look, size: float = MEAN) ->
 def seed_marks(axes: Axes, x: Floats | float, y: Floats | float, look: Look, size: float = SEED) -> None:
     """Draw a small dot for every seed; x or y is an array of shape (n,), the other one a number."""
     xs, ys = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
-    axes.plot(xs[:1], ys[:1], "o", color=arm_color(look.place), markersize=size, alpha=0.75, markeredgewidth=0, zorder=3)
+    axes.plot(xs, ys, "o", color=arm_color(look.place), markersize=size, alpha=0.75, markeredgewidth=0, zorder=3)
 
 
 def side_by_side(places: Sequence[float]) -> Floats:

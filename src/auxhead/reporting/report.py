@@ -8,12 +8,14 @@ from auxhead.comparison.analysis import analyse
 from auxhead.comparison.tables import write_tables
 from auxhead.files import write_atomic
 from auxhead.reporting.page import figures, page
-from auxhead.reporting.wall import wall
+from auxhead.reporting.wall import Wall, wall
 
 PAGE_FILE = "report.html"
 
 
-def report(folder: str | Path, out: str | Path | None = None, control: str | None = None) -> Path:
+def report(
+    folder: str | Path, out: str | Path | None = None, control: str | None = None, *, pictures: bool = True
+) -> Path:
     """Write the report of a comparison, finished or not; trains and predicts nothing.
 
     Args:
@@ -21,6 +23,7 @@ def report(folder: str | Path, out: str | Path | None = None, control: str | Non
         out: The page's file, or (without `.html` at its end) the folder it shall be in; None: the comparison's folder.
             `report.json`, `runs.csv` and `numbers.csv` are written beside the page.
         control: Arm to compare with, instead of the one that was declared.
+        pictures: Whether crops of the images are part of the page.
 
     Returns:
         The page: one file that needs nothing else, neither files nor the network.
@@ -35,6 +38,7 @@ def report(folder: str | Path, out: str | Path | None = None, control: str | Non
     path = target if target.suffix.lower() in {".html", ".htm"} else target / PAGE_FILE
     analysis = analyse(folder, control)
     write_tables(analysis, path.parent)
-    text = page(analysis, figures(analysis), wall(folder, analysis))
+    shown = wall(folder, analysis) if pictures else Wall((), "Pictures were left out (pictures=false).")
+    text = page(analysis, figures(analysis), shown)
     write_atomic(path, text.encode("utf-8", errors="replace"))
     return path
