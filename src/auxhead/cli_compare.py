@@ -111,7 +111,7 @@ def _run(words: Sequence[str]) -> tuple[dict[str, Any], Callable[[], None]]:
     )
     try:
         with live_runs(console, folder) as table:
-            found = run(plan, watch=table.watch, **keys)
+            found = run(plan, progress=table.tell, watch=table.watch, say=console.print, **keys)
     except KeyboardInterrupt:
         done = f"{table.finished()} of {len(table.states)} runs are finished, the others go on where they were"
         console.print(f"\nstopped; {done}: give the same command again", soft_wrap=True)

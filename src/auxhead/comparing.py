@@ -94,7 +94,12 @@ class DryRun:
 
 
 def compare(
-    plan: str | Path | None = None, *, progress: Progress | None = None, watch: Watch | None = None, **keys: Any
+    plan: str | Path | None = None,
+    *,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+    say: Callable[[str], None] | None = None,
+    **keys: Any,
 ) -> Comparison:
     """Train arms times seeds under equal conditions, measure all of them, and say what the differences are worth.
 
@@ -102,6 +107,7 @@ def compare(
         plan: A plan's YAML file, or the name of a ready-made plan (controls, quick); None: everything is in `keys`.
         progress: Called with what is done, how much of it, and of how much.
         watch: Called with the name of a run, its state and a remark.
+        say: Called with what an edited plan has changed, in words.
         **keys: Keys of a plan (`data`, `arms`, `seeds`, `control`, `primary`, ...), of the execution (`out`, `slots`,
             `executor`, ...), and training keys that all arms share (`epochs`, `imgsz`, ...).
 
@@ -121,8 +127,10 @@ def compare(
 
     resolved, own, folder = _resolve(plan, keys, progress or _silent)
     runs = Runs(folder, resolved, watch or (lambda _name, _state, _remark: None))
-    executor = _executor(own)
-    runs.open(progress or _silent)
+    executor = _executor(own, resolved)
+    for remark in runs.open(progress or _silent):
+        if say:
+            say(remark)
     try:
         runs.execute(executor)
         runs.measure_test(executor)
@@ -176,7 +184,9 @@ def plan_only(plan: str | Path | None = None, *, progress: Progress | None = Non
     tell = progress or _silent
     resolved, own, folder = _resolve(plan, keys, tell)
     with TemporaryDirectory(prefix="auxhead-dry-") as scratch:
-        return DryRun(resolved, folder, estimate(resolved, Path(scratch), _executor(own), own.slots or 1, tell))
+        return DryRun(
+            resolved, folder, estimate(resolved, Path(scratch), _executor(own, resolved), own.slots or 1, tell)
+        )
 
 
 def _row(arm: Mapping[str, Any], primary: Mapping[str, str]) -> list[str]:
@@ -234,14 +244,14 @@ def _require_known(shared: Mapping[str, Any]) -> None:
         raise config_error(wrong, "keys of a comparison, and of the trainings it runs", fix)
 
 
-def _executor(own: CompareKeys) -> Executor:
+def _executor(own: CompareKeys, plan: ComparisonPlan) -> Executor:
     from auxhead.comparison.executors import LocalExecutor
 
     if own.executor == "ray":
         from auxhead.comparison.ray_executor import RayExecutor
 
         return RayExecutor(address=own.address, cpus=own.cpus, gpus=own.gpus, retries=own.retries)
-    return LocalExecutor(own.slots, gpus())
+    return LocalExecutor(own.slots, () if "device" in plan.base else gpus())
 
 
 def gpus() -> range:

@@ -28,12 +28,20 @@ class RunsTable:
         folder: The comparison's folder.
         states: State and remark of each run by its name.
         since: When each run that is running began, seconds of a monotonic clock.
+        doing: What is done before the runs, in words.
     """
 
     console: Console
     folder: Path
     states: dict[str, tuple[str, str]] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
+    doing: str = ""
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Take in how far the work before the runs is; where there is no live table, name it once."""
+        if not self.console.is_terminal and not self.doing.startswith(what):
+            self.console.print(f"{what} ...")
+        self.doing = f"{what} {done}/{total}"
 
     def watch(self, name: str, state: str, remark: str) -> None:
         """Take in a run's new state; where there is no live table, print it."""
@@ -51,7 +59,7 @@ class RunsTable:
             if state in {"running", "failed", "elsewhere"}:
                 table.add_row(name, f"{state} {remark}".strip(), self._epoch(name, state), self._time(name, state))
         counts = Counter(state for state, _ in self.states.values())
-        table.caption = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        table.caption = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or self.doing
         return table
 
     def _epoch(self, name: str, state: str) -> str:

@@ -97,6 +97,7 @@ def test_mistakes_of_all_arms_come_at_once(signs: Path) -> None:
         ({"plain": {}, "b": {"seed": 3}}, {}, "b: seed=3"),
         ({"plain": {}, "b": {"device": 0}}, {}, "b: device=0: put it into base"),
         ({"plain": {}, "b": {"box": 1.0}}, {"time": 1.0}, "base: time=1.0"),
+        ({"plain": {}, "b": {"box": 1.0}}, {"device": "0,1"}, "one GPU a run"),
     ],
 )
 def test_arms_that_no_fair_comparison_can_be_made_of_are_refused(

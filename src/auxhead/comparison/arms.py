@@ -125,6 +125,8 @@ def refuse_unequal(name: str, keys: Keys, declared: Keys) -> list[str]:
         lines += [
             f"{name}: {key}={declared[key]}: put it into base, it has to be equal" for key in SHARED if key in declared
         ]
+    if len(str(keys.get("device", "")).split(",")) > 1:
+        lines.append(f"{name}: device={keys['device']}: one GPU a run; several runs at a time use several (slots=)")
     if keys.get("optimizer") == "auto":
         lines.append(f"{name}: optimizer=auto: it chooses by the number of batches; name one, with its lr0")
     batch = keys.get("batch")

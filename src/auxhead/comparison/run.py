@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,11 @@ class Runs:
         folder: The comparison's folder.
         plan: What is compared.
         watch: Is told how the runs get on.
-        remarks: What an edited plan has changed.
     """
 
     folder: Path
     plan: ComparisonPlan
     watch: Watch
-    remarks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.all = {run.name: run for run in self.plan.runs()}
@@ -52,8 +50,11 @@ class Runs:
         """Return the folder of a run."""
         return self.folder / "runs" / run.name
 
-    def open(self, tell: Progress) -> None:
+    def open(self, tell: Progress) -> list[str]:
         """Bring the folder in line with the plan, and do once what every run would do.
+
+        Returns:
+            What an edited plan has changed, in words.
 
         Raises:
             OutputError: The folder holds something else, or can't be written to.
@@ -61,13 +62,14 @@ class Runs:
         """
         content = self.plan.to_dict()
         with ledger.ledger_lock(self.folder):
-            self.remarks = ledger.open_ledger(self.folder, content)
+            remarks = ledger.open_ledger(self.folder, content)
             ledger.write_json(self.folder / ledger.ENVIRONMENT_FILE, _machine())
             open_runs = [run for run in self.all.values() if ledger.open_run(self.place(run), self._task(run))]
             if open_runs:
                 tell("Preparing labels", 0, 1)
                 prepare(self.plan.data_file, self.plan.keys.values())
                 tell("Preparing labels", 1, 1)
+        return remarks
 
     def _task(self, run: PlannedRun) -> dict[str, Any]:
         return {
