@@ -144,7 +144,7 @@ def _attributes(given: Mapping[str, str], prefix: str, used: Collection[str]) ->
     for key, value in given.items():
         name = _local(key)
         if name == "id":
-            yield from [(name, value)] if value in used else ()
+            yield from [(name, f"{prefix}-{value}")] if value in used else ()
         elif name == "href":
             yield name, f"#{prefix}-{value[1:]}"
         elif name == "clip-path":
