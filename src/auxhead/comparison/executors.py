@@ -1,0 +1,368 @@
+"""Run jobs, one subprocess each, side by side on this machine; `ray_executor.py` does it on a cluster."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from auxhead.comparison.orphans import PARENT, Guard
+from auxhead.errors import ConfigError, OutputError
+
+LOG = "log.txt"
+GRACE = 10.0  # seconds from SIGINT to SIGTERM when jobs are stopped
+LAST_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
+KILLED = 10.0  # seconds to wait for killed processes; longer only where a dead disk holds them
+POLL = 0.2  # seconds: an interrupt that Ray simulates wakes no thread that waits
+NOT_STARTED = 127  # exit code that shells give for a command they can't start
+
+
+@dataclass(frozen=True)
+class Job:
+    """One subprocess to run.
+
+    Attributes:
+        name: Unique among the jobs of a call.
+        command: Program and arguments; run in the working folder of the caller.
+        folder: Where `log.txt` takes, at its end, what the program prints.
+        environment: Variables added to those of this process.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    folder: Path
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a job runs.
+
+    Attributes:
+        cores: Numbers of the processor cores it is pinned to; empty: not pinned.
+        gpu: What CUDA_VISIBLE_DEVICES becomes, the empty string hides all GPUs; None: it stays as it is.
+    """
+
+    cores: tuple[int, ...] = ()
+    gpu: str | None = None
+
+
+State = Literal["running", "ended", "lost"]
+"""What happened to a job; lost: its machine or its keeper died, and it will be tried again."""
+
+Tell = Callable[[Job, State, int | None], None]
+"""Called with a job, its state, and with "ended" its exit code: -signal where one ended it, None where no one knows."""
+
+
+class Executor(Protocol):
+    """Runs jobs somewhere."""
+
+    def run(self, jobs: Sequence[Job], tell: Tell) -> None:
+        """Run every job once, and return when all have ended.
+
+        Args:
+            jobs: In the order in which they are started. None: nothing happens.
+            tell: Called in this thread only. When it raises, all jobs are stopped, and the error comes out.
+
+        Raises:
+            ValueError: Two jobs have the same name.
+            OutputError: A log can't be written; the jobs are stopped.
+            KeyboardInterrupt: It was pressed; all jobs have been stopped. Those that had ended before were told.
+        """
+
+
+class LocalExecutor:
+    """Runs jobs on this machine, in slots that have equal shares of it.
+
+    Each slot is pinned to an equal share of the cores that this process may use (what is left over idles, so that no
+    job is ahead of another), and, where GPUs are given, sees one of them. Where the system can't pin (macOS),
+    OMP_NUM_THREADS says how many cores the share has. More slots than cores, or than GPUs, share them in turns.
+    """
+
+    def __init__(self, slots: int | None, gpus: Sequence[int] = (), grace: float = GRACE) -> None:
+        """Divide this machine.
+
+        Args:
+            slots: How many jobs run at once; None: as many as there are GPUs, else 1.
+            gpus: As this process counts them, from 0 (torch.cuda does so, too): its CUDA_VISIBLE_DEVICES is heeded.
+            grace: Seconds that jobs have to end by themselves when they are stopped.
+
+        Raises:
+            ConfigError: There are no slots, or a GPU is none that this process sees.
+        """
+        count = max(len(gpus), 1) if slots is None else slots
+        if count < 1:
+            raise ConfigError("a number of slots from 1", str(slots), "slots", "use 1 for one run after the other")
+        names = [_gpu_name(gpu) for gpu in gpus]
+        shares = share_cores(_cores(), count)
+        self.slots = tuple(
+            Slot(cores, names[number % len(names)] if names else None) for number, cores in enumerate(shares)
+        )
+        self.grace = grace
+
+    def run(self, jobs: Sequence[Job], tell: Tell) -> None:
+        """Run every job once; see Executor.run."""
+        run_in_slots(jobs, self.slots, tell, self.grace)
+
+
+def share_cores(cores: Sequence[int], slots: int) -> list[tuple[int, ...]]:
+    """Give each slot equally many cores, neighbours by number.
+
+    Args:
+        cores: Numbers of the cores, at least one.
+        slots: At least 1. More than cores: each slot has one, in turns.
+
+    Returns:
+        The cores of each slot.
+    """
+    size = len(cores) // slots
+    if not size:
+        return [(cores[slot % len(cores)],) for slot in range(slots)]
+    return [tuple(cores[slot * size : (slot + 1) * size]) for slot in range(slots)]
+
+
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
+
+
+def _gpu_name(gpu: int) -> str:
+    """Translate the number of a GPU that this process sees into what CUDA_VISIBLE_DEVICES of a child must say."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = None if visible is None else [name.strip() for name in visible.split(",") if name.strip()]
+    if gpu < 0 or (names is not None and gpu >= len(names)):
+        raise ConfigError(
+            expected="GPUs that this process sees, counted from 0",
+            found=f"{gpu}" if visible is None else f"{gpu}, with CUDA_VISIBLE_DEVICES={visible}",
+            where="gpus",
+            fix="give smaller numbers, or make more GPUs visible",
+        )
+    return str(gpu) if names is None else names[gpu]
+
+
+def launch(job: Job, slot: Slot | None) -> int:
+    """Run one job, and wait for it.
+
+    Args:
+        job: What to run. It leads a session and process group of its own, of which nothing is left when it has ended.
+        slot: Where; None: anywhere.
+
+    Returns:
+        Exit code; -signal where one ended it, 127 where it could not be started (its log says why).
+
+    Raises:
+        OutputError: The log can't be written.
+        KeyboardInterrupt: It was pressed; the job has been stopped, with 10 s of grace.
+    """
+    codes: list[int] = []
+
+    def tell(_job: Job, _state: State, code: int | None) -> None:
+        codes.extend([] if code is None else [code])
+
+    run_in_slots([job], [slot or Slot()], tell)
+    return codes[0]
+
+
+def run_in_slots(
+    jobs: Sequence[Job], slots: Sequence[Slot], tell: Tell, grace: float = GRACE, guard: Guard | None = None
+) -> None:
+    """Run every job once, as many at once as there are slots; see Executor.run.
+
+    Args:
+        jobs: In the order in which they are started.
+        slots: At least one.
+        tell: Called in this thread only.
+        grace: Seconds from SIGINT to SIGTERM, when jobs are stopped; another interrupt goes straight to SIGKILL.
+        guard: Is told every process group.
+    """
+    require_unique_names(jobs)
+    crew = _Crew(jobs, guard)
+    threads = [
+        threading.Thread(target=crew.work, args=(slot,), name=f"auxhead-slot-{number}", daemon=True)
+        for number, slot in enumerate(slots[: len(jobs)])
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        left = len(jobs)
+        while left:
+            event = crew.next_event()
+            tell(*event)
+            left -= event.state == "ended"
+    except BaseException as error:
+        crew.stop(grace)
+        if isinstance(error, KeyboardInterrupt):
+            for event in crew.past_events():
+                tell(*event)
+        raise
+
+
+def require_unique_names(jobs: Sequence[Job]) -> None:
+    """Check that each job has a name of its own.
+
+    Raises:
+        ValueError: Two have the same.
+    """
+    twice = sorted(name for name, times in Counter(job.name for job in jobs).items() if times > 1)
+    if twice:
+        raise ValueError(f"expected a name of its own for each job, but got several of {', '.join(twice)}")
+
+
+class _Event(NamedTuple):
+    job: Job
+    state: State
+    code: int | None
+
+
+class _Crew:
+    """Threads that take jobs from a queue and keep one subprocess each; one other thread listens, and may stop them."""
+
+    def __init__(self, jobs: Sequence[Job], guard: Guard | None) -> None:
+        self._waiting = deque(jobs)
+        self._guard = guard
+        self._changed = threading.Condition()  # held while a process starts, is taken leave of, or gets a signal
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopping = False
+        self._events: queue.SimpleQueue[_Event | Exception] = queue.SimpleQueue()
+
+    def work(self, slot: Slot) -> None:
+        """Run jobs in a slot until none waits.
+
+        On Linux the cores that a thread is pinned to are its own affair, and a child has those of the thread that
+        started it from its first instruction on. So no code of ours runs between fork and exec, which isn't safe with
+        threads, and no program counts its cores too early.
+        """
+        try:
+            if slot.cores and hasattr(os, "sched_setaffinity"):
+                os.sched_setaffinity(0, slot.cores)
+            while self._run_next(slot):
+                pass
+        except Exception as error:  # noqa: BLE001 - comes out in the listening thread
+            self._events.put(error)
+
+    def _run_next(self, slot: Slot) -> bool:
+        """Run the next job, if there is one; start it under the lock, so in order, and not once all are stopped."""
+        with self._changed:
+            if self._stopping or not self._waiting:
+                return False
+            job = self._waiting.popleft()
+            process = _start(job, slot)
+            self._events.put(_Event(job, "running", None))
+            if process is None:
+                self._events.put(_Event(job, "ended", NOT_STARTED))
+                return True
+            self._running.add(process)
+            if self._guard:
+                self._guard.add(process.pid)
+        _wait(process)
+        with self._changed:
+            _signal_group(process, signal.SIGKILL)  # what it has left behind would disturb the next
+            code = process.wait()
+            self._running.discard(process)
+            if self._guard:
+                self._guard.remove(process.pid)
+            if not self._stopping:
+                self._events.put(_Event(job, "ended", code))
+            self._changed.notify_all()
+        return True
+
+    def next_event(self) -> _Event:
+        """Wait for what happens next."""
+        while True:
+            with suppress(queue.Empty):
+                event = self._events.get(timeout=POLL)
+                if isinstance(event, Exception):
+                    raise event
+                return event
+
+    def past_events(self) -> Iterator[_Event]:
+        """Return what nobody has listened to, and that was before the stop."""
+        with suppress(queue.Empty):
+            while True:
+                event = self._events.get_nowait()
+                if isinstance(event, _Event):
+                    yield event
+
+    def stop(self, grace: float) -> None:
+        """Start nothing any more, and end every process: SIGINT, SIGTERM, SIGKILL."""
+        with suppress(KeyboardInterrupt):  # pressed again: no more patience
+            for number, patience in ((signal.SIGINT, grace), (signal.SIGTERM, min(grace, LAST_GRACE))):
+                if self._signal(number, patience):
+                    return
+        self._signal(signal.SIGKILL, KILLED)
+
+    def _signal(self, number: signal.Signals, patience: float) -> bool:
+        with self._changed:
+            self._stopping = True
+            for process in self._running:
+                _signal_group(process, number)
+            return self._changed.wait_for(lambda: not self._running, patience)
+
+
+def _start(job: Job, slot: Slot) -> subprocess.Popen[bytes] | None:
+    """Start a job; None if it can't be started."""
+    environment = {**os.environ, **job.environment, PARENT: str(os.getpid())}
+    if slot.gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = slot.gpu
+    if slot.cores and not hasattr(os, "sched_setaffinity"):
+        environment["OMP_NUM_THREADS"] = str(len(slot.cores))
+    with open_log(job.folder) as log:
+        try:
+            return subprocess.Popen(  # noqa: S603 - the caller's command
+                job.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            os.write(log, f"auxhead: can't start {job.command[0]}: {error.strerror}\n".encode())
+            return None
+
+
+@contextmanager
+def open_log(folder: Path) -> Iterator[int]:
+    """Open the log of a job to append to; its folder is made when absent.
+
+    Yields:
+        A file descriptor.
+
+    Raises:
+        OutputError: It can't be opened.
+    """
+    path = folder / LOG
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise OutputError(
+            expected="a log that can be written",
+            found=error.strerror or str(error),
+            where=str(path),
+            fix="choose a folder you may write to, or free some disk space",
+        ) from error
+    try:
+        yield log
+    finally:
+        os.close(log)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has ended, but leave it a zombie: as long as it is one, nobody else gets its number."""
+    if hasattr(os, "waitid"):
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:  # macOS before Python 3.13
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # all have ended; macOS refuses a group of zombies
+        os.killpg(process.pid, number)
