@@ -27,7 +27,7 @@ PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "plain": lambda _base: {},
     "plain-noflip": lambda _base: {"fliplr": 0.0, "flipud": 0.0},
     "plain-gains": lambda _base: {"box": 0.01, "dfl": 0.01},
-    "plain-gains-noflip": lambda _base: {"box": 0.01, "dfl": 0.01, "fliplr": 0.0, "flipud": 0.0},
+    "plain-noflip-gains": lambda _base: {"box": 0.01, "dfl": 0.01, "fliplr": 0.0, "flipud": 0.0},
     "center": lambda _base: {"heads": "center"},
     "center-noflip": lambda _base: {"heads": "center", "fliplr": 0.0, "flipud": 0.0},
     "center-nogain": lambda _base: {"heads": "center", "center.gain": 0.0},
