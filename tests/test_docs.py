@@ -8,11 +8,14 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import auxhead
-from auxhead.config import EvaluateKeys, InspectKeys, TrainKeys, read_words
+from auxhead.comparison.arms import PRESETS
+from auxhead.config import CompareKeys, EvaluateKeys, InspectKeys, PlanKeys, ReportKeys, TrainKeys, read_words
 from auxhead.heads.center import CenterSpec
 from auxhead.yolo.gradients import INTERVAL, WARMUP_INTERVAL
 from auxhead.yolo.grammar import parse_arguments, resolve
@@ -70,18 +73,47 @@ def test_pages_name_every_key_and_its_default() -> None:
     assert f"Every {INTERVAL} batches ({WARMUP_INTERVAL} during warm-up)" in TEXTS[ROOT / "docs" / "gradient-shares.md"]
 
 
-def test_evidence_tables_come_from_the_committed_results() -> None:
-    spec = importlib.util.spec_from_file_location("center_vs_plain", ROOT / "benchmarks" / "center_vs_plain.py")
+def benchmark(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+COMPARISONS = ["gtsdb4", "hit_uav", "mirrored"]
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_tables_of_comparisons_come_from_their_reports(name: str) -> None:
+    folder = ROOT / "docs" / "evidence" / "compare"
+    analysis = json.loads((folder / name / "report.json").read_text(encoding="utf-8"))
+    assert benchmark("compare_tables").table(analysis) in TEXTS[ROOT / "docs" / "evidence" / "README.md"]
+    assert analysis["status"]["finished"] == analysis["status"]["planned"]
+    plan = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert list(plan["arms"]) == [arm["name"] for arm in analysis["arms"]]
+    assert plan["base"].items() <= analysis["plan"]["base"].items()
+    page = (folder / name / "report.html").read_text(encoding="utf-8")
+    assert "image/jpeg" not in page  # the data sets stay where they are
+    for arm in analysis["arms"]:
+        if arm["against_control"]:
+            assert arm["against_control"]["verdict"]["sentence"] in page.replace("&#39;", "'")
+
+
+def test_the_page_about_comparing_names_every_key() -> None:
+    page = TEXTS[ROOT / "docs" / "compare.md"]
+    for name in (*PlanKeys.model_fields, *CompareKeys.model_fields, *ReportKeys.model_fields):
+        assert f"{name}" in page
+    for name in PRESETS:
+        assert f"`{name}`" in page
+
+
+def test_evidence_tables_come_from_the_committed_results() -> None:
+    module = benchmark("center_vs_plain")
     results = json.loads((ROOT / "docs" / "evidence" / "center_vs_plain.json").read_text())
     assert all(result["command"] == module.command(*(result[k] for k in ("data", "arm", "seed"))) for result in results)
-    table = module.table(results)
-    assert table in TEXTS[ROOT / "docs" / "evidence" / "README.md"]
-    plain_and_center = [line for line in table.splitlines() if " share=" not in line and " gain=" not in line]
-    assert "\n".join(plain_and_center) in TEXTS[ROOT / "README.md"]
+    assert module.table(results) in TEXTS[ROOT / "docs" / "evidence" / "README.md"]
 
 
 @pytest.mark.parametrize("road", ["gtsdb4_pose", "nuclei_polygons", "nuclei_boxes"])

@@ -141,8 +141,8 @@ def test_imports_follow_the_architecture() -> None:
         ("auxhead.signs", "from ultralytics.utils import YAML", "imports ultralytics.utils"),
         ("auxhead.yolo.planted", "from auxhead.demo import demo", "imports auxhead.demo"),
         ("auxhead.demo", "import ultralytics", "imports ultralytics"),
-        ("auxhead.compare.planted", "from auxhead.report import page", "imports auxhead.report"),
-        ("auxhead.report", "try:\n    import torch\nexcept ImportError:\n    pass", "imports torch"),
+        ("auxhead.comparison.planted", "from auxhead.reporting import page", "imports auxhead.reporting"),
+        ("auxhead.reporting", "try:\n    import torch\nexcept ImportError:\n    pass", "imports torch"),
         ("auxhead.cli", "def f():\n    from ultralytics import YOLO", "imports ultralytics"),
         ("auxhead.yolo.planted", "import auxhead", "imports auxhead"),
         ("auxhead.yolo.planted", "from . import state", "imports ."),
@@ -150,7 +150,7 @@ def test_imports_follow_the_architecture() -> None:
     ],
 )
 def test_a_planted_violation_is_found(module: str, source: str, found: str) -> None:
-    extra = {"auxhead.report": "page = 1", "auxhead.heads.planted": "from auxhead.heads.registry import head_class"}
+    extra = {"auxhead.reporting": "page = 1", "auxhead.heads.planted": "from auxhead.heads.registry import head_class"}
     assert violations({**SOURCES, **extra}) == []
     assert any(found in line for line in violations({**SOURCES, **extra, module: source}))
 
