@@ -25,18 +25,22 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, error
 
 
-@pytest.fixture(scope="module")
-def compared(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path, str]:
-    """A comparison of two arms with one seed: its command, its folder and what it printed."""
-    folder = tmp_path_factory.mktemp("compare") / "out"
+def test_a_comparison_from_its_first_run_to_another_seed(signs: Path, tmp_path: Path, call: Any) -> None:
+    """One story, as every chapter needs the ones before and trainings are dear."""
+    folder = tmp_path / "out"
     words = ["compare", f"data={signs}", "arms=plain,center", "seeds=0", "epochs=1", f"out={folder}", *WORDS]
     code, out, error = finish(start(*words))
     assert code == 0, error
-    return words, folder, out + error
+    it_says_what_it_found_and_where(folder, out + error)
+    the_same_command_again_does_nothing_and_says_the_same(words, folder)
+    the_report_is_written_anew_from_the_folder_alone(folder, call)
+    a_report_loads_nothing_that_trains(folder)
+    a_page_for_others_shows_no_pictures(folder, call, tmp_path)
+    another_control_is_a_page_of_its_own_and_says_so(folder, call, tmp_path)
+    a_seed_more_keeps_what_is_there(words, folder)
 
 
-def test_it_says_what_it_found_and_where(compared: tuple[list[str], Path, str]) -> None:
-    _, folder, printed = compared
+def it_says_what_it_found_and_where(folder: Path, printed: str) -> None:
     assert "center against plain, one seed: no claim" in printed
     assert "2 of 2 runs finished" in printed
     assert "plain-0: finished" in printed
@@ -45,8 +49,7 @@ def test_it_says_what_it_found_and_where(compared: tuple[list[str], Path, str]) 
     assert str(folder.parent) not in page  # a page to be sent around names no folder of this machine
 
 
-def test_the_same_command_again_does_nothing_and_says_the_same(compared: tuple[list[str], Path, str]) -> None:
-    words, folder, _ = compared
+def the_same_command_again_does_nothing_and_says_the_same(words: list[str], folder: Path) -> None:
     results = [folder / "runs" / name / "result.json" for name in ("plain-0", "center-0")]
     before = [path.stat().st_mtime_ns for path in results]
     code, out, error = finish(start(*words, "--json"))
@@ -57,8 +60,7 @@ def test_the_same_command_again_does_nothing_and_says_the_same(compared: tuple[l
     assert [path.stat().st_mtime_ns for path in results] == before
 
 
-def test_the_report_is_written_anew_from_the_folder_alone(compared: tuple[list[str], Path, str], call: Any) -> None:
-    _, folder, _ = compared
+def the_report_is_written_anew_from_the_folder_alone(folder: Path, call: Any) -> None:
     (folder / "report.html").unlink()
     done = call("report", str(folder))
     assert done.returncode == 0
@@ -66,8 +68,7 @@ def test_the_report_is_written_anew_from_the_folder_alone(compared: tuple[list[s
     assert (folder / "report.html").is_file()
 
 
-def test_a_seed_more_keeps_what_is_there(compared: tuple[list[str], Path, str]) -> None:
-    words, folder, _ = compared
+def a_seed_more_keeps_what_is_there(words: list[str], folder: Path) -> None:
     before = (folder / "runs" / "center-0" / "result.json").stat().st_mtime_ns
     code, out, error = finish(start(*["seeds=0,1" if word == "seeds=0" else word for word in words]))
     assert code == 0, error
@@ -149,18 +150,17 @@ def test_mistakes_are_named_and_exit_with_2(words: list[str], expected: str, sig
     assert "Traceback" not in done.stderr
 
 
-def test_a_report_loads_nothing_that_trains(compared: tuple[list[str], Path, str]) -> None:
+def a_report_loads_nothing_that_trains(folder: Path) -> None:
     code = f"""
 import sys, auxhead
-auxhead.report({str(compared[1])!r})
+auxhead.report({str(folder)!r})
 print([name for name in ("torch", "ultralytics") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_a_page_for_others_shows_no_pictures(compared: tuple[list[str], Path, str], call: Any, tmp_path: Path) -> None:
-    _, folder, _ = compared
+def a_page_for_others_shows_no_pictures(folder: Path, call: Any, tmp_path: Path) -> None:
     assert "image/jpeg" in (folder / "report.html").read_text(encoding="utf-8")
     done = call("report", str(folder), "pictures=false", f"out={tmp_path / 'for_others.html'}")
     assert done.returncode == 0
@@ -169,15 +169,13 @@ def test_a_page_for_others_shows_no_pictures(compared: tuple[list[str], Path, st
     assert "Pictures were left out" in page
 
 
-def test_another_control_is_a_page_of_its_own_and_says_so(
-    compared: tuple[list[str], Path, str], call: Any, tmp_path: Path
-) -> None:
-    _, folder, _ = compared
-    done = call("report", str(folder), "control=center", f"out={tmp_path / 'late.html'}")
+def another_control_is_a_page_of_its_own_and_says_so(folder: Path, call: Any, tmp_path: Path) -> None:
+    done = call("report", str(folder), "control=center", f"out={tmp_path / 'late'}")
     assert done.returncode == 0
     assert "declared before the runs, is plain" in done.stdout
-    assert "plain against center, one seed: no claim" in done.stdout
-    assert "center" in (tmp_path / "late.html").read_text(encoding="utf-8")
+    assert "declared before the runs, is plain" in (tmp_path / "late" / "report.html").read_text(encoding="utf-8")
+    late = json.loads((tmp_path / "late" / "report.json").read_text())
+    assert [arm["name"] for arm in late["arms"] if arm["against_control"]] == ["plain"]
     assert json.loads((folder / "report.json").read_text())["control"] == "plain"
     refused = call("report", str(folder), "control=center")
     assert refused.returncode == 2
