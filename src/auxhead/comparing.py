@@ -218,8 +218,9 @@ def _resolve(
     plan: str | Path | None, keys: Mapping[str, Any], tell: Progress
 ) -> tuple[ComparisonPlan, CompareKeys, Path]:
     """Part the keys, and complete the plan."""
-    from auxhead.comparison.data import data_hash, read_splits
+    from auxhead.comparison.data import data_hash
     from auxhead.comparison.plan import read_plan, resolve_plan
+    from auxhead.yolo.convert import read_source
 
     given = {key: value for key, value in keys.items() if key in PlanKeys.model_fields and key != "base"}
     where = {key: value for key, value in keys.items() if key in CompareKeys.model_fields}
@@ -229,7 +230,7 @@ def _resolve(
     name, content = read_plan(plan, given, {**(keys.get("base") or {}), **shared})
     resolve = partial(resolve_plan, name, content)
     resolve()  # mistakes come before the hashing of the data
-    resolved = resolve(data_hash(read_splits(content.data), tell))
+    resolved = resolve(data_hash(read_source(content.data), tell))
     return resolved, own, folder_of(plan, where)
 
 

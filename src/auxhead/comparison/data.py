@@ -7,7 +7,7 @@ from typing import Any
 
 from auxhead.labels import Source, label_path, list_images
 from auxhead.labels.fingerprint import fingerprint
-from auxhead.yolo.convert import convert_cached, read_source
+from auxhead.yolo.convert import convert_cached
 from auxhead.yolo.grammar import resolve
 from auxhead.yolo.prepare import cache_labels
 
@@ -49,12 +49,3 @@ def prepare(data: str, arms: Iterable[Mapping[str, Any]]) -> None:
             continue
         done.add((plan.route, str(plan.labels)))
         cache_labels(str(convert_cached(data, plan.labels, plan.on_error).data), plan.route)
-
-
-def read_splits(data: str) -> Source:
-    """Resolve the splits of a data set.
-
-    Raises:
-        DataError: It can't be used.
-    """
-    return read_source(data)

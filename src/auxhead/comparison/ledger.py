@@ -32,6 +32,7 @@ ENVIRONMENT_FILE = "environment.json"
 LOG_FILE = "log.txt"
 LOCK_FILE = ".lock"
 OPENING = 3600.0  # seconds to wait for another process that opens the same folder: converting labels may take long
+PLAN_SCHEMA = "auxhead.plan/1"
 RUN_SCHEMA = "auxhead.run/1"
 
 

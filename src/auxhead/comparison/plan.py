@@ -20,6 +20,7 @@ from auxhead.comparison.arms import (
     require_different,
     training_keys,
 )
+from auxhead.comparison.ledger import PLAN_SCHEMA
 from auxhead.comparison.measures import primary_key
 from auxhead.config import PlanKeys, closest, config_error, validated
 from auxhead.errors import AuxHeadError, ConfigError, DataError, UnfairComparisonError
@@ -27,7 +28,6 @@ from auxhead.metrics.bands import read_bands
 from auxhead.yolo.convert import read_source
 from auxhead.yolo.grammar import resolve
 
-SCHEMA = "auxhead.plan/1"
 READY_MADE = files("auxhead.comparison") / "plans"
 
 
@@ -110,7 +110,7 @@ class ComparisonPlan:
             {"arm": run.arm, "seed": run.seed, "hash": run.hash, "folder": f"runs/{run.name}"} for run in self.runs()
         ]
         kept = {key: value for key, value in vars(self).items() if key != "keys"}
-        return {"schema": SCHEMA, "auxhead": __version__, **kept, "seeds": list(self.seeds), "runs": runs}
+        return {"schema": PLAN_SCHEMA, "auxhead": __version__, **kept, "seeds": list(self.seeds), "runs": runs}
 
 
 def read_plan(plan: str | Path | None, given: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[str, PlanKeys]:

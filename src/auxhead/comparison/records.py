@@ -13,11 +13,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from auxhead.comparison.ledger import PLAN_FILE, RESULT_FILE, read_json
+from auxhead.comparison.ledger import PLAN_FILE, PLAN_SCHEMA, RESULT_FILE, read_json
 from auxhead.errors import ResumeError
 from auxhead.metrics.truth import Floats
 
-PLAN_SCHEMA = "auxhead.plan/1"
 CURVES = {"mAP50": "metrics/mAP50(B)", "mAP50-95": "metrics/mAP50-95(B)"}
 """Ultralytics' columns of results.csv, and its own numbers in metrics.json."""
 
