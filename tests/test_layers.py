@@ -19,7 +19,7 @@ import pytest
 import auxhead
 
 ROOT = Path(auxhead.__file__).parent
-GROUND = "_version errors config files"
+GROUND = "_version errors config files machine progress results_csv"
 WORK = f"{GROUND} heads labels metrics signs"
 
 
@@ -36,6 +36,9 @@ ROOMS = {
     "errors": Room(),
     "config": Room("errors", "pydantic"),
     "files": Room("errors"),
+    "machine": Room(),
+    "progress": Room(),
+    "results_csv": Room("errors files"),
     "heads": Room("_version errors config", "pydantic torch torchvision"),
     "labels": Room(GROUND, "defusedxml numpy yaml"),
     "metrics": Room(f"{GROUND} labels", "PIL faster_coco_eval matplotlib numpy polars"),

@@ -13,6 +13,7 @@ from auxhead import cli_compare
 from auxhead._version import __version__
 from auxhead.cli_parts import WORDS, Json, emit, json_only, key_help, page_console, progress
 from auxhead.errors import AuxHeadError
+from auxhead.progress import named
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -169,7 +170,7 @@ def convert(
         from auxhead.yolo.grammar import parse_own
 
         keys = parse_own(context.args, ConvertKeys)
-        conversion = run(lambda done, total: tell("Converting", done, total), **keys.model_dump(exclude_unset=True))
+        conversion = run(named(tell, "Converting"), **keys.model_dump(exclude_unset=True))
     if as_json:
         emit(conversion.to_dict())
         return

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auxhead.progress import Progress
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
@@ -55,7 +57,7 @@ def page_console() -> Console:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
+def progress() -> Iterator[Progress]:
     """Show a bar for each kind of work that is reported, on standard error; no report, no bar."""
     from rich.console import Console
     from rich.progress import Progress

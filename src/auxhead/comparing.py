@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from auxhead.comparison.analysis import analyse, verdict_lines
 from auxhead.config import CompareKeys, PlanKeys, ReportKeys, config_error, unknown, validated
+from auxhead.progress import Progress, silent
 from auxhead.reporting.report import report as write_report
 
 if TYPE_CHECKING:  # the report needs nothing of what trains
@@ -18,8 +19,6 @@ if TYPE_CHECKING:  # the report needs nothing of what trains
     from auxhead.comparison.executors import Executor
     from auxhead.comparison.plan import ComparisonPlan
     from auxhead.comparison.run import Watch
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def compare(
 
     Args:
         plan: A plan's YAML file, or the name of a ready-made plan (controls, quick); None: everything is in `keys`.
-        progress: Called with what is done, how much of it, and of how much.
+        progress: Called as progress(task, done, total).
         watch: Called with the name of a run, its state and a remark.
         say: Called with what an edited plan has changed, in words.
         **keys: Keys of a plan (`data`, `arms`, `seeds`, `control`, `primary`, ...), of the execution (`out`, `slots`,
@@ -125,10 +124,10 @@ def compare(
     """
     from auxhead.comparison.run import Runs
 
-    resolved, own, folder = _resolve(plan, keys, progress or _silent)
+    resolved, own, folder = _resolve(plan, keys, progress or silent)
     runs = Runs(folder, resolved, watch or (lambda _name, _state, _remark: None))
     executor = _executor(own, resolved)
-    for remark in runs.open(progress or _silent):
+    for remark in runs.open(progress or silent):
         if say:
             say(remark)
     try:
@@ -181,7 +180,7 @@ def plan_only(plan: str | Path | None = None, *, progress: Progress | None = Non
     """
     from auxhead.comparison.estimate import estimate
 
-    tell = progress or _silent
+    tell = progress or silent
     resolved, own, folder = _resolve(plan, keys, tell)
     with TemporaryDirectory(prefix="auxhead-dry-") as scratch:
         return DryRun(
@@ -208,10 +207,6 @@ def _row(arm: Mapping[str, Any], primary: Mapping[str, str]) -> list[str]:
 
 def _percent(value: float | None, sign: str = "") -> str:
     return "-" if value is None else f"{100 * value:{sign}.1f}"
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
 
 
 def _resolve(

@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from auxhead.progress import Progress, named, silent
+from auxhead.results_csv import read_rows
 from auxhead.signs import make_signs
 from auxhead.yolo.certificate import Certificate
 from auxhead.yolo.quiet import quiet
@@ -33,8 +35,6 @@ SETTINGS: dict[str, Any] = {
 }
 """Settings of both trainings. Source: own measurement; the plain model reaches mAP50 0.3 from scratch within minutes on
 two cores. nbs = batch: one optimizer step a batch, as so short a schedule needs."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ def demo(
         OutputError: The folder holds something else, or can't be written to.
     """
     folder = Path(out).resolve()
-    tell = progress or (lambda _what, _done, _total: None)
+    tell = progress or silent
     data = make_signs(
         folder / "data",
         **PICTURES,
         seed=seed,
         flip_variant=flip_variant,
-        progress=lambda done, total: tell("drawing signs", done, total),
+        progress=named(tell, "drawing signs"),
     )
     rows = []
     for arm, heads in ARMS.items():
@@ -121,6 +121,5 @@ def _epoch_callback(tell: Callable[[int], None]) -> Mapping[str, Callable[[Any],
 
 def _epoch_seconds(csv: Path) -> float | None:
     """Return the median time between two rows of results.csv."""
-    header, *rows = [line.split(",") for line in csv.read_text(encoding="utf-8").splitlines()]
-    times = [float(row[header.index("time")]) for row in rows]
+    times = [row["time"] or 0.0 for row in read_rows(csv)]
     return median(later - earlier for earlier, later in pairwise(times)) if len(times) > 1 else None

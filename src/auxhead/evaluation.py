@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import polars as pl
 from auxhead._version import __version__
 from auxhead.config import EvaluateKeys, validated
 from auxhead.errors import ConfigError, DataError, OutputError
+from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
 from auxhead.labels import Source, list_images
 from auxhead.labels.data_yaml import read_data_yaml
@@ -39,11 +40,11 @@ from auxhead.metrics.precision import average_precision
 from auxhead.metrics.result import Detector, Evaluation, Table
 from auxhead.metrics.results_file import read_json, read_results, to_rows
 from auxhead.metrics.truth import Truth, network_scale, read_yolo
+from auxhead.progress import Progress, named, silent
 
 RECALLS = (1, 10, 100)  # Source: pycocotools, Params.maxDets
 METRICS_FILE = "metrics.json"
 COUNTS_FILE = "per_image.parquet"
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     """Measure how well a detector sees what is small, with intervals; or two detectors and their difference.
 
     Args:
-        progress: Called with what is done, how much of it, and of how much.
+        progress: Called as progress(task, done, total).
         **keys: As on the command line: `data` and either `model` or `predictions`; `versus`, `bands`, `out`, ...
 
     Returns:
@@ -89,7 +90,7 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
         OutputError: `out` holds results of something else, or can't be written to.
     """
     own = validated(EvaluateKeys, keys)
-    tell = progress or (lambda _what, _done, _total: None)
+    tell = progress or silent
     bands = read_bands(own.bands)
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     folder = _folder(own, sources)
@@ -111,7 +112,7 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
         tell("Matching", done, len(detectors))
         matched.append(match_all(scaled, one.found if factors is None else one.found.scaled(factors), setup))
     tell("Matching", len(detectors), len(detectors))
-    draws = resample(matched, own.resamples, own.seed, lambda done, total: tell("Resampling images", done, total))
+    draws = resample(matched, own.resamples, own.seed, named(tell, "Resampling images"))
     points = [point_numbers(one) for one in matched]
     results = [
         _detector(*parts) for parts in zip(detectors, matched, [point for point, _ in points], draws, strict=True)
@@ -179,7 +180,7 @@ def _truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, str]]:
         source.names,
         kpt_shape=source.kpt_shape,
         area=own.area,
-        progress=lambda done, total: tell("Reading labels", done, total),
+        progress=named(tell, "Reading labels"),
     )
     if not len(truth.image):
         raise DataError(
@@ -188,7 +189,7 @@ def _truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, str]]:
             where=own.data,
             fix="put label files beside the images (images/ -> labels/), or choose another split=",
         )
-    pictures = fingerprint(images, lambda done, total: tell("Hashing images", done, total))
+    pictures = fingerprint(images, named(tell, "Hashing images"))
     return truth, {"images_sha256": pictures, "labels_sha256": _labels_hash(truth)}
 
 
@@ -222,7 +223,7 @@ def _from_file(job: _Job, source: Path, name: str) -> _Predicted:
             where=f"{source} and {job.own.data}",
             fix="name the data they were made on, or predict again with model=",
         )
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    digest = sha256_of(source)
     known = {key: info[key] for key in ("imgsz", "max_det", "note", "ultralytics") if key in info}
     return _Predicted(name, str(source), digest, source, found, **known)
 

@@ -1,13 +1,27 @@
-"""Write beside, then move into place: a file of ours is whole or absent."""
+"""Files: written beside and moved into place, so that one of ours is whole or absent; and their hash."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 from auxhead.errors import OutputError
 
 TEMPORARY_SUFFIX = ".auxhead-tmp"
+
+
+def sha256(path: Path) -> str:
+    """Hash a file's content.
+
+    Returns:
+        SHA-256, hexadecimal.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def write_atomic(path: Path, content: bytes) -> None:

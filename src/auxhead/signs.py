@@ -11,7 +11,7 @@ import contextlib
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from auxhead.errors import ConfigError, OutputError
+from auxhead.progress import Steps
 
 __all__ = ["make_signs"]
 
@@ -66,7 +67,7 @@ def make_signs(
     size: int,
     seed: int = 0,
     flip_variant: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps | None = None,
 ) -> Path:
     """Write a data set of small synthetic signs, or reuse the one that the same parameters made in that folder.
 
@@ -183,7 +184,7 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _build(folder: Path, recipe: _Recipe, progress: Callable[[int, int], None] | None) -> None:
+def _build(folder: Path, recipe: _Recipe, progress: Steps | None) -> None:
     """Make the data set beside the folder and move it into place."""
     signs = _flip_signs() if recipe.flip_variant else _plain_signs()
     with contextlib.ExitStack() as stack:
@@ -201,9 +202,7 @@ def _build(folder: Path, recipe: _Recipe, progress: Callable[[int, int], None] |
             work.rename(folder)
 
 
-def _write_pictures(
-    work: Path, recipe: _Recipe, signs: tuple[_Sign, ...], progress: Callable[[int, int], None] | None
-) -> None:
+def _write_pictures(work: Path, recipe: _Recipe, signs: tuple[_Sign, ...], progress: Steps | None) -> None:
     """Write the pictures and labels of both splits."""
     done = 0
     for split_number, (split, count) in enumerate((("train", recipe.train), ("val", recipe.val))):

@@ -23,7 +23,7 @@ from auxhead.yolo import state
 from auxhead.yolo.certificate import certify
 from auxhead.yolo.finish import ship
 from auxhead.yolo.plan import Plan, head_spec
-from auxhead.yolo.trainer import make_trainer, trim_results
+from auxhead.yolo.trainer import make_trainer
 
 RUN = "import sys, json, auxhead; auxhead.train(**json.loads(sys.argv[1]))"
 
@@ -463,13 +463,6 @@ def test_resume_refuses_folders_that_are_no_runs(tmp_path: Path) -> None:
         auxhead.train(resume=str(tmp_path))
     with pytest.raises(ResumeError, match=r"center\.gain, heads"):
         auxhead.train(**{"resume": str(tmp_path), "heads": "center", "center.gain": 3})
-
-
-def test_trim_results_keeps_whole_rows_of_finished_epochs(tmp_path: Path) -> None:
-    csv = tmp_path / "results.csv"
-    csv.write_text("epoch,time\n1,2.0\n2,3.0\n3,4\n4,")
-    trim_results(csv, 2)
-    assert csv.read_text() == "epoch,time\n1,2.0\n2,3.0\n"
 
 
 # -- bad input ------------------------------------------------------------------------------------------------------

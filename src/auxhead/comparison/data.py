@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from auxhead.labels import Source, label_path, list_images
 from auxhead.labels.fingerprint import fingerprint
+from auxhead.progress import Progress, named
 from auxhead.yolo.convert import convert_cached
 from auxhead.yolo.grammar import resolve
 from auxhead.yolo.prepare import cache_labels
 
-Progress = Callable[[str, int, int], None]
 SPLITS = ("train", "val", "test")
 
 
@@ -20,14 +20,14 @@ def data_hash(source: Source, tell: Progress) -> str:
 
     Args:
         source: The data set.
-        tell: Called with what is done, how much of it, and of how much.
+        tell: Called as progress(task, done, total).
 
     Raises:
         DataError: A file can't be read.
     """
     images = [image for split in SPLITS if source.splits.get(split) for image in list_images(source.splits[split])]
     labels = [path for path in map(label_path, images) if path.is_file()]
-    return fingerprint([*images, *labels], lambda done, total: tell("Hashing data", done, total))
+    return fingerprint([*images, *labels], named(tell, "Hashing data"))
 
 
 def prepare(data: str, arms: Iterable[Mapping[str, Any]]) -> None:

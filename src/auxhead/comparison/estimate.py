@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from auxhead.comparison.ledger import LOG_FILE
 from auxhead.comparison.plan import ComparisonPlan
 from auxhead.comparison.run import Runs
 from auxhead.errors import ConfigError
+from auxhead.progress import Progress
+from auxhead.results_csv import RESULTS_FILE, read_rows
 from auxhead.yolo.cost import cost
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
         scratch: An empty folder for that epoch.
         executor: What will run the comparison.
         slots: How many runs there will be at a time.
-        tell: Called with what is done, how much of it, and of how much.
+        tell: Called as progress(task, done, total).
 
     Raises:
         ConfigError: The control can't be trained; the end of its log says why.
@@ -72,8 +72,7 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
             where=plan.control,
             fix="correct base or the control's keys",
         )
-    header, *rows = (place / "train" / "results.csv").read_text(encoding="utf-8").splitlines()
-    epoch = float(rows[-1].split(",")[header.split(",").index("time")])
+    epoch = read_rows(place / "train" / RESULTS_FILE)[-1]["time"] or 0.0
     total = float(runs.result(run)["seconds"]["total"])
     gflops = {
         arm: cost([str(keys["model"])], imgsz=int(keys["imgsz"]))[0].fused.gflops for arm, keys in plan.keys.items()
@@ -86,4 +85,4 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
 
 
 def _ignore(_name: str, _state: str, _remark: str) -> None:
-    """Tell nobody."""
+    """Report nothing."""

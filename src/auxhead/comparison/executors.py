@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from auxhead.comparison.orphans import PARENT, Guard
 from auxhead.errors import ConfigError, OutputError
+from auxhead.machine import core_numbers
 
 LOG = "log.txt"
 GRACE = 10.0  # seconds from SIGINT to SIGTERM when jobs are stopped
@@ -102,7 +103,7 @@ class LocalExecutor:
         if count < 1:
             raise ConfigError("a number of slots from 1", str(slots), "slots", "use 1 for one run after the other")
         names = [_gpu_name(gpu) for gpu in gpus]
-        shares = share_cores(_cores(), count)
+        shares = share_cores(core_numbers(), count)
         self.slots = tuple(
             Slot(cores, names[number % len(names)] if names else None) for number, cores in enumerate(shares)
         )
@@ -127,10 +128,6 @@ def share_cores(cores: Sequence[int], slots: int) -> list[tuple[int, ...]]:
     if not size:
         return [(cores[slot % len(cores)],) for slot in range(slots)]
     return [tuple(cores[slot * size : (slot + 1) * size]) for slot in range(slots)]
-
-
-def _cores() -> list[int]:
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
 
 
 def _gpu_name(gpu: int) -> str:

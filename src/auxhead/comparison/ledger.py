@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from auxhead.errors import OutputError, ResumeError
 from auxhead.files import write_atomic
+from auxhead.results_csv import RESULTS_FILE, read_rows
 
 PLAN_FILE = "plan.json"
 RUN_FILE = "run.json"
@@ -235,6 +236,6 @@ def _move_aside(folder: Path, digest: str) -> None:
 def epochs_done(run: Path) -> int:
     """Count the epochs that a run has finished so far."""
     try:
-        return max(len((run / "train" / "results.csv").read_text(encoding="utf-8").splitlines()) - 1, 0)
+        return len(read_rows(run / "train" / RESULTS_FILE))
     except OSError:
         return 0

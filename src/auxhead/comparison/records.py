@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +14,7 @@ import numpy as np
 from auxhead.comparison.ledger import PLAN_FILE, PLAN_SCHEMA, RESULT_FILE, read_json
 from auxhead.errors import ResumeError
 from auxhead.metrics.truth import Floats
+from auxhead.results_csv import RESULTS_FILE, read_rows
 
 CURVES = {"mAP50": "metrics/mAP50(B)", "mAP50-95": "metrics/mAP50-95(B)"}
 """Ultralytics' columns of results.csv, and its own numbers in metrics.json."""
@@ -89,7 +88,7 @@ class Run:
     @cached_property
     def curves(self) -> Mapping[str, list[float | None]]:
         """Ultralytics' mAP50 and mAP50-95 by epoch; empty without the file."""
-        return read_curves(self.place / "train" / "results.csv")
+        return read_curves(self.place / "train" / RESULTS_FILE)
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
@@ -146,14 +145,12 @@ def read_curves(path: Path) -> dict[str, list[float | None]]:
     Raises:
         ResumeError: It lacks the columns.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [{str(name).strip(): cell for name, cell in row.items()} for row in csv.DictReader(file)]
-    except FileNotFoundError:
+    if not path.exists():
         return {}
+    rows = read_rows(path)
     if rows and not set(CURVES.values()) <= set(rows[0]):
         raise _broken(path, f"columns {', '.join(rows[0])}")
-    return {name: [_number(row[column]) for row in rows] for name, column in CURVES.items()}
+    return {name: [row[column] for row in rows] for name, column in CURVES.items()}
 
 
 def _run(folder: Path, planned: Mapping[str, Any], split: str) -> Run:
@@ -174,14 +171,6 @@ def _metrics(path: Path) -> Mapping[str, Any] | None:
     if metrics is not None and not (metrics.get("detectors") and metrics.get("data")):
         raise _broken(path, "neither data nor a detector in it")
     return metrics
-
-
-def _number(cell: str | None) -> float | None:
-    try:
-        value = float(cell or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _broken(path: Path, found: str) -> ResumeError:

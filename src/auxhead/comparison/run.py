@@ -14,11 +14,12 @@ from typing import Any
 from filelock import Timeout
 
 from auxhead.comparison import ledger
-from auxhead.comparison.data import Progress, prepare
+from auxhead.comparison.data import prepare
 from auxhead.comparison.executors import Executor, Job, State
 from auxhead.comparison.fairness import Fairness, check
 from auxhead.comparison.plan import ComparisonPlan, PlannedRun
 from auxhead.comparison.worker import BUSY
+from auxhead.progress import Progress
 from auxhead.yolo.environment import environment
 from auxhead.yolo.prepare import copy_settings
 

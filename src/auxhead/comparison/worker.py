@@ -7,7 +7,6 @@ written, 1: it is written and tells why the run failed, 75: another process is a
 from __future__ import annotations
 
 import io
-import math
 import os
 import shutil
 import sys
@@ -25,6 +24,7 @@ from auxhead.comparison import ledger
 from auxhead.comparison.orphans import watch_parent
 from auxhead.errors import VerificationError
 from auxhead.files import write_atomic
+from auxhead.results_csv import RESULTS_FILE, read_rows
 
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
 STOPPED = 130
@@ -146,14 +146,13 @@ def _require_finite(run: Path) -> None:
     Raises:
         VerificationError: The last epoch's losses are no numbers.
     """
-    header, *rows = (run / "results.csv").read_text(encoding="utf-8").splitlines()
-    last = dict(zip(header.split(","), rows[-1].split(","), strict=True)) if rows else {}
-    wrong = [name.strip() for name, value in last.items() if "loss" in name and not math.isfinite(float(value))]
+    rows = read_rows(run / RESULTS_FILE)
+    wrong = [name for name, value in rows[-1].items() if "loss" in name and value is None] if rows else []
     if wrong or not rows:
         raise VerificationError(
             expected="finite losses after the last epoch",
             found=f"no number: {', '.join(wrong)}" if rows else "no epoch",
-            where=str(run / "results.csv"),
+            where=str(run / RESULTS_FILE),
             fix="lower lr0 or the gains of this arm",
         )
 

@@ -11,7 +11,7 @@ from auxhead.errors import OutputError
 from auxhead.labels.conversion import Conversion, Source
 from auxhead.labels.convert_folder import PROBLEMS, check_apart, check_ours, resolve
 from auxhead.labels.convert_job import Job
-from auxhead.labels.convert_run import Progress
+from auxhead.progress import Steps
 
 
 def convert(
@@ -21,7 +21,7 @@ def convert(
     *,
     images: Images = "link",
     on_error: OnError = "fail",
-    progress: Progress | None = None,
+    progress: Steps | None = None,
 ) -> Conversion:
     """Write the pose or segmentation version of a detection data set, complete with images and data.yaml.
 

@@ -23,10 +23,11 @@ from auxhead.labels.convert_folder import (
     read_manifest,
     write_manifest,
 )
-from auxhead.labels.convert_run import Progress, Run
+from auxhead.labels.convert_run import Run
 from auxhead.labels.convert_splits import NEEDED, find_splits
 from auxhead.labels.listing import batches, iter_images, no_images
 from auxhead.labels.workers import in_order
+from auxhead.progress import Steps
 
 
 class Job:
@@ -67,7 +68,7 @@ class Job:
                 digest += sum(digests)
         return self._earlier(manifest) if holds(self.out, self._fingerprint(digest)) else None
 
-    def run(self, progress: Progress | None) -> Conversion:
+    def run(self, progress: Steps | None) -> Conversion:
         """Convert everything.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import fields
 from pathlib import Path
@@ -23,8 +23,7 @@ from auxhead.labels.listing import batches, iter_images
 from auxhead.labels.problems import ProblemLog
 from auxhead.labels.workers import in_order
 from auxhead.labels.yolo_rows import Rules, pose_columns
-
-Progress = Callable[[int, int], None]
+from auxhead.progress import Steps
 
 
 class Run:
@@ -47,7 +46,7 @@ class Run:
         *,
         images: Images,
         on_error: OnError,
-        progress: Progress | None,
+        progress: Steps | None,
     ) -> None:
         """Start with empty sums."""
         self.digest = 0

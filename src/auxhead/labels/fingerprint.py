@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from auxhead.errors import DataError
+from auxhead.files import sha256
 from auxhead.labels.workers import in_order
+from auxhead.progress import Steps
 
 
-def fingerprint(files: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> str:
+def fingerprint(files: Sequence[Path], progress: Steps | None = None) -> str:
     """Hash files, their names below the folder they share, and their order.
 
     Args:
@@ -37,7 +39,6 @@ def fingerprint(files: Sequence[Path], progress: Callable[[int, int], None] | No
 
 def _digest(file: Path) -> str:
     try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        return sha256(file)
     except OSError as error:
         raise DataError("a file that can be read", error.strerror or str(error), str(file), "fetch it again") from error

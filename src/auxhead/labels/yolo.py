@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,7 @@ from auxhead.labels.listing import label_path
 from auxhead.labels.problems import LabelProblem, LabelReport
 from auxhead.labels.workers import in_order
 from auxhead.labels.yolo_rows import RowsCheck, Rules, check_rows, pose_columns
+from auxhead.progress import Steps
 
 CHUNK = 64  # images a task: keeps the progress lively
 
@@ -29,7 +30,7 @@ def check_labels(
     *,
     single_cls: bool = False,
     kpt_shape: Sequence[int] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps | None = None,
 ) -> LabelReport:
     """Scan the label files of images for rows that make Ultralytics ignore the whole image.
 

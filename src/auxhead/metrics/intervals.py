@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,9 +10,11 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from auxhead.machine import cores
 from auxhead.metrics.measures import Matched, Numbers, numbers
 from auxhead.metrics.precision import Weights
 from auxhead.metrics.truth import Floats
+from auxhead.progress import Steps
 
 AT_ONCE = 50  # resamples side by side: bounds the memory
 EXACT = 2**24  # float32 counts exactly up to here
@@ -47,7 +48,7 @@ def resample(
     detectors: Sequence[Matched],
     resamples: int,
     seed: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps | None = None,
     measure: Callable[[Matched, Weights], Numbers] = numbers,
 ) -> list[Numbers]:
     """Measure detectors on images drawn with replacement, the same draws for all of them.
@@ -70,7 +71,7 @@ def resample(
         return [measure(one, weights.astype(np.float32 if _small(one) else np.float64)) for one in detectors]
 
     parts: list[list[Numbers]] = []
-    with ThreadPoolExecutor(_cores()) as pool:  # numpy lets other threads run while it adds up
+    with ThreadPoolExecutor(cores()) as pool:  # numpy lets other threads run while it adds up
         try:
             for part in pool.map(block, starts):
                 parts.append(part)
@@ -145,7 +146,3 @@ def estimate(value: float, draws: Floats, interval: Interval = bias_corrected) -
 def _small(one: Matched) -> bool:
     """Tell whether counts of any resample surely stay below what float32 holds exactly."""
     return len(one.scene.found.image) + len(one.scene.truth.image) < EXACT // 8
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

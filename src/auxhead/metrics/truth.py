@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from auxhead.errors import DataError
 from auxhead.labels import check_labels, label_path, problems_error
 from auxhead.labels.workers import in_order
 from auxhead.labels.yolo_rows import BOX_COLUMNS, Rules, class_and_box, pose_columns, read_rows
+from auxhead.progress import Steps
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -88,7 +89,7 @@ def read_yolo(
     *,
     kpt_shape: Sequence[int] | None = None,
     area: Area = "box",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Steps | None = None,
 ) -> Truth:
     """Read the boxes of YOLO labels, as Ultralytics' validation sees them, in pixels of the original images.
 

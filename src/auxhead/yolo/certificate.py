@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from ultralytics.utils.torch_utils import get_flops, get_num_params
 
 from auxhead._version import __version__
 from auxhead.errors import VerificationError
+from auxhead.files import sha256 as sha256_of
 from auxhead.yolo import state
 from auxhead.yolo.export_check import ExportFacts
 from auxhead.yolo.model import attach, plain
@@ -204,7 +204,7 @@ def certify(trained: dict[str, Any], shipped: Path, images: Tensor | None = None
     saved_difference = (outputs(saved, images) - reference).abs()
     return Certificate(
         weights=shipped.name,
-        sha256=hashlib.sha256(shipped.read_bytes()).hexdigest(),
+        sha256=sha256_of(shipped),
         epoch=int(trained["epoch"]) + 1,
         select=plan.select,
         tensors_moved=len(detector.state_dict()),

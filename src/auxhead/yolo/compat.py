@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from yaml import YAMLError
 
 from auxhead.errors import HostVersionError
+from auxhead.machine import OMP_NUM_THREADS  # noqa: F401  read before Ultralytics sets it
 
 TESTED = ("8.4.180", "8.4.190")
 """Oldest and newest release that the contract tests passed on."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from auxhead.errors import OutputError
 from auxhead.labels import Conversion, Source
 from auxhead.labels import convert as convert_labels
 from auxhead.labels.data_yaml import SPLITS
+from auxhead.progress import Steps
 from auxhead.yolo.data import read_data
 
 
-def convert(progress: Callable[[int, int], None] | None = None, **keys: Any) -> Conversion:
+def convert(progress: Steps | None = None, **keys: Any) -> Conversion:
     """Write a detection data set anew with keypoints (to="pose") or polygons (to="segment") made from its boxes.
 
     Args:
@@ -41,7 +41,7 @@ def convert(progress: Callable[[int, int], None] | None = None, **keys: Any) -> 
 
 
 def convert_cached(
-    data: str, labels: PoseKeys | SegmentKeys, on_error: OnError, progress: Callable[[int, int], None] | None = None
+    data: str, labels: PoseKeys | SegmentKeys, on_error: OnError, progress: Steps | None = None
 ) -> Conversion:
     """Convert into a folder of its own among Ultralytics' data sets, or find it there up to date.
 

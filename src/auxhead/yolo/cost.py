@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,10 +25,12 @@ from ultralytics.utils.torch_utils import select_device
 
 from auxhead.config import closest
 from auxhead.errors import ConfigError, ModelError
+from auxhead.machine import cores
+from auxhead.progress import Progress, silent
 from auxhead.yolo import checkpoint
 from auxhead.yolo.certificate import cost as counted
 from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.lanes import cores, restored_threads
+from auxhead.yolo.lanes import restored_threads
 from auxhead.yolo.quiet import quiet
 
 MODELS: dict[str, type[DetectionModel]] = {
@@ -110,7 +112,7 @@ def cost(
     latency: bool = False,
     device: str | int | None = None,
     rounds: int = 20,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Cost]:
     """Count, and on request time, what models cost.
 
@@ -122,7 +124,7 @@ def cost(
         latency: Whether to measure forward passes, all models in turns.
         device: Where to measure, in Ultralytics' words; None: the first GPU, else the CPU.
         rounds: Rounds of the measurement.
-        progress: Called with what is done ("counting", "timing"), how much of it, and of how much.
+        progress: Called as progress(task, done, total), the task being "counting" or "timing".
 
     Returns:
         One entry a model, in the order given; no model gives an empty list.
@@ -131,7 +133,7 @@ def cost(
         ConfigError: The device can't be used.
         ModelError: A model is unknown, no file of a model, or of another task.
     """
-    tell = progress or (lambda _what, _done, _total: None)
+    tell = progress or silent
     costs, ready = [], []
     for done, name in enumerate(models):
         tell("counting", done, len(models))
@@ -237,7 +239,7 @@ def _time(
     device: torch.device,
     imgsz: int,
     rounds: int,
-    tell: Callable[[str, int, int], None],
+    tell: Progress,
 ) -> list[Latency]:
     """Time forward passes in turns, so that what else the machine does falls on all models alike."""
     seconds: list[list[float]] = [[] for _ in models]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,13 @@ from auxhead.files import write_atomic
 from auxhead.labels import Source, check_labels, list_images
 from auxhead.labels.listing import entries
 from auxhead.metrics.truth import Floats, Truth, read_yolo
+from auxhead.progress import Progress, Steps, named, silent
 from auxhead.yolo.convert import read_source
 from auxhead.yolo.inspect_anchors import LEVELS, Anchors, count_candidates, summarize
 from auxhead.yolo.inspect_boxes import Sizes, at_imgsz, disagreeing, measure, sides, truncated
 from auxhead.yolo.inspect_files import Copies, find_copies
 from auxhead.yolo.inspect_names import MirrorHint, mirror_hints
 from auxhead.yolo.inspect_suggest import MULTIPLE, Suggestion, suggest
-
-Progress = Callable[[str, int, int], None]
 
 SPLITS = ("train", "val", "test")
 FILES = ("inspect.json", "inspect.png")
@@ -128,13 +127,13 @@ def inspect(
     """
     if out is not None:
         _check_free(Path(out), exist_ok)
-    tell = progress or (lambda _what, _done, _total: None)
+    tell = progress or silent
     imgsz = math.ceil(imgsz / MULTIPLE) * MULTIPLE
     source = read_source(str(data))
     truths, repeated = {}, {}
     for split in _present(source):
         images = list_images(source.splits[split])
-        truths[split] = _read(images, source, _named(tell, f"reading {split}"))
+        truths[split] = _read(images, source, named(tell, f"reading {split}"))
         repeated[split] = check_labels(images, len(source.names), kpt_shape=source.kpt_shape).duplicates
     hints = mirror_hints(source.names)
     inspection = Inspection(
@@ -142,7 +141,7 @@ def inspect(
         imgsz=imgsz,
         names=tuple(source.names[index] for index in sorted(source.names)),
         splits={name: _split(truth, repeated[name], imgsz, name, tell) for name, truth in truths.items()},
-        copies=find_copies({name: truth.files for name, truth in truths.items()}, _named(tell, "comparing images")),
+        copies=find_copies({name: truth.files for name, truth in truths.items()}, named(tell, "comparing images")),
         mirrored=hints,
         suggestions=suggest(truths["train"], imgsz, hints),
     )
@@ -159,7 +158,7 @@ def _present(source: Source) -> list[str]:
     return there
 
 
-def _read(images: Sequence[Path], source: Source, progress: Callable[[int, int], None]) -> Truth:
+def _read(images: Sequence[Path], source: Source, progress: Steps) -> Truth:
     return read_yolo(images, source.names, kpt_shape=source.kpt_shape, progress=progress)
 
 
@@ -168,7 +167,7 @@ def _split(truth: Truth, repeated: int, imgsz: int, name: str, tell: Progress) -
     per_class = np.bincount(truth.cls, minlength=len(truth.names)).tolist()
     anchors = {}
     for levels, strides in LEVELS.items():
-        counted = count_candidates(truth, imgsz, strides, _named(tell, f"anchors {levels} of {name}"))
+        counted = count_candidates(truth, imgsz, strides, named(tell, f"anchors {levels} of {name}"))
         anchors[levels] = summarize(strides, *counted)
     return SplitInspection(
         images=len(truth.files),
@@ -183,10 +182,6 @@ def _split(truth: Truth, repeated: int, imgsz: int, name: str, tell: Progress) -
         disagreeing=int(disagreeing(truth).sum()),
         boxes_net=net.boxes[:, 2:],
     )
-
-
-def _named(tell: Progress, what: str) -> Callable[[int, int], None]:
-    return lambda done, total: tell(what, done, total)
 
 
 def _check_free(out: Path, exist_ok: bool) -> None:

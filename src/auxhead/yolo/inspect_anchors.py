@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from ultralytics.utils.tal import TaskAlignedAssigner, make_anchors
 
 from auxhead.metrics.truth import Bools, Floats, Ints, Truth
+from auxhead.progress import Steps
 
 LEVELS: Mapping[str, tuple[int, ...]] = {"P3-P5": (8, 16, 32), "P2-P5": (4, 8, 16, 32)}
 """Strides of the usual detectors and of those with a P2 head."""
@@ -41,7 +42,7 @@ class Anchors:
 
 
 def count_candidates(
-    truth: Truth, imgsz: int, strides: Sequence[int], progress: Callable[[int, int], None] | None = None
+    truth: Truth, imgsz: int, strides: Sequence[int], progress: Steps | None = None
 ) -> tuple[Ints, Bools]:
     """Count the candidate anchors of each box, in an input of imgsz x imgsz without augmentation.
 

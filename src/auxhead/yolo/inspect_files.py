@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from auxhead.errors import DataError
+from auxhead.files import sha256
 from auxhead.labels.workers import in_order
+from auxhead.progress import Steps
 
 SHOWN = 5  # pairs of images that are named
 
@@ -30,7 +31,7 @@ class Copies:
     pairs: tuple[tuple[str, str], ...]
 
 
-def find_copies(splits: Mapping[str, Sequence[str]], progress: Callable[[int, int], None] | None = None) -> Copies:
+def find_copies(splits: Mapping[str, Sequence[str]], progress: Steps | None = None) -> Copies:
     """Compare all images of a data set by the SHA-256 of their files.
 
     Only files of equal length are read, since others can't be equal.
@@ -57,7 +58,7 @@ def find_copies(splits: Mapping[str, Sequence[str]], progress: Callable[[int, in
     return Copies(within, between, tuple(pairs[:SHOWN]))
 
 
-def _digests(files: Sequence[str], progress: Callable[[int, int], None] | None) -> dict[str, str]:
+def _digests(files: Sequence[str], progress: Steps | None) -> dict[str, str]:
     """Give equal files equal words; files of a length of their own keep their name."""
     lengths = defaultdict(list)
     for file in files:
@@ -77,8 +78,7 @@ def _digests(files: Sequence[str], progress: Callable[[int, int], None] | None) 
 
 def _digest(file: str) -> str:
     try:
-        with Path(file).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256(Path(file))
     except OSError as error:
         raise _unreadable(file, error) from error
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from auxhead.errors import AuxHeadError, DataError, ModelError
+from auxhead.files import sha256
 from auxhead.yolo import checkpoint
 from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.lanes import restored_threads
@@ -176,10 +177,9 @@ def weights_hash(model: Path) -> str:
     total = hashlib.sha256()
     try:
         for file in files:
-            with file.open("rb") as content:
-                digest = hashlib.file_digest(content, "sha256")
-            total.update(digest.digest() if model.is_dir() else b"")
-        return total.hexdigest() if model.is_dir() else digest.hexdigest()
+            digest = sha256(file)
+            total.update(bytes.fromhex(digest))
+        return total.hexdigest() if model.is_dir() else digest
     except OSError as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise ModelError("a model's file or folder", found, str(model), "correct the path") from error

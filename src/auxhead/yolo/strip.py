@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -17,7 +16,7 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import DEFAULT_CFG_KEYS
 
 from auxhead.errors import AuxHeadError, ModelError, OutputError, ResumeError, VerificationError
-from auxhead.files import write_atomic
+from auxhead.files import sha256, write_atomic
 from auxhead.yolo import checkpoint, state
 from auxhead.yolo.certificate import Certificate, certify, equal
 from auxhead.yolo.compat import UNUSABLE
@@ -209,10 +208,10 @@ def _strip_model(
         saved = checkpoint.model_of(checkpoint.load(trial), trial).float()
         facts = {
             "source": source.name,
-            "source_sha256": _sha256(source),
+            "source_sha256": sha256(source),
             "task": task,
             "weights": target.name,
-            "sha256": _sha256(trial),
+            "sha256": sha256(trial),
             "precision": str(precision).removeprefix("torch."),
             "imgsz": imgsz,
         }
@@ -337,10 +336,6 @@ def _image_size(value: Any) -> int:
 def _as_dict(arguments: Any) -> dict[str, Any]:
     """Read a model's `args`, which is a mapping in finished checkpoints and a namespace in others."""
     return dict(arguments) if isinstance(arguments, Mapping) else dict(vars(arguments))
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @contextmanager

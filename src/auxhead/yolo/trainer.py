@@ -22,6 +22,7 @@ from auxhead._version import __version__
 from auxhead.errors import AuxHeadError, ConfigError, DataError, ModelError
 from auxhead.files import remove_temporary, write_atomic
 from auxhead.heads.base import ObjectSizes
+from auxhead.results_csv import trim
 from auxhead.yolo import state
 from auxhead.yolo.certificate import Certificate, certify
 from auxhead.yolo.compat import UNUSABLE
@@ -224,7 +225,7 @@ class HeadTrainer(DetectionTrainer):
         model.criterion = self.criterion
         model.load_state_dict(ckpt[state.KEY]["weights"])
         if RANK in {-1, 0}:
-            trim_results(self.csv, self.start_epoch)
+            trim(self.csv, self.start_epoch)
             best = state.state_path(self.best)
             if best.exists():  # a kill between two files of one epoch
                 kept = state.load_state(best)
@@ -311,13 +312,3 @@ def check_images(dataset: Any, on_error: str) -> None:
         where=shown,
         fix="repair or remove them, or train without them with on_error=skip",
     )
-
-
-def trim_results(csv: Path, epochs: int) -> None:
-    """Drop the rows of epochs that will be trained again, and a half-written last line."""
-    if not csv.exists():
-        return
-    header, *rows = csv.read_text(encoding="utf-8").splitlines() or [""]
-    columns = len(header.split(","))
-    kept = [row for row in rows if len(row.split(",")) == columns and int(float(row.split(",")[0])) <= epochs]
-    write_atomic(csv, ("\n".join([header, *kept]) + "\n").encode())
