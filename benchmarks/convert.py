@@ -81,7 +81,7 @@ def tutorial(source: str, out: str) -> None:
 
 def auxhead(source: str, out: str) -> None:
     """Convert with this package."""
-    from auxhead.config import PoseKeys
+    from auxhead.keys.convert import PoseKeys
     from auxhead.labels import Source, convert
 
     names = {i: f"class {i}" for i in range(CLASSES)}

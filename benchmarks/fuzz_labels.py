@@ -32,7 +32,7 @@ import numpy as np
 from PIL import Image
 from ultralytics.data.utils import verify_image_label
 
-from auxhead.config import PoseKeys, SegmentKeys
+from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.labels import Source, convert
 
 BATCH = 1000

@@ -20,19 +20,15 @@ from ultralytics.nn.tasks import load_checkpoint
 
 import auxhead
 from auxhead import cli
-from auxhead.config import (
-    ConvertKeys,
-    CostKeys,
-    DemoKeys,
-    EvaluateKeys,
-    PoseKeys,
-    SegmentKeys,
-    StripKeys,
-    TrainKeys,
-    read_words,
-)
 from auxhead.errors import ConfigError
 from auxhead.heads.center import CenterSpec
+from auxhead.keys.convert import ConvertKeys, PoseKeys, SegmentKeys
+from auxhead.keys.cost import CostKeys
+from auxhead.keys.demo import DemoKeys
+from auxhead.keys.evaluate import EvaluateKeys
+from auxhead.keys.reading import read_words
+from auxhead.keys.strip import StripKeys
+from auxhead.keys.train import TrainKeys
 from auxhead.yolo.certificate import Certificate
 from auxhead.yolo.grammar import parse_arguments
 

@@ -15,8 +15,13 @@ import yaml
 
 import auxhead
 from auxhead.comparison.arms import PRESETS
-from auxhead.config import CompareKeys, EvaluateKeys, InspectKeys, PlanKeys, ReportKeys, TrainKeys, read_words
 from auxhead.heads.center import CenterSpec
+from auxhead.keys.compare import CompareKeys, PlanKeys
+from auxhead.keys.evaluate import EvaluateKeys
+from auxhead.keys.inspect import InspectKeys
+from auxhead.keys.reading import read_words
+from auxhead.keys.report import ReportKeys
+from auxhead.keys.train import TrainKeys
 from auxhead.yolo.gradients import INTERVAL, WARMUP_INTERVAL
 from auxhead.yolo.grammar import parse_arguments, resolve
 

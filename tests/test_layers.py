@@ -19,7 +19,7 @@ import pytest
 import auxhead
 
 ROOT = Path(auxhead.__file__).parent
-GROUND = "_version errors config files machine progress results_csv"
+GROUND = "_version errors keys files machine progress results_csv"
 WORK = f"{GROUND} heads labels metrics signs"
 
 
@@ -34,12 +34,12 @@ class Room:
 ROOMS = {
     "_version": Room(),
     "errors": Room(),
-    "config": Room("errors", "pydantic"),
+    "keys": Room("errors", "pydantic"),
     "files": Room("errors"),
     "machine": Room(),
     "progress": Room(),
     "results_csv": Room("errors files"),
-    "heads": Room("_version errors config", "pydantic torch torchvision"),
+    "heads": Room("_version errors keys", "pydantic torch torchvision"),
     "labels": Room(GROUND, "defusedxml numpy yaml"),
     "metrics": Room(f"{GROUND} labels", "PIL faster_coco_eval matplotlib numpy polars"),
     "signs": Room(GROUND, "PIL numpy"),
@@ -131,10 +131,10 @@ def test_imports_follow_the_architecture() -> None:
 @pytest.mark.parametrize(
     ("module", "source", "found"),
     [
-        ("auxhead.errors", "from auxhead.config import closest", "imports auxhead.config"),
+        ("auxhead.errors", "from auxhead.keys.reading import closest", "imports auxhead.keys.reading"),
         ("auxhead.files", "from auxhead import yolo", "imports auxhead.yolo"),
-        ("auxhead.config", "def f():\n    import auxhead.heads.base", "imports auxhead.heads.base"),
-        ("auxhead.config", "import torch", "imports torch"),
+        ("auxhead.keys.reading", "def f():\n    import auxhead.heads.base", "imports auxhead.heads.base"),
+        ("auxhead.keys.reading", "import torch", "imports torch"),
         ("auxhead.heads.planted", "import ultralytics", "imports ultralytics"),
         ("auxhead.heads.planted", "from auxhead.files import write_atomic", "imports auxhead.files"),
         ("auxhead.heads.planted", "class A:\n    def f(self):\n        from auxhead.cli import app", "auxhead.cli"),

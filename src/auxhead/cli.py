@@ -75,50 +75,50 @@ def _root(
 
 
 def _train_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import TrainKeys
     from auxhead.heads.registry import head_class, head_names
+    from auxhead.keys.train import TrainKeys
 
     return {"": TrainKeys, **{f"{name}.": head_class(name).Spec for name in head_names()}, **_label_models()}
 
 
 def _label_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import ROUTE_KEYS
+    from auxhead.keys.train import ROUTE_KEYS
 
     return {f"{route}.": model for route, model in ROUTE_KEYS.items()}
 
 
 def _demo_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import DemoKeys
+    from auxhead.keys.demo import DemoKeys
 
     return {"": DemoKeys}
 
 
 def _convert_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import ConvertKeys
+    from auxhead.keys.convert import ConvertKeys
 
     return {"": ConvertKeys}
 
 
 def _cost_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import CostKeys
+    from auxhead.keys.cost import CostKeys
 
     return {"": CostKeys}
 
 
 def _evaluate_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import EvaluateKeys
+    from auxhead.keys.evaluate import EvaluateKeys
 
     return {"": EvaluateKeys}
 
 
 def _inspect_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import InspectKeys
+    from auxhead.keys.inspect import InspectKeys
 
     return {"": InspectKeys}
 
 
 def _strip_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import StripKeys
+    from auxhead.keys.strip import StripKeys
 
     return {"": StripKeys}
 
@@ -165,7 +165,7 @@ def convert(
 ) -> None:
     """Write boxes as keypoint or polygon labels: data=signs.yaml out=signs-pose to=pose (or to=segment)."""
     with json_only(as_json), progress() as tell:
-        from auxhead.config import ConvertKeys
+        from auxhead.keys.convert import ConvertKeys
         from auxhead.yolo.convert import convert as run
         from auxhead.yolo.grammar import parse_own
 
@@ -195,7 +195,7 @@ def strip(
 ) -> None:
     """Make a stock detector of a pose or segment model, or of a training state, with its certificate."""
     with json_only(as_json):
-        from auxhead.config import StripKeys
+        from auxhead.keys.strip import StripKeys
         from auxhead.yolo.grammar import parse_own
         from auxhead.yolo.strip import strip as run
 
@@ -221,7 +221,7 @@ def cost(
     _help: Annotated[bool, key_help(_cost_models)] = False,
 ) -> None:
     """Count parameters, GFLOPs and layers of models, and time them: yolov8n yolov8n-p2 best.pt nc=48 latency=true."""
-    from auxhead.config import CostKeys
+    from auxhead.keys.cost import CostKeys
 
     models, given = _names_and_keys(words or [], CostKeys)
     with json_only(as_json), progress() as tell:
@@ -277,7 +277,7 @@ def inspect(
 ) -> None:
     """Look at a data set before training on it: data=signs.yaml imgsz=640 out=signs-inspected."""
     with json_only(as_json), progress() as tell:
-        from auxhead.config import InspectKeys
+        from auxhead.keys.inspect import InspectKeys
         from auxhead.yolo.grammar import parse_own
         from auxhead.yolo.inspect import inspect as run
 
@@ -355,8 +355,9 @@ def evaluate(
 ) -> None:
     """Measure small objects, with intervals: model=best.pt (or predictions=preds.json) data=signs.yaml versus=b.pt."""
     with json_only(as_json), progress() as tell:
-        from auxhead.config import EvaluateKeys, read_words
         from auxhead.evaluation import evaluate as run
+        from auxhead.keys.evaluate import EvaluateKeys
+        from auxhead.keys.reading import read_words
 
         keys = read_words(context.args, EvaluateKeys)
         result = run(tell, **keys)
@@ -389,8 +390,8 @@ def demo(
 
     console = Console(markup=False, emoji=False)  # paths may hold brackets and colons
     console.print("Loading PyTorch and Ultralytics ...")
-    from auxhead.config import DemoKeys
     from auxhead.demo import demo as run
+    from auxhead.keys.demo import DemoKeys
     from auxhead.yolo.grammar import parse_own
 
     keys = parse_own(context.args, DemoKeys)

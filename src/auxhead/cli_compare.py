@@ -22,7 +22,7 @@ center-noflip, center-nogain, center-sigma1, center-tutorial, tutorial, p2, ghos
 
 
 def _compare_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import CompareKeys, PlanKeys
+    from auxhead.keys.compare import CompareKeys, PlanKeys
 
     class Both(PlanKeys, CompareKeys):
         """All keys in one list; arms may come from a plan."""
@@ -31,7 +31,7 @@ def _compare_models() -> dict[str, type[BaseModel]]:
 
 
 def _report_models() -> dict[str, type[BaseModel]]:
-    from auxhead.config import ReportKeys
+    from auxhead.keys.report import ReportKeys
 
     return {"": ReportKeys}
 
@@ -63,7 +63,8 @@ def report(
     """Write the page of a comparison anew from its folder, also while it runs: report FOLDER."""
     with json_only(as_json):
         from auxhead.comparing import report as run
-        from auxhead.config import ReportKeys, read_words
+        from auxhead.keys.reading import read_words
+        from auxhead.keys.report import ReportKeys
 
         found = run(folder, **read_words(context.args, ReportKeys))
     if as_json:
@@ -74,7 +75,8 @@ def report(
 
 def _part(words: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
     """Part the words into the plan's name and keys: ours read as in every command, the others as `yolo` reads them."""
-    from auxhead.config import CompareKeys, PlanKeys, read_words
+    from auxhead.keys.compare import CompareKeys, PlanKeys
+    from auxhead.keys.reading import read_words
     from auxhead.yolo.grammar import known_keys, parse_arguments
 
     both = {**PlanKeys.model_fields, **CompareKeys.model_fields}

@@ -32,7 +32,7 @@ def key_help(models: Callable[[], dict[str, type[BaseModel]]], note: str = "") -
     def show(context: typer.Context, asked: bool) -> None:
         if not asked:
             return
-        from auxhead.config import ROUTE_KEYS
+        from auxhead.keys.train import ROUTE_KEYS
 
         typer.echo(context.get_help())
         for prefix, model in models().items():

@@ -10,7 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from auxhead.comparison.analysis import analyse, verdict_lines
-from auxhead.config import CompareKeys, PlanKeys, ReportKeys, config_error, unknown, validated
+from auxhead.keys.compare import CompareKeys, PlanKeys
+from auxhead.keys.reading import config_error, unknown, validated
+from auxhead.keys.report import ReportKeys
 from auxhead.progress import Progress, silent
 from auxhead.reporting.report import report as write_report
 

@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 
 from auxhead._version import __version__
-from auxhead.config import EvaluateKeys, validated
 from auxhead.errors import ConfigError, DataError, OutputError
 from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
+from auxhead.keys.evaluate import EvaluateKeys
+from auxhead.keys.reading import validated
 from auxhead.labels import Source, list_images
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.fingerprint import fingerprint

@@ -12,7 +12,7 @@ from PIL import Image
 
 os.environ["YOLO_AUTOINSTALL"] = "false"  # before any test module imports ultralytics
 
-from auxhead.config import PoseKeys
+from auxhead.keys.convert import PoseKeys
 from auxhead.labels import Source, convert
 
 Content = str | bytes | None

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.data.utils import check_det_dataset
 
-from auxhead.config import PoseKeys, SegmentKeys
 from auxhead.errors import DataError
+from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.labels import IMAGE_SUFFIXES, Source, SplitCounts, convert, label_path, list_images
 
 BOX = "1 0.5 0.5 0.2 0.4\n"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from auxhead.config import PoseKeys, SegmentKeys
+from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.labels.convert_rows import FLIP_IDX, RowConverter, _text, row_writer
 from auxhead.labels.yolo_rows import Rules, check_rows
 

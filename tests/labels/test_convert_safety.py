@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from auxhead.config import PoseKeys, SegmentKeys
 from auxhead.errors import DataError, OutputError
+from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.labels import convert_files, convert_folder, convert_job
 
 BOX = "1 0.5 0.5 0.2 0.4\n"
@@ -232,7 +232,7 @@ def test_an_interruption_leaves_what_was_there(error, earlier, small, run, tmp_p
 SLOW = """
 import sys, time
 from pathlib import Path
-from auxhead.config import PoseKeys
+from auxhead.keys.convert import PoseKeys
 from auxhead.labels import Source, convert
 root = Path(sys.argv[1])
 def wait(done, total):

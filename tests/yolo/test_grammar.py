@@ -10,9 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ultralytics.cfg import DEFAULT_CFG_DICT, _handle_deprecation
 
-from auxhead.config import RECIPES, DemoKeys, PoseKeys, SegmentKeys, StripKeys
 from auxhead.errors import ConfigError
 from auxhead.heads.center import CenterSpec
+from auxhead.keys.convert import PoseKeys, SegmentKeys
+from auxhead.keys.demo import DemoKeys
+from auxhead.keys.strip import StripKeys
+from auxhead.keys.train import RECIPES
 from auxhead.yolo.grammar import NOT_OURS, known_keys, parse_arguments, parse_own, require_files, resolve
 from auxhead.yolo.plan import Plan, head_spec
 

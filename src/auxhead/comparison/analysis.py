@@ -15,8 +15,8 @@ from auxhead.comparison.ledger import ENVIRONMENT_FILE, FAIRNESS_FILE, read_json
 from auxhead.comparison.measures import ALIASES, primary_key
 from auxhead.comparison.records import CURVES, Key, Run, read_plan, read_runs
 from auxhead.comparison.statistics import holm, t_interval
-from auxhead.config import closest
 from auxhead.errors import ConfigError
+from auxhead.keys.reading import closest
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.intervals import LEVEL
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from auxhead.config import closest
 from auxhead.errors import ConfigError, UnfairComparisonError
+from auxhead.keys.reading import closest
 from auxhead.yolo.grammar import with_recipe
 from auxhead.yolo.names import sibling
 

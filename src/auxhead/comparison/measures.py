@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from auxhead.config import closest
 from auxhead.errors import ConfigError
+from auxhead.keys.reading import closest
 from auxhead.metrics.bands import ALL
 
 ALIASES = {"mAP50": "AP50", "mAP50-95": "AP"}

@@ -22,8 +22,9 @@ from auxhead.comparison.arms import (
 )
 from auxhead.comparison.ledger import PLAN_SCHEMA
 from auxhead.comparison.measures import primary_key
-from auxhead.config import PlanKeys, closest, config_error, validated
 from auxhead.errors import AuxHeadError, ConfigError, DataError, UnfairComparisonError
+from auxhead.keys.compare import PlanKeys
+from auxhead.keys.reading import closest, config_error, validated
 from auxhead.metrics.bands import read_bands
 from auxhead.yolo.convert import read_source
 from auxhead.yolo.grammar import resolve

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from auxhead.config import Images, OnError, PoseKeys, SegmentKeys
 from auxhead.errors import OutputError
+from auxhead.keys.convert import Images, OnError, PoseKeys, SegmentKeys
 from auxhead.labels.conversion import Conversion, Source
 from auxhead.labels.convert_folder import PROBLEMS, check_apart, check_ours, resolve
 from auxhead.labels.convert_job import Job

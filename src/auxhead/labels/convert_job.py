@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from auxhead.config import Images, OnError, PoseKeys, SegmentKeys
+from auxhead.keys.convert import Images, OnError, PoseKeys, SegmentKeys
 from auxhead.labels.conversion import Conversion, Source, SplitCounts
 from auxhead.labels.convert_files import DIGEST_BYTES, fingerprint
 from auxhead.labels.convert_folder import (

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from auxhead.config import PoseKeys, SegmentKeys
+from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.labels.problems import LabelProblem
 from auxhead.labels.yolo_rows import BOX_COLUMNS, Floats, Row, Rules, class_and_box, read_rows
 

@@ -12,8 +12,8 @@ from typing import TextIO
 
 import yaml
 
-from auxhead.config import Images, OnError, PoseKeys, SegmentKeys
 from auxhead.errors import DataError
+from auxhead.keys.convert import Images, OnError, PoseKeys, SegmentKeys
 from auxhead.labels.conversion import Conversion, Source, SplitCounts
 from auxhead.labels.convert_files import FileConverter, Tally
 from auxhead.labels.convert_folder import DATA, PROBLEMS

@@ -9,8 +9,10 @@ from typing import Any
 
 from ultralytics.utils import SETTINGS
 
-from auxhead.config import ROUTE_KEYS, ConvertKeys, OnError, PoseKeys, SegmentKeys, validated
 from auxhead.errors import OutputError
+from auxhead.keys.convert import ConvertKeys, OnError, PoseKeys, SegmentKeys
+from auxhead.keys.reading import validated
+from auxhead.keys.train import ROUTE_KEYS
 from auxhead.labels import Conversion, Source
 from auxhead.labels import convert as convert_labels
 from auxhead.labels.data_yaml import SPLITS

@@ -23,8 +23,8 @@ from ultralytics.nn.tasks import (
 from ultralytics.utils import ROOT
 from ultralytics.utils.torch_utils import select_device
 
-from auxhead.config import closest
 from auxhead.errors import ConfigError, ModelError
+from auxhead.keys.reading import closest
 from auxhead.machine import cores
 from auxhead.progress import Progress, silent
 from auxhead.yolo import checkpoint

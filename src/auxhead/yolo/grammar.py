@@ -10,20 +10,11 @@ from pydantic import BaseModel, ValidationError
 from ultralytics.cfg import DEFAULT_CFG_DICT, _handle_deprecation, check_cfg, merge_equals_args, parse_key_value_pair
 from ultralytics.utils import YAML
 
-from auxhead.config import (
-    RECIPES,
-    ROUTE_KEYS,
-    PoseKeys,
-    SegmentKeys,
-    TrainKeys,
-    closest,
-    config_error,
-    describe,
-    unknown,
-    validated,
-)
 from auxhead.errors import AuxHeadError, ConfigError
 from auxhead.heads.registry import head_class, head_names
+from auxhead.keys.convert import PoseKeys, SegmentKeys
+from auxhead.keys.reading import closest, config_error, describe, unknown, validated
+from auxhead.keys.train import RECIPES, ROUTE_KEYS, TrainKeys
 from auxhead.yolo.plan import Plan, head_spec
 
 Keys = TypeVar("Keys", bound=BaseModel)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from auxhead.config import ROUTE_KEYS, Metric, OnError, PoseKeys, Route, SegmentKeys
 from auxhead.heads.base import HeadSpec
 from auxhead.heads.registry import head_class
+from auxhead.keys.convert import OnError, PoseKeys, SegmentKeys
+from auxhead.keys.train import ROUTE_KEYS, Metric, Route
 
 PLAN_FILE = "auxhead.json"
 """File of a run's folder that holds its plan."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from ultralytics.utils import LOGGER, YAML
 
-from auxhead.config import TrainKeys
 from auxhead.errors import ConfigError, ResumeError
+from auxhead.keys.train import TrainKeys
 from auxhead.labels import check_labels, list_images, problems_error, write_problems
 from auxhead.yolo import route, state
 from auxhead.yolo.certificate import Certificate

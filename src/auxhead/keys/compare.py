@@ -1,0 +1,102 @@
+"""What `auxhead compare` takes: what to compare, and where and how to run it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from auxhead.keys.evaluate import Split
+from auxhead.keys.reading import Keys, floats
+
+Checkpoint = Literal["last", "best"]
+ExecutorName = Literal["local", "ray"]
+
+
+class PlanKeys(Keys):
+    """What a comparison compares: the keys of a plan's YAML file, and of `auxhead compare` without one."""
+
+    data: str = Field(description="data.yaml of the detection data set")
+    arms: dict[str, dict[str, Any] | None] = Field(
+        description="training keys of each arm by its name; on the command line ready-made arms: plain,center,p2"
+    )
+    base: dict[str, Any] = Field(default={}, description="training keys that all arms share")
+    seeds: list[int] = Field(default=[0, 1, 2], description="seeds of every arm: 0,1,2 or 0-2")
+    control: str = Field(default="plain", description="arm that the others are compared with")
+    primary: str = Field(
+        default="mAP50", description="the one measure that decides: mAP50, mAP50-95, center_AP, 8-16/AP50, ..."
+    )
+    checkpoint: Checkpoint = Field(
+        default="last", description="weights that are measured: last, or best (chosen on val, by select=)"
+    )
+    split: Split | None = Field(
+        default=None, description="split of the verdict: val, or test, measured once at the end (default: test if any)"
+    )
+    bands: str | list[float] = Field(default="ai-tod", description="size bands, as in `auxhead evaluate`")
+    resamples: int = Field(default=1000, ge=0, description="bootstrap resamples of the images; 0: no such intervals")
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _read_names(cls, value: Any) -> Any:
+        names = value.split(",") if isinstance(value, str) else value
+        return {str(name).strip(): None for name in names} if isinstance(names, (list, tuple)) else names
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _read_seeds(cls, value: Any) -> Any:
+        if isinstance(value, str) and re.fullmatch(r"\d+-\d+", value):
+            first, last = map(int, value.split("-"))
+            return list(range(first, last + 1))
+        return [value] if isinstance(value, int) else list(value) if isinstance(value, tuple) else value
+
+    @field_validator("bands", mode="before")
+    @classmethod
+    def _read_bands(cls, value: Any) -> Any:
+        return value if isinstance(value, str) else floats(value)
+
+    @field_validator("seeds")
+    @classmethod
+    def _check_seeds(cls, value: list[int]) -> list[int]:
+        if not value or len(set(value)) != len(value) or min(value) < 0:
+            message = "expected different whole numbers from 0 on, such as 0,1,2 or 0-2"
+            raise ValueError(message)
+        return value
+
+    @field_validator("arms")
+    @classmethod
+    def _check_names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        wrong = [name for name in value if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name)]
+        if wrong:
+            message = f"names of arms are made of letters, digits and ._+-, unlike {', '.join(map(repr, wrong))}"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _check_control(self) -> Self:
+        if len(self.arms) < 2:
+            message = f"expected two arms at least, got {', '.join(self.arms) or 'none'}"
+            raise ValueError(message)
+        if self.control not in self.arms:
+            message = f"control={self.control} is none of the arms {', '.join(self.arms)}"
+            raise ValueError(message)
+        if self.split == "train":
+            message = "split=train: expected val or test"
+            raise ValueError(message)
+        return self
+
+
+class CompareKeys(Keys):
+    """The keys of `auxhead compare` that say where and how to run, not what."""
+
+    out: str | None = Field(default=None, description="folder of the comparison (default: runs/compare/PLAN)")
+    executor: ExecutorName = Field(default="local", description="local: this machine; ray: a Ray cluster")
+    slots: int | None = Field(
+        default=None,
+        ge=1,
+        description="local: runs at a time, each with its share of the cores or a GPU (default: one a GPU)",
+    )
+    address: str | None = Field(default=None, description="ray: auto or HOST:PORT (default: Ray on this machine)")
+    cpus: float = Field(default=1, gt=0, description="ray: cores of a run")
+    gpus: float = Field(default=0, ge=0, description="ray: GPUs of a run")
+    retries: int = Field(default=3, ge=0, description="ray: how often a run whose machine died is tried again")

@@ -1,0 +1,72 @@
+"""What `auxhead convert` takes, and what a box becomes in a pose or segmentation data set."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from auxhead.keys.reading import Keys
+
+OnError = Literal["fail", "skip"]
+Target = Literal["pose", "segment"]
+Keypoints = Literal["center", "corners", "center+corners"]
+Shape = Literal["box", "ellipse"]
+Images = Literal["link", "copy"]
+
+
+class PoseKeys(Keys):
+    """What a box becomes in a pose data set."""
+
+    keypoints: Keypoints = Field(default="center", description="points of each box: center, corners, center+corners")
+    visibility: bool = Field(default=True, description="write a third number, visible=1, with every keypoint")
+    flips: bool = Field(
+        default=True, description="write flip_idx; without it (flips=off) Ultralytics turns fliplr and flipud off"
+    )
+    kpt_oks_sigmas: float | list[float] | None = Field(
+        default=None, description="OKS sigma of all keypoints or of each (default: Ultralytics' 1/keypoints)"
+    )
+
+    @field_validator("flips", mode="before")
+    @classmethod
+    def _read_off(cls, value: Any) -> Any:
+        return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+
+    @field_validator("kpt_oks_sigmas")
+    @classmethod
+    def _check_sigmas(cls, value: float | list[float] | None, info: ValidationInfo) -> list[float] | None:
+        count = {"center": 1, "corners": 4, "center+corners": 5}.get(info.data.get("keypoints", ""), 0)
+        if value is None or not count:
+            return None
+        sigmas = value if isinstance(value, list) else [value] * count
+        if len(sigmas) != count or not all(0 < sigma < float("inf") for sigma in sigmas):
+            message = f"expected one positive number, or one for each of the {count} keypoints"
+            raise ValueError(message)
+        return sigmas
+
+
+class SegmentKeys(Keys):
+    """What a box becomes in a segmentation data set."""
+
+    shape: Shape = Field(default="box", description="outline drawn for boxes; rows that are polygons stay as they are")
+
+
+class ConvertKeys(PoseKeys, SegmentKeys):
+    """The keys of `auxhead convert`."""
+
+    data: str = Field(description="data.yaml of the detection data set")
+    out: str = Field(description="folder of the new data set")
+    to: Target = Field(description="kind of labels to write: pose or segment")
+    images: Images = Field(
+        default="link", description="link: hard links, else symbolic ones, else copies; copy: copies"
+    )
+    on_error: OnError = Field(default="fail", description="bad labels: stop and list them, or leave their images out")
+
+    @model_validator(mode="after")
+    def _check_target(self) -> Self:
+        other = SegmentKeys if self.to == "pose" else PoseKeys
+        idle = sorted(self.model_fields_set & set(other.model_fields))
+        if idle:
+            message = f"{', '.join(f'{key}=' for key in idle)} without effect on to={self.to}"
+            raise ValueError(message)
+        return self
