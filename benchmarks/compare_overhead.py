@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from auxhead.signs import make_signs
+from auxhead.demonstration.sign_dataset import make_signs
 
 KEYS = ["model=yolov8n.yaml", "epochs=1", "imgsz=96", "batch=8", "nbs=8", "device=cpu", "workers=0", "plots=False"]
 KEYS += ["optimizer=AdamW", "lr0=0.001", "patience=0"]

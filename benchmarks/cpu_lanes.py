@@ -53,7 +53,7 @@ def main() -> None:
     if "arm" in keys:
         print(measure(keys["arm"], keys["data"], imgsz, model, batches))
         return
-    from auxhead.signs import make_signs
+    from auxhead.demonstration.sign_dataset import make_signs
     from auxhead.yolo.lanes import cores, has_fast_bf16
 
     data = make_signs(Path(tempfile.mkdtemp()) / "data", train=16 * batches, val=4, size=imgsz)

@@ -19,7 +19,7 @@ os.environ["YOLO_AUTOINSTALL"] = "false"
 
 import torch
 
-from auxhead.signs import make_signs
+from auxhead.demonstration.sign_dataset import make_signs
 from auxhead.yolo import gradients
 from auxhead.yolo.plan import Plan, head_spec
 from auxhead.yolo.quiet import quiet

@@ -18,7 +18,7 @@ os.environ["YOLO_AUTOINSTALL"] = "false"
 os.environ["YOLO_OFFLINE"] = "true"
 os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="auxhead-tests-")
 
-from auxhead.signs import make_signs
+from auxhead.demonstration.sign_dataset import make_signs
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; processes of tests inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -279,7 +279,7 @@ def test_env_prints_versions(call: Callable[..., Any], tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = import_module("auxhead.demo")
+    module = import_module("auxhead.demonstration.demo")
     monkeypatch.setattr(module, "PICTURES", {"train": 12, "val": 4, "size": 64})
     monkeypatch.setattr(module, "SETTINGS", {**module.SETTINGS, "imgsz": 64, "batch": 4, "nbs": 4, "device": "cpu"})
 
@@ -308,7 +308,7 @@ def test_demo_trains_and_compares(call: Callable[..., Any], tmp_path: Path) -> N
 def test_demo_prints_paths_as_they_are(
     run_folder: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = import_module("auxhead.demo")
+    module = import_module("auxhead.demonstration.demo")
     proof = Certificate(**json.loads((run_folder / "certificate.json").read_text()))
     row = module.DemoRow("plain", 0.5, 0.25, 1.25, proof, Path("/a[bold]b:warning:/best.pt"))
     monkeypatch.setattr(module, "demo", lambda **_: [row])

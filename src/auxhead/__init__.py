@@ -25,7 +25,7 @@ from auxhead.errors import (
 
 if TYPE_CHECKING:
     from auxhead.comparing import Comparison, compare, report
-    from auxhead.demo import demo
+    from auxhead.demonstration.demo import demo
     from auxhead.evaluation import evaluate
     from auxhead.labels import Conversion
     from auxhead.metrics.result import Evaluation
@@ -56,7 +56,7 @@ _LAZY = {
     "compare": "auxhead.comparing",
     "convert": "auxhead.yolo",
     "cost": "auxhead.yolo",
-    "demo": "auxhead.demo",
+    "demo": "auxhead.demonstration.demo",
     "environment": "auxhead.yolo",
     "evaluate": "auxhead.evaluation",
     "inspect": "auxhead.yolo",
@@ -107,7 +107,7 @@ def __getattr__(name: str) -> Any:
         message = f"module 'auxhead' has no attribute '{name}'"
         raise AttributeError(message)
     value = getattr(import_module(_LAZY[name]), name)
-    globals()[name] = value  # importing auxhead.demo has put the module under the name of its function
+    globals()[name] = value
     return value
 
 

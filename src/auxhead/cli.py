@@ -390,7 +390,7 @@ def demo(
 
     console = Console(markup=False, emoji=False)  # paths may hold brackets and colons
     console.print("Loading PyTorch and Ultralytics ...")
-    from auxhead.demo import demo as run
+    from auxhead.demonstration.demo import demo as run
     from auxhead.keys.demo import DemoKeys
     from auxhead.yolo.grammar import parse_own
 

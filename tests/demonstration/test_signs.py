@@ -9,9 +9,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from auxhead import signs
+from auxhead.demonstration import sign_drawing as signs
+from auxhead.demonstration.sign_dataset import make_signs
 from auxhead.errors import ConfigError, OutputError
-from auxhead.signs import make_signs
 
 SIZE = 96
 
@@ -147,7 +147,7 @@ def test_labels_are_tight_to_the_pixels(number: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(signs, "_DISTRACTORS", (0, 0))
     monkeypatch.setattr(signs, "_expose", lambda rng, canvas: canvas)
     rng = np.random.default_rng(number)
-    canvas, found = signs._picture(rng, SIZE, signs._plain_signs(), empty=False)
+    canvas, found = signs.draw_picture(rng, SIZE, signs.plain_signs(), empty=False)
     changed = (canvas != ground).any(axis=2)
     assert changed.any()
     for _, (x1, y1, x2, y2) in found:
@@ -170,13 +170,13 @@ def test_labels_are_tight_to_the_pixels(number: int, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_the_box_of_a_disc_is_known(center: tuple[float, float], expected: tuple[float, ...]) -> None:
-    ahead = signs._plain_signs()[1]
+    ahead = signs.plain_signs()[1]
     _, box = signs._visible(signs._draw(ahead, center, 20.0, 0.0), 64)
     assert box == pytest.approx(expected, abs=0.3)
 
 
 def test_visible_share() -> None:
-    ahead = signs._plain_signs()[1]
+    ahead = signs.plain_signs()[1]
     assert signs._visible(signs._draw(ahead, (32, 32), 20.0, 0.0), 64)[0] == 1
     assert signs._visible(signs._draw(ahead, (0, 32), 20.0, 0.0), 64)[0] == pytest.approx(0.5, abs=0.02)
     assert signs._visible(signs._draw(ahead, (-30, 32), 20.0, 0.0), 64)[0] == 0
@@ -184,14 +184,14 @@ def test_visible_share() -> None:
 
 @pytest.mark.parametrize("tilt", [0.0, 7.0, -10.0])
 def test_the_longer_side_is_the_asked_length_after_the_tilt(tilt: float) -> None:
-    for sign in signs._plain_signs():
+    for sign in signs.plain_signs():
         _, (x1, y1, x2, y2) = signs._visible(signs._draw(sign, (32.2, 31.9), 12.0, tilt), 64)
         assert max(x2 - x1, y2 - y1) == pytest.approx(12, abs=0.3)
 
 
 def test_edges_are_smooth() -> None:
     canvas = np.full((64, 64, 3), 255, np.float32)
-    signs._paste(canvas, signs._draw(signs._plain_signs()[1], (32, 32), 20.0, 0.0), 1.0, 0.0)
+    signs._paste(canvas, signs._draw(signs.plain_signs()[1], (32, 32), 20.0, 0.0), 1.0, 0.0)
     row = canvas[23, :, 0]  # crosses the disc near its top
     assert ((row > signs._BLUE[0]) & (row < 255)).sum() >= 2
 
@@ -199,12 +199,12 @@ def test_edges_are_smooth() -> None:
 # The two variants
 
 
-def drawn(sign: signs._Sign) -> np.ndarray:
+def drawn(sign: signs.Sign) -> np.ndarray:
     return signs._draw(sign, (16, 16), 32.0, 0.0).rgb
 
 
 def test_plain_classes_look_the_same_in_a_mirror_and_differ_from_each_other() -> None:
-    pictures = {sign.name: drawn(sign) for sign in signs._plain_signs()}
+    pictures = {sign.name: drawn(sign) for sign in signs.plain_signs()}
     for name, picture in pictures.items():
         assert np.abs(picture - picture[:, ::-1]).mean() < 3, name
         for other, second in pictures.items():
@@ -214,11 +214,11 @@ def test_plain_classes_look_the_same_in_a_mirror_and_differ_from_each_other() ->
 
 @pytest.mark.parametrize("kind", ["arrow", "curve"])
 def test_a_mirrored_left_sign_is_the_right_one(kind: str) -> None:
-    by_name = {sign.name: drawn(sign) for sign in signs._flip_signs()}
+    by_name = {sign.name: drawn(sign) for sign in signs.flip_signs()}
     left, right = by_name[f"{kind}_left"], by_name[f"{kind}_right"]
     assert np.abs(left[:, ::-1] - right).mean() < 3  # the last subpixel of an edge isn't symmetric
     assert np.abs(left - right).mean() > 12
-    pictogram = {sign.name: sign for sign in signs._flip_signs()}[f"{kind}_left"].layers[1][0]
+    pictogram = {sign.name: sign for sign in signs.flip_signs()}[f"{kind}_left"].layers[1][0]
     assert (pictogram[:, 0] < -0.75).sum() == 1  # the tip of the head points to the left
     assert pictogram[:, 0].max() < 0.75
 

@@ -1,4 +1,4 @@
-"""A small synthetic data set of small signs in YOLO format, for a first training that needs no download.
+"""The pictures of the demo.
 
 A sign is a stack of polygons in unit coordinates (x right, y down, about -1 to 1), so that turning, mirroring and
 scaling are exact; pixels appear only once it is drawn. Signs never cover each other: a label is the box of what can be
@@ -7,37 +7,23 @@ seen of its sign.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
-import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from auxhead.errors import ConfigError, OutputError
-from auxhead.progress import Steps
-
-__all__ = ["make_signs"]
-
 FloatArray = NDArray[np.float32]
 Color = tuple[int, int, int]
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2, pixels of the picture
 Label = tuple[int, Box]
-
-# Source of all numbers below: own choice, tuned by eye and by training YOLOv8n from scratch (see make_signs).
-_VERSION = 1  # raise it when the same parameters no longer give the same pictures
-_RECORD = "signs.json"
+# Source of all numbers below: own choice, tuned by eye and by training YOLOv8n from scratch.
 _FINE = 8  # subpixels a pixel, each way: a box is exact to 1/8 pixel, 2 % of the smallest sign
 _SIGN_PX = (6.0, 32.0)  # longer side of a whole sign
 _SIZE_SKEW = 1.5  # exponent on the uniform draw of log size; above 1 favors small signs
 _SIGNS = (3, 12)  # signs a picture, both included
 _DISTRACTORS = (3, 9)  # shapes a picture that are no class, both included
-_EMPTY_EVERY = 12  # one picture in so many is pure background
 _MIN_VISIBLE = 0.45  # area share of a sign that has to lie inside the picture
 _TILT_DEG = 10.0  # a sign leans by at most this much, either way
 
@@ -59,199 +45,17 @@ _GROUNDS: tuple[tuple[Color, Color], ...] = (  # darkest and lightest of a backg
 )
 
 
-def make_signs(
-    folder: Path,
-    *,
-    train: int,
-    val: int,
-    size: int,
-    seed: int = 0,
-    flip_variant: bool = False,
-    progress: Steps | None = None,
-) -> Path:
-    """Write a data set of small synthetic signs, or reuse the one that the same parameters made in that folder.
-
-    The same parameters give the same bytes as long as numpy and Pillow stay the same; picture n of a split doesn't
-    depend on how many follow it. The folder appears only once it is complete.
-
-    Args:
-        folder: Where to put it. It may be missing, empty, or made by an earlier call with the same parameters.
-        train: Training pictures, at least 1.
-        val: Validation pictures, at least 1.
-        size: Width and height of a picture, pixels, at least 64. Signs measure 6 to 32 pixels whatever the size.
-        seed: Start of the random numbers, at least 0.
-        flip_variant: Replace four of the six mirror-symmetric classes by two pairs (arrow and curve, left and right)
-            that a horizontal flip turns into each other.
-        progress: Called after each picture with the number done and the total; not called when reusing.
-
-    Returns:
-        The data.yaml, absolute; the ``path`` in it is absolute too.
-
-    Raises:
-        ConfigError: A number is too small.
-        OutputError: The folder holds something else, was made with other parameters, or can't be written.
-    """
-    _check_numbers(train=(train, 1), val=(val, 1), size=(size, 64), seed=(seed, 0))
-    folder = folder.expanduser().resolve()
-    recipe = _Recipe(str(folder), train, val, size, seed, flip_variant)
-    with _writing(folder):
-        free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    if free:
-        _build(folder, recipe, progress)
-    else:
-        _check_reusable(folder, recipe)
-    return folder / "data.yaml"
-
-
 @dataclass(frozen=True)
-class _Recipe:
-    """All that decides what a data set holds; kept in it as json."""
-
-    folder: str  # data.yaml names it, so a moved data set is another one
-    train: int
-    val: int
-    size: int
-    seed: int
-    flip_variant: bool
-    version: int = _VERSION
-    made_by: str = "auxhead.signs"
-
-
-def _check_numbers(**numbers: tuple[int, int]) -> None:
-    """Refuse all numbers below their minimum at once."""
-    bad = {key: (value, least) for key, (value, least) in numbers.items() if value < least}
-    if bad:
-        raise ConfigError(
-            expected=", ".join(f"{key} of at least {least}" for key, (_, least) in bad.items()),
-            found=", ".join(f"{key}={value}" for key, (value, _) in bad.items()),
-            where="the parameters of the sign data set",
-            fix="raise " + " and ".join(bad),
-        )
-
-
-def _check_reusable(folder: Path, recipe: _Recipe) -> None:
-    """Refuse a folder that isn't the complete data set of this recipe."""
-    wanted = asdict(recipe)
-    try:
-        made = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        made = None
-    if not isinstance(made, dict) or made.get("made_by") != recipe.made_by:
-        raise OutputError(
-            expected="a missing or empty folder, or one that an earlier call made",
-            found=f"something else, without a readable {_RECORD} of ours",
-            where=str(folder),
-            fix="name another folder; this one is left as it is",
-        )
-    differing = [key for key in wanted if made.get(key) != wanted[key]]
-    if differing:
-        raise OutputError(
-            expected="a data set made with " + ", ".join(f"{key}={wanted[key]}" for key in differing),
-            found="one made with " + ", ".join(f"{key}={made.get(key)}" for key in differing),
-            where=str(folder / _RECORD),
-            fix="name another folder, or delete this one to have it made anew",
-        )
-    missing = [name for name in _file_names(recipe) if not (folder / name).is_file()]
-    if missing:
-        raise OutputError(
-            expected="the complete data set",
-            found=f"{len(missing)} files missing, the first is {missing[0]}",
-            where=str(folder),
-            fix="delete the folder to have it made anew, or name another one",
-        )
-
-
-def _file_names(recipe: _Recipe) -> Iterator[str]:
-    """Yield what has to be there, relative to the folder."""
-    yield "data.yaml"
-    for split, count in (("train", recipe.train), ("val", recipe.val)):
-        for index in range(count):
-            yield f"images/{split}/{index:05d}.jpg"
-            yield f"labels/{split}/{index:05d}.txt"
-
-
-@contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turn what the file system refuses into an OutputError."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            expected="a place that can be written to",
-            found=str(error),
-            where=str(folder),
-            fix="name a folder on a disk with space where you may write",
-        ) from error
-
-
-def _build(folder: Path, recipe: _Recipe, progress: Steps | None) -> None:
-    """Make the data set beside the folder and move it into place."""
-    signs = _flip_signs() if recipe.flip_variant else _plain_signs()
-    with contextlib.ExitStack() as stack:
-        with _writing(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            holder = tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent)
-        # One level down, since the temporary folder itself is closed to other users.
-        work = Path(stack.enter_context(holder)) / "signs"
-        _write_pictures(work, recipe, signs, progress)
-        with _writing(folder):
-            (work / _RECORD).write_text(json.dumps(asdict(recipe), indent=2) + "\n", encoding="utf-8")
-            (work / "data.yaml").write_text(_data_yaml(recipe, signs), encoding="utf-8")
-            if folder.exists():
-                folder.rmdir()  # empty, or this fails; Windows renames onto nothing that exists
-            work.rename(folder)
-
-
-def _write_pictures(work: Path, recipe: _Recipe, signs: tuple[_Sign, ...], progress: Steps | None) -> None:
-    """Write the pictures and labels of both splits."""
-    done = 0
-    for split_number, (split, count) in enumerate((("train", recipe.train), ("val", recipe.val))):
-        images, labels = work / "images" / split, work / "labels" / split
-        with _writing(Path(recipe.folder)):
-            images.mkdir(parents=True)
-            labels.mkdir(parents=True)
-        for index in range(count):
-            # A stream of its own for each picture: more pictures don't change those before.
-            rng = np.random.default_rng([recipe.seed, split_number, index])
-            empty = index % _EMPTY_EVERY == _EMPTY_EVERY - 1
-            picture, found = _picture(rng, recipe.size, signs, empty=empty)
-            with _writing(Path(recipe.folder)):
-                picture.save(images / f"{index:05d}.jpg", quality=92, subsampling=0)
-                (labels / f"{index:05d}.txt").write_text(_label_text(found, recipe.size), encoding="utf-8")
-            done += 1
-            if progress is not None:
-                progress(done, recipe.train + recipe.val)
-
-
-def _label_text(labels: list[Label], size: int) -> str:
-    """Return YOLO lines: class, center x, center y, width, height, shares of the picture."""
-    return "".join(
-        f"{kind} {(x1 + x2) / 2 / size:.6f} {(y1 + y2) / 2 / size:.6f} {(x2 - x1) / size:.6f} {(y2 - y1) / size:.6f}\n"
-        for kind, (x1, y1, x2, y2) in labels
-    )
-
-
-def _data_yaml(recipe: _Recipe, signs: tuple[_Sign, ...]) -> str:
-    """Return the data.yaml; a JSON string is a YAML string, whatever characters the path has."""
-    lines = ["# Synthetic small signs, made by auxhead", f"path: {json.dumps(recipe.folder, ensure_ascii=False)}"]
-    lines += ["train: images/train", "val: images/val", "names:"]
-    return "\n".join(lines + [f"  {number}: {sign.name}" for number, sign in enumerate(signs)]) + "\n"
-
-
-# Signs ----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Sign:
+class Sign:
     """A named stack of colored polygons, each of shape (N, 2) in unit coordinates; the first is the outline."""
 
     name: str
     layers: tuple[tuple[FloatArray, Color], ...]
 
-    def mirrored(self, name: str) -> _Sign:
+    def mirrored(self, name: str) -> Sign:
         """Return the sign as a horizontal flip shows it."""
         flip = np.array([-1, 1], np.float32)
-        return _Sign(name, tuple((points * flip, color) for points, color in self.layers))
+        return Sign(name, tuple((points * flip, color) for points, color in self.layers))
 
 
 def _polygon(*points: tuple[float, float]) -> FloatArray:
@@ -270,7 +74,7 @@ def _bar(half_width: float, half_height: float, y: float = 0.0) -> FloatArray:
     return _polygon((-w, y - h), (w, y - h), (w, y + h), (-w, y + h))
 
 
-def _plain_signs() -> tuple[_Sign, ...]:
+def plain_signs() -> tuple[Sign, ...]:
     """Return six classes that look the same in a mirror and differ by shape, color and pictogram."""
     arrow = _polygon(
         (0, -0.78), (0.6, -0.08), (0.22, -0.08), (0.22, 0.68), (-0.22, 0.68), (-0.22, -0.08), (-0.6, -0.08)
@@ -278,29 +82,29 @@ def _plain_signs() -> tuple[_Sign, ...]:
     exclamation = ((_bar(0.08, 0.19, -0.13), _BLACK), (_bar(0.08, 0.07, 0.2), _BLACK))
     cross = ((_bar(0.66, 0.22), _WHITE), (_bar(0.22, 0.66), _WHITE))
     return (
-        _Sign("prohibition", ((_regular(48), _RED), (_regular(48, 0.7), _WHITE), (_bar(0.4, 0.16), _BLACK))),
-        _Sign("ahead", ((_regular(48), _BLUE), (arrow, _WHITE))),
-        _Sign("priority", ((_regular(4), _WHITE), (_regular(4, 0.84), _YELLOW), (_regular(4, 0.3), _BLACK))),
-        _Sign("warning", ((_regular(3), _RED), (_regular(3, 0.6), _WHITE), *exclamation)),
-        _Sign("first_aid", ((_bar(1, 1), _GREEN), *cross)),
-        _Sign("stop", ((_regular(8, 1, 22.5), _WHITE), (_regular(8, 0.9, 22.5), _RED), (_bar(0.6, 0.17), _WHITE))),
+        Sign("prohibition", ((_regular(48), _RED), (_regular(48, 0.7), _WHITE), (_bar(0.4, 0.16), _BLACK))),
+        Sign("ahead", ((_regular(48), _BLUE), (arrow, _WHITE))),
+        Sign("priority", ((_regular(4), _WHITE), (_regular(4, 0.84), _YELLOW), (_regular(4, 0.3), _BLACK))),
+        Sign("warning", ((_regular(3), _RED), (_regular(3, 0.6), _WHITE), *exclamation)),
+        Sign("first_aid", ((_bar(1, 1), _GREEN), *cross)),
+        Sign("stop", ((_regular(8, 1, 22.5), _WHITE), (_regular(8, 0.9, 22.5), _RED), (_bar(0.6, 0.17), _WHITE))),
     )
 
 
-def _flip_signs() -> tuple[_Sign, ...]:
+def flip_signs() -> tuple[Sign, ...]:
     """Return two of the symmetric classes and two pairs of mirror images on the same blue disc."""
     arrow = _polygon((-0.8, 0), (-0.05, -0.66), (-0.05, -0.23), (0.7, -0.23), (0.7, 0.23), (-0.05, 0.23), (-0.05, 0.66))
     curve = _polygon(
         (-0.8, -0.22), (-0.15, -0.74), (-0.15, -0.42), (0.3, -0.42), (0.5, -0.22),
         (0.5, 0.7), (0.1, 0.7), (0.1, -0.02), (-0.15, -0.02), (-0.15, 0.3),
     )  # fmt: skip
-    arrow_left = _Sign("arrow_left", ((_regular(48), _BLUE), (arrow, _WHITE)))
-    curve_left = _Sign("curve_left", ((_regular(48), _BLUE), (curve, _WHITE)))
+    arrow_left = Sign("arrow_left", ((_regular(48), _BLUE), (arrow, _WHITE)))
+    curve_left = Sign("curve_left", ((_regular(48), _BLUE), (curve, _WHITE)))
     pairs = (arrow_left, arrow_left.mirrored("arrow_right"), curve_left, curve_left.mirrored("curve_right"))
-    return (*(sign for sign in _plain_signs() if sign.name in ("prohibition", "warning")), *pairs)
+    return (*(sign for sign in plain_signs() if sign.name in ("prohibition", "warning")), *pairs)
 
 
-def _distractor(rng: np.random.Generator) -> _Sign:
+def _distractor(rng: np.random.Generator) -> Sign:
     """Return a shape as small as a sign that is none: oblong, lopsided, half a disc or a sign in a wrong color."""
     shape, colors = rng.integers(4), _DISTRACTOR_COLORS
     if shape == 0:
@@ -318,10 +122,7 @@ def _distractor(rng: np.random.Generator) -> _Sign:
         middle = outline.mean(axis=0, dtype=np.float32)
         smaller = (outline - middle) * np.float32(rng.uniform(0.4, 0.75)) + middle
         layers.append((smaller, colors[second]))
-    return _Sign("", tuple(layers))
-
-
-# Drawing --------------------------------------------------------------------------------------------------------------
+    return Sign("", tuple(layers))
 
 
 @dataclass(frozen=True)
@@ -334,7 +135,7 @@ class _Patch:
     mask: NDArray[np.bool_]
 
 
-def _draw(sign: _Sign, center: tuple[float, float], length: float, tilt_deg: float) -> _Patch:
+def _draw(sign: Sign, center: tuple[float, float], length: float, tilt_deg: float) -> _Patch:
     """Draw a sign around a point of the picture, with its longer side as many pixels long after the tilt."""
     turn = np.deg2rad(tilt_deg)
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
@@ -388,8 +189,8 @@ def _paste(canvas: FloatArray, patch: _Patch, light: float, haze: float) -> None
     area += alpha * (rgb - area)
 
 
-def _picture(
-    rng: np.random.Generator, size: int, signs: tuple[_Sign, ...], *, empty: bool
+def draw_picture(
+    rng: np.random.Generator, size: int, signs: tuple[Sign, ...], *, empty: bool
 ) -> tuple[Image.Image, list[Label]]:
     """Return one picture and the class and box of each sign in it."""
     canvas = _background(rng, size)
@@ -408,7 +209,7 @@ def _picture(
     return _expose(rng, canvas), labels
 
 
-def _random_patch(rng: np.random.Generator, sign: _Sign, size: int, tilt_deg: float) -> _Patch:
+def _random_patch(rng: np.random.Generator, sign: Sign, size: int, tilt_deg: float) -> _Patch:
     """Draw a sign with random place, length and tilt."""
     shortest, longest = _SIGN_PX
     length = shortest * (longest / shortest) ** (rng.random() ** _SIZE_SKEW)

@@ -1,0 +1,1 @@
+"""The built-in demo: its pictures, and a first training on them."""
