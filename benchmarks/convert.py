@@ -82,7 +82,8 @@ def tutorial(source: str, out: str) -> None:
 def auxhead(source: str, out: str) -> None:
     """Convert with this package."""
     from auxhead.keys.convert import PoseKeys
-    from auxhead.labels import Source, convert
+    from auxhead.labels.conversion.convert import convert
+    from auxhead.labels.source import Source
 
     names = {i: f"class {i}" for i in range(CLASSES)}
     splits = {"train": Path(source) / "images" / "train"}

@@ -33,7 +33,8 @@ from PIL import Image
 from ultralytics.data.utils import verify_image_label
 
 from auxhead.keys.convert import PoseKeys, SegmentKeys
-from auxhead.labels import Source, convert
+from auxhead.labels.conversion.convert import convert
+from auxhead.labels.source import Source
 
 BATCH = 1000
 NC = 3

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from auxhead.labels import list_images
 from auxhead.labels.data_yaml import read_data_yaml
+from auxhead.labels.listing import list_images
 from auxhead.metrics.truth import read_yolo
 
 

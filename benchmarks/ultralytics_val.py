@@ -20,7 +20,7 @@ from ultralytics.models.yolo.detect import DetectionValidator
 from ultralytics.utils.metrics import ap_per_class, box_iou
 
 import auxhead
-from auxhead.labels import list_images
+from auxhead.labels.listing import list_images
 from auxhead.metrics.closeness import overlap, pairs
 from auxhead.metrics.detections import Detections, Scene, scene
 from auxhead.metrics.matching import match

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 import auxhead
-from auxhead.labels import label_path, list_images
 from auxhead.labels.data_yaml import read_data_yaml
+from auxhead.labels.listing import label_path, list_images
 from auxhead.metrics.truth import image_size
 
 Rows = list[dict[str, Any]]

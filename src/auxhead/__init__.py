@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from auxhead.comparing import Comparison, compare, report
     from auxhead.demonstration.demo import demo
     from auxhead.evaluation import evaluate
-    from auxhead.labels import Conversion
+    from auxhead.labels.conversion.result import Conversion
     from auxhead.metrics.result import Evaluation
     from auxhead.yolo import (
         Certificate,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "Certificate": "auxhead.yolo",
     "Comparison": "auxhead.comparing",
-    "Conversion": "auxhead.labels",
+    "Conversion": "auxhead.labels.conversion.result",
     "Cost": "auxhead.yolo",
     "Evaluation": "auxhead.metrics.result",
     "Inspection": "auxhead.yolo",

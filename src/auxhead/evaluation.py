@@ -19,9 +19,10 @@ from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.reading import validated
-from auxhead.labels import Source, list_images
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.fingerprint import fingerprint
+from auxhead.labels.listing import list_images
+from auxhead.labels.source import Source
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.curves import precision_curve

@@ -13,7 +13,8 @@ from PIL import Image
 os.environ["YOLO_AUTOINSTALL"] = "false"  # before any test module imports ultralytics
 
 from auxhead.keys.convert import PoseKeys
-from auxhead.labels import Source, convert
+from auxhead.labels.conversion.convert import convert
+from auxhead.labels.source import Source
 
 Content = str | bytes | None
 

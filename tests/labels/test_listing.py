@@ -4,8 +4,7 @@ import os
 import pytest
 
 from auxhead.errors import DataError
-from auxhead.labels import IMAGE_SUFFIXES, iter_images, label_path, list_images
-from auxhead.labels.listing import BATCH, batches, label_folder
+from auxhead.labels.listing import BATCH, IMAGE_SUFFIXES, batches, iter_images, label_folder, label_path, list_images
 
 
 def names(sources):

@@ -12,7 +12,8 @@ from ultralytics.data.base import BaseDataset
 from ultralytics.data.utils import IMG_FORMATS, img2label_paths, verify_image_label
 
 from auxhead.errors import DataError
-from auxhead.labels import IMAGE_SUFFIXES, check_labels, label_path, list_images
+from auxhead.labels.check import check_labels
+from auxhead.labels.listing import IMAGE_SUFFIXES, label_path, list_images
 
 NC = 3
 

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from auxhead.errors import DataError, OutputError
-from auxhead.labels import LabelProblem, LabelReport, check_labels, label_path, problems_error, write_problems
-from auxhead.labels.problems import ProblemLog
+from auxhead.labels.check import check_labels
+from auxhead.labels.listing import label_path
+from auxhead.labels.problems import LabelProblem, LabelReport, ProblemLog, problems_error, write_problems
 
 
 def report_of(*problems: LabelProblem) -> LabelReport:

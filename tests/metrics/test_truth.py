@@ -6,8 +6,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from auxhead.errors import DataError
-from auxhead.labels import list_images
 from auxhead.labels.data_yaml import read_data_yaml
+from auxhead.labels.listing import list_images
 from auxhead.metrics.truth import image_size, network_scale, polygon_area, read_yolo
 
 NAMES = {0: "car", 1: "dog"}

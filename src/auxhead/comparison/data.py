@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from auxhead.labels import Source, label_path, list_images
 from auxhead.labels.fingerprint import fingerprint
+from auxhead.labels.listing import label_path, list_images
+from auxhead.labels.source import Source
 from auxhead.progress import Progress, named
 from auxhead.yolo.convert import convert_cached
 from auxhead.yolo.grammar import resolve

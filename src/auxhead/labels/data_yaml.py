@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from auxhead.errors import DataError
-from auxhead.labels.conversion import Source
 from auxhead.labels.listing import Sources
+from auxhead.labels.source import Source
 
 SPLITS = ("train", "val", "test", "minival")  # Source: Ultralytics, data/utils.py, check_det_dataset
 EXPECTED = "a data.yaml with val and names"

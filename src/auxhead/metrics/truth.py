@@ -14,9 +14,11 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import open as open_image  # Ultralytics puts its own in its place, which looks for packages to install
 
 from auxhead.errors import DataError
-from auxhead.labels import check_labels, label_path, problems_error
+from auxhead.labels.check import check_labels
+from auxhead.labels.listing import label_path
+from auxhead.labels.problems import problems_error
+from auxhead.labels.rows import BOX_COLUMNS, Rules, class_and_box, pose_columns, read_rows
 from auxhead.labels.workers import in_order
-from auxhead.labels.yolo_rows import BOX_COLUMNS, Rules, class_and_box, pose_columns, read_rows
 from auxhead.progress import Steps
 
 Floats = npt.NDArray[np.float64]

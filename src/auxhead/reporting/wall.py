@@ -12,8 +12,8 @@ import polars as pl
 
 from auxhead.comparison.records import read_plan
 from auxhead.errors import DataError
-from auxhead.labels import list_images
 from auxhead.labels.data_yaml import read_data_yaml
+from auxhead.labels.listing import list_images
 from auxhead.metrics.results_file import read_json
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.reporting.judging import Judged, judge, read_some

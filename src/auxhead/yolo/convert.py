@@ -13,9 +13,10 @@ from auxhead.errors import OutputError
 from auxhead.keys.convert import ConvertKeys, OnError, PoseKeys, SegmentKeys
 from auxhead.keys.reading import validated
 from auxhead.keys.train import ROUTE_KEYS
-from auxhead.labels import Conversion, Source
-from auxhead.labels import convert as convert_labels
+from auxhead.labels.conversion.convert import convert as convert_labels
+from auxhead.labels.conversion.result import Conversion
 from auxhead.labels.data_yaml import SPLITS
+from auxhead.labels.source import Source
 from auxhead.progress import Steps
 from auxhead.yolo.data import read_data
 

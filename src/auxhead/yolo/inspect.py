@@ -13,8 +13,9 @@ import numpy as np
 
 from auxhead.errors import OutputError
 from auxhead.files import write_atomic
-from auxhead.labels import Source, check_labels, list_images
-from auxhead.labels.listing import entries
+from auxhead.labels.check import check_labels
+from auxhead.labels.listing import entries, list_images
+from auxhead.labels.source import Source
 from auxhead.metrics.truth import Floats, Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
 from auxhead.yolo.convert import read_source

@@ -12,7 +12,9 @@ from ultralytics.utils import LOGGER, YAML
 
 from auxhead.errors import ConfigError, ResumeError
 from auxhead.keys.train import TrainKeys
-from auxhead.labels import check_labels, list_images, problems_error, write_problems
+from auxhead.labels.check import check_labels
+from auxhead.labels.listing import list_images
+from auxhead.labels.problems import problems_error, write_problems
 from auxhead.yolo import route, state
 from auxhead.yolo.certificate import Certificate
 from auxhead.yolo.data import read_data

@@ -15,7 +15,9 @@ import pytest
 
 from auxhead.errors import DataError, OutputError
 from auxhead.keys.convert import PoseKeys, SegmentKeys
-from auxhead.labels import convert_files, convert_folder, convert_job
+from auxhead.labels.conversion import files as convert_files
+from auxhead.labels.conversion import folder as convert_folder
+from auxhead.labels.conversion import job as convert_job
 
 BOX = "1 0.5 0.5 0.2 0.4\n"
 SMALL = {
@@ -233,7 +235,8 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from auxhead.keys.convert import PoseKeys
-from auxhead.labels import Source, convert
+from auxhead.labels.conversion.convert import convert
+from auxhead.labels.source import Source
 root = Path(sys.argv[1])
 def wait(done, total):
     print("begun", flush=True)
@@ -404,7 +407,7 @@ def test_a_slow_disk_is_read_in_threads_with_the_same_result(tree, run, tmp_path
     read = convert_files._read
     monkeypatch.setattr(convert_files, "_read", lambda label: (time.sleep(0.005), read(label))[1])
     monkeypatch.setattr("auxhead.labels.listing.BATCH", 5)
-    monkeypatch.setattr("auxhead.labels.convert_run.batches", lambda groups: ([group] for group in groups))
+    monkeypatch.setattr("auxhead.labels.conversion.writer.batches", lambda groups: ([group] for group in groups))
     run([f"d{i}/images" for i in range(12)], out="slow")
     quick, slow = tmp_path / "quick/images", tmp_path / "slow/images"
     labels = [path.relative_to(quick) for path in quick.rglob("*.txt")]

@@ -14,19 +14,20 @@ import yaml
 
 from auxhead.errors import DataError
 from auxhead.keys.convert import Images, OnError, PoseKeys, SegmentKeys
-from auxhead.labels.conversion import Conversion, Source, SplitCounts
-from auxhead.labels.convert_files import FileConverter, Tally
-from auxhead.labels.convert_folder import DATA, PROBLEMS
-from auxhead.labels.convert_rows import FLIP_IDX, RowConverter, row_writer
-from auxhead.labels.convert_splits import NEEDED, Split
+from auxhead.labels.conversion.files import FileConverter, Tally
+from auxhead.labels.conversion.folder import DATA, PROBLEMS
+from auxhead.labels.conversion.result import Conversion, SplitCounts
+from auxhead.labels.conversion.rows import FLIP_IDX, RowConverter, row_writer
+from auxhead.labels.conversion.splits import NEEDED, Split
 from auxhead.labels.listing import batches, iter_images
 from auxhead.labels.problems import ProblemLog
+from auxhead.labels.rows import Rules, pose_columns
+from auxhead.labels.source import Source
 from auxhead.labels.workers import in_order
-from auxhead.labels.yolo_rows import Rules, pose_columns
 from auxhead.progress import Steps
 
 
-class Run:
+class Writer:
     """Writes labels, images, lists and data.yaml of all splits into a folder.
 
     Args:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from auxhead.labels.yolo_rows import Rules, check_rows
+from auxhead.labels.rows import Rules, check_rows
 
 GOOD = "0 .5 .5 .2 .2"
 POLYGON = "0 .1 .1 .3 .1 .3 .4"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from auxhead.labels.convert_images import bad_image, copy_image, find_image, link_image, regular
-from auxhead.labels.convert_rows import RowConverter
+from auxhead.labels.conversion.images import bad_image, copy_image, find_image, link_image, regular
+from auxhead.labels.conversion.rows import RowConverter
 from auxhead.labels.listing import Group, label_folder
 from auxhead.labels.problems import LabelProblem
 

@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from auxhead.labels.conversion import Source
-from auxhead.labels.convert_files import absolute
-from auxhead.labels.convert_folder import check_apart
+from auxhead.labels.conversion.files import absolute
+from auxhead.labels.conversion.folder import check_apart
 from auxhead.labels.listing import entries, iter_images
+from auxhead.labels.source import Source
 
 NEEDED = ("train", "val")  # Ultralytics looks at test and minival only when it is asked to
 

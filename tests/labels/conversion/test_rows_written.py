@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auxhead.keys.convert import PoseKeys, SegmentKeys
-from auxhead.labels.convert_rows import FLIP_IDX, RowConverter, _text, row_writer
-from auxhead.labels.yolo_rows import Rules, check_rows
+from auxhead.labels.conversion.rows import FLIP_IDX, RowConverter, _text, row_writer
+from auxhead.labels.rows import Rules, check_rows
 
 FILE = Path("a.txt")
 KINDS = ("center", "corners", "center+corners")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from auxhead.errors import OutputError
 from auxhead.keys.convert import Images, OnError, PoseKeys, SegmentKeys
-from auxhead.labels.conversion import Conversion, Source
-from auxhead.labels.convert_folder import PROBLEMS, check_apart, check_ours, resolve
-from auxhead.labels.convert_job import Job
+from auxhead.labels.conversion.folder import PROBLEMS, check_apart, check_ours, resolve
+from auxhead.labels.conversion.job import Job
+from auxhead.labels.conversion.result import Conversion
+from auxhead.labels.source import Source
 from auxhead.progress import Steps
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from auxhead.keys.convert import Images, OnError, PoseKeys, SegmentKeys
-from auxhead.labels.conversion import Conversion, Source, SplitCounts
-from auxhead.labels.convert_files import DIGEST_BYTES, fingerprint
-from auxhead.labels.convert_folder import (
+from auxhead.labels.conversion.files import DIGEST_BYTES, fingerprint
+from auxhead.labels.conversion.folder import (
     DATA,
     PROBLEMS,
     VERSION,
@@ -23,9 +22,11 @@ from auxhead.labels.convert_folder import (
     read_manifest,
     write_manifest,
 )
-from auxhead.labels.convert_run import Run
-from auxhead.labels.convert_splits import NEEDED, find_splits
+from auxhead.labels.conversion.result import Conversion, SplitCounts
+from auxhead.labels.conversion.splits import NEEDED, find_splits
+from auxhead.labels.conversion.writer import Writer
 from auxhead.labels.listing import batches, iter_images, no_images
+from auxhead.labels.source import Source
 from auxhead.labels.workers import in_order
 from auxhead.progress import Steps
 
@@ -83,7 +84,9 @@ class Job:
         splits = [split for split in self.splits if split.images]
         absent = (*self.absent, *(split.name for split in self.splits if not split.images))
         with build_folder(self.out) as build:
-            run = Run(self.source, splits, self.target, images=self.images, on_error=self.on_error, progress=progress)
+            run = Writer(
+                self.source, splits, self.target, images=self.images, on_error=self.on_error, progress=progress
+            )
             conversion = replace(run.write(build, self.out), absent=absent)
             manifest = self._manifest(conversion, run.digest)
             write_manifest(build, manifest)

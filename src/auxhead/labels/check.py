@@ -11,8 +11,8 @@ from pathlib import Path
 
 from auxhead.labels.listing import label_path
 from auxhead.labels.problems import LabelProblem, LabelReport
+from auxhead.labels.rows import RowsCheck, Rules, check_rows, pose_columns
 from auxhead.labels.workers import in_order
-from auxhead.labels.yolo_rows import RowsCheck, Rules, check_rows, pose_columns
 from auxhead.progress import Steps
 
 CHUNK = 64  # images a task: keeps the progress lively

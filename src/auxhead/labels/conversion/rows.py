@@ -13,7 +13,7 @@ import numpy as np
 
 from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.labels.problems import LabelProblem
-from auxhead.labels.yolo_rows import BOX_COLUMNS, Floats, Row, Rules, class_and_box, read_rows
+from auxhead.labels.rows import BOX_COLUMNS, Floats, Row, Rules, class_and_box, read_rows
 
 ELLIPSE_POINTS = 32
 QUARTER = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))

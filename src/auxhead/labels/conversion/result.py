@@ -1,32 +1,11 @@
-"""What a conversion takes and what it tells: plain data."""
+"""What a conversion made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-from auxhead.labels.listing import Sources
-
-
-@dataclass(frozen=True)
-class Source:
-    """A detection data set.
-
-    Args:
-        data: Its data.yaml, named in messages and in what is noted about the conversion; it isn't read.
-        splits: For each of train, val, test and minival that it has: absolute folders and text files of images.
-        names: Class names by id, 0 to n - 1.
-        kpt_shape: Its own entry of that name, if it has one; keypoints of such rows are dropped.
-        channels: Channels of its images.
-    """
-
-    data: Path
-    splits: Mapping[str, Sources]
-    names: Mapping[int, str]
-    kpt_shape: Sequence[int] | None = None
-    channels: int = 3
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ from ultralytics.data.utils import check_det_dataset
 
 from auxhead.errors import DataError
 from auxhead.keys.convert import PoseKeys, SegmentKeys
-from auxhead.labels import IMAGE_SUFFIXES, Source, SplitCounts, convert, label_path, list_images
+from auxhead.labels.conversion.convert import convert
+from auxhead.labels.conversion.result import SplitCounts
+from auxhead.labels.listing import IMAGE_SUFFIXES, label_path, list_images
+from auxhead.labels.source import Source
 
 BOX = "1 0.5 0.5 0.2 0.4\n"
 POSE = "1 0.5 0.5 0.2 0.4 0.5 0.5 1\n"

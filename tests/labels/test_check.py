@@ -3,16 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from auxhead import labels
 from auxhead.errors import DataError
-from auxhead.labels import check_labels, label_path, list_images
+from auxhead.labels.check import check_labels
+from auxhead.labels.listing import label_path, list_images
 
 GOOD = "0 .5 .5 .2 .2\n"
-
-
-def test_all_names_what_the_room_exports():
-    assert len(set(labels.__all__)) == len(labels.__all__)
-    assert all(hasattr(labels, name) for name in labels.__all__)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,28 @@
+"""A detection data set: where its pictures are and what its classes are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from auxhead.labels.listing import Sources
+
+
+@dataclass(frozen=True)
+class Source:
+    """A detection data set.
+
+    Args:
+        data: Its data.yaml, named in messages and in what is noted about the conversion; it isn't read.
+        splits: For each of train, val, test and minival that it has: absolute folders and text files of images.
+        names: Class names by id, 0 to n - 1.
+        kpt_shape: Its own entry of that name, if it has one; keypoints of such rows are dropped.
+        channels: Channels of its images.
+    """
+
+    data: Path
+    splits: Mapping[str, Sources]
+    names: Mapping[int, str]
+    kpt_shape: Sequence[int] | None = None
+    channels: int = 3
