@@ -30,6 +30,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "labels": "defusedxml numpy yaml",
     "metrics": "PIL faster_coco_eval matplotlib numpy polars",
     "yolo": "numpy pydantic torch torchvision ultralytics yaml",
+    "inspection": "matplotlib numpy",
     "evaluation": "numpy polars pydantic",
     "comparison": "filelock numpy polars ray scipy statsmodels yaml",
     "reporting": "PIL jinja2 markupsafe matplotlib numpy polars",

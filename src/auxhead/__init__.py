@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from auxhead.comparing import Comparison, compare, report
     from auxhead.demonstration.demo import demo
     from auxhead.evaluation import evaluate
+    from auxhead.inspection.inspect import inspect
+    from auxhead.inspection.result import Inspection
     from auxhead.labels.conversion.result import Conversion
     from auxhead.metrics.result import Evaluation
     from auxhead.yolo import (
         Certificate,
         Cost,
-        Inspection,
         StripCertificate,
         TrainResult,
         convert,
         cost,
         environment,
-        inspect,
         strip,
         train,
         trainer,
@@ -50,7 +50,7 @@ _LAZY = {
     "Conversion": "auxhead.labels.conversion.result",
     "Cost": "auxhead.yolo",
     "Evaluation": "auxhead.metrics.result",
-    "Inspection": "auxhead.yolo",
+    "Inspection": "auxhead.inspection.result",
     "StripCertificate": "auxhead.yolo",
     "TrainResult": "auxhead.yolo",
     "compare": "auxhead.comparing",
@@ -59,7 +59,7 @@ _LAZY = {
     "demo": "auxhead.demonstration.demo",
     "environment": "auxhead.yolo",
     "evaluate": "auxhead.evaluation",
-    "inspect": "auxhead.yolo",
+    "inspect": "auxhead.inspection.inspect",
     "report": "auxhead.comparing",
     "strip": "auxhead.yolo",
     "train": "auxhead.yolo",

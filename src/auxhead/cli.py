@@ -18,8 +18,8 @@ from auxhead.progress import named
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from auxhead.inspection.result import Inspection, SplitInspection
     from auxhead.yolo.cost import Cost
-    from auxhead.yolo.inspect import Inspection, SplitInspection
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -277,9 +277,9 @@ def inspect(
 ) -> None:
     """Look at a data set before training on it: data=signs.yaml imgsz=640 out=signs-inspected."""
     with json_only(as_json), progress() as tell:
+        from auxhead.inspection.inspect import inspect as run
         from auxhead.keys.inspect import InspectKeys
         from auxhead.yolo.grammar import parse_own
-        from auxhead.yolo.inspect import inspect as run
 
         keys = parse_own(context.args, InspectKeys)
         found = run(**keys.model_dump(), progress=tell)

@@ -8,7 +8,6 @@ from auxhead.yolo.certificate import Certificate  # noqa: E402
 from auxhead.yolo.convert import convert  # noqa: E402
 from auxhead.yolo.cost import Cost, cost  # noqa: E402
 from auxhead.yolo.environment import environment  # noqa: E402
-from auxhead.yolo.inspect import Inspection, inspect  # noqa: E402
 from auxhead.yolo.strip import strip  # noqa: E402
 from auxhead.yolo.strip_certificate import StripCertificate  # noqa: E402
 from auxhead.yolo.train import TrainResult, train, trainer  # noqa: E402
@@ -16,13 +15,11 @@ from auxhead.yolo.train import TrainResult, train, trainer  # noqa: E402
 __all__ = [
     "Certificate",
     "Cost",
-    "Inspection",
     "StripCertificate",
     "TrainResult",
     "convert",
     "cost",
     "environment",
-    "inspect",
     "require_host",
     "strip",
     "train",

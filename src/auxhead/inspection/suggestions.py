@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from auxhead.heads.center import CenterSpec
+from auxhead.inspection.boxes import at_imgsz, sides
+from auxhead.inspection.mirrored_names import MirrorHint
 from auxhead.metrics.truth import Floats, Truth
-from auxhead.yolo.inspect_boxes import at_imgsz, sides
-from auxhead.yolo.inspect_names import MirrorHint
 
 MULTIPLE = 32  # image sizes are multiples of the largest stride. Source: Ultralytics, utils/checks.py, check_imgsz
 LARGEST = 1920  # imgsz suggested at most, pixels. Source: own choice; memory grows with its square

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,9 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from auxhead.files import write_atomic
-
-if TYPE_CHECKING:
-    from auxhead.yolo.inspect import Inspection
+from auxhead.inspection.result import Inspection
 
 STRIDES = (4, 8, 16, 32)
 BINS_PER_DOUBLING = 4

@@ -5,100 +5,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from auxhead.errors import OutputError
 from auxhead.files import write_atomic
+from auxhead.inspection.boxes import at_imgsz, disagreeing, measure, sides, truncated
+from auxhead.inspection.copies import find_copies
+from auxhead.inspection.mirrored_names import mirror_hints
+from auxhead.inspection.result import Inspection, SplitInspection
+from auxhead.inspection.suggestions import MULTIPLE, suggest
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import entries, list_images
 from auxhead.labels.source import Source
-from auxhead.metrics.truth import Floats, Truth, read_yolo
+from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
 from auxhead.yolo.convert import read_source
-from auxhead.yolo.inspect_anchors import LEVELS, Anchors, count_candidates, summarize
-from auxhead.yolo.inspect_boxes import Sizes, at_imgsz, disagreeing, measure, sides, truncated
-from auxhead.yolo.inspect_files import Copies, find_copies
-from auxhead.yolo.inspect_names import MirrorHint, mirror_hints
-from auxhead.yolo.inspect_suggest import MULTIPLE, Suggestion, suggest
+from auxhead.yolo.inspect_anchors import LEVELS, count_candidates, summarize
 
 SPLITS = ("train", "val", "test")
 FILES = ("inspect.json", "inspect.png")
-
-
-@dataclass(frozen=True, eq=False)
-class SplitInspection:
-    """One split.
-
-    Attributes:
-        images: Images.
-        without_boxes: Images without a box, with or without a label file.
-        boxes: Boxes, repeated rows left out, as Ultralytics leaves them out.
-        per_class: Boxes of each class, by id.
-        empty_classes: Names of the classes without a box.
-        sizes: How large boxes are at imgsz.
-        anchors: Candidate anchors by levels, "P3-P5" and "P2-P5".
-        truncated: Share of boxes within one pixel of a border of their image; None without boxes.
-        repeated: Label rows that repeat another of their image.
-        disagreeing: Boxes at exactly the place of one of another class.
-        boxes_net: Width and height of each box, shape (m, 2), pixels of the network input; not part of the JSON.
-    """
-
-    images: int
-    without_boxes: int
-    boxes: int
-    per_class: tuple[int, ...]
-    empty_classes: tuple[str, ...]
-    sizes: Sizes
-    anchors: dict[str, Anchors]
-    truncated: float | None
-    repeated: int
-    disagreeing: int
-    boxes_net: Floats = field(repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        content = asdict(self)
-        del content["boxes_net"]
-        return content
-
-
-@dataclass(frozen=True, eq=False)
-class Inspection:
-    """What a data set is like.
-
-    Attributes:
-        data: The data.yaml.
-        imgsz: Side of the network input that pixels refer to.
-        names: Class names by id.
-        splits: train, val and, if there is one, test.
-        copies: Images with the same bytes.
-        mirrored: Classes that a horizontal flip may change, guessed from their names.
-        suggestions: Keys worth setting, from the training split; without boxes there, only those that need none.
-    """
-
-    data: str
-    imgsz: int
-    names: tuple[str, ...]
-    splits: dict[str, SplitInspection]
-    copies: Copies
-    mirrored: tuple[MirrorHint, ...]
-    suggestions: tuple[Suggestion, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON: None, never NaN, for what can't be measured."""
-        return {
-            "data": self.data,
-            "imgsz": self.imgsz,
-            "names": list(self.names),
-            "splits": {name: split.to_dict() for name, split in self.splits.items()},
-            "copies": asdict(self.copies),
-            "mirrored": [asdict(hint) for hint in self.mirrored],
-            "suggestions": [asdict(suggestion) for suggestion in self.suggestions],
-        }
 
 
 def inspect(
@@ -198,7 +125,7 @@ def _check_free(out: Path, exist_ok: bool) -> None:
 
 
 def _write(inspection: Inspection, out: Path) -> None:
-    from auxhead.metrics.inspect_plot import plot_inspection  # matplotlib takes its time
+    from auxhead.inspection.plot import plot_inspection  # matplotlib takes its time
 
     write_atomic(out / FILES[0], json.dumps(inspection.to_dict(), indent=2, allow_nan=False).encode())
     plot_inspection(inspection, out / FILES[1])

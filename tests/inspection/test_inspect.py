@@ -18,15 +18,16 @@ from ultralytics.utils.instance import Instances
 
 from auxhead.errors import DataError, OutputError
 from auxhead.heads.center import CenterSpec, center_loss
+from auxhead.inspection.boxes import disagreeing, measure, truncated
+from auxhead.inspection.inspect import inspect
+from auxhead.inspection.mirrored_names import mirror_hints
+from auxhead.inspection.result import Inspection
+from auxhead.inspection.suggestions import suggest
 from auxhead.metrics.truth import Truth
-from auxhead.yolo.inspect import Inspection, inspect
 from auxhead.yolo.inspect_anchors import LEVELS, TOPK, count_candidates, letterboxed, summarize
-from auxhead.yolo.inspect_boxes import disagreeing, measure, truncated
-from auxhead.yolo.inspect_names import mirror_hints
-from auxhead.yolo.inspect_suggest import suggest
 from auxhead.yolo.trainer import object_sizes
 
-room = import_module("auxhead.yolo.inspect")  # the package may have the function under that name
+room = import_module("auxhead.inspection.inspect")  # the package may have the function under that name
 
 
 def truth(*images: tuple[tuple[int, int], list[tuple[float, ...]]], names: tuple[str, ...] = ("a", "b")) -> Truth:
@@ -380,7 +381,7 @@ def test_files_are_written_once(signs: Path, tmp_path: Path, monkeypatch: pytest
 def test_many_classes_are_summed(make: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.figure import Figure
 
-    from auxhead.metrics.inspect_plot import plot_inspection
+    from auxhead.inspection.plot import plot_inspection
 
     names = [f"kind ${index}" for index in range(35)]  # a dollar begins a formula
     rows = "".join(f"{index} .5 .5 .{index + 10} .{index + 10}\n" for index in range(35))
