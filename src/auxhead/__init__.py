@@ -26,11 +26,11 @@ from auxhead.errors import (
 if TYPE_CHECKING:
     from auxhead.comparing import Comparison, compare, report
     from auxhead.demonstration.demo import demo
-    from auxhead.evaluation import evaluate
+    from auxhead.evaluation.evaluate import evaluate
+    from auxhead.evaluation.result import Evaluation
     from auxhead.inspection.inspect import inspect
     from auxhead.inspection.result import Inspection
     from auxhead.labels.conversion.result import Conversion
-    from auxhead.metrics.result import Evaluation
     from auxhead.yolo import (
         Certificate,
         Cost,
@@ -49,7 +49,7 @@ _LAZY = {
     "Comparison": "auxhead.comparing",
     "Conversion": "auxhead.labels.conversion.result",
     "Cost": "auxhead.yolo",
-    "Evaluation": "auxhead.metrics.result",
+    "Evaluation": "auxhead.evaluation.result",
     "Inspection": "auxhead.inspection.result",
     "StripCertificate": "auxhead.yolo",
     "TrainResult": "auxhead.yolo",
@@ -58,7 +58,7 @@ _LAZY = {
     "cost": "auxhead.yolo",
     "demo": "auxhead.demonstration.demo",
     "environment": "auxhead.yolo",
-    "evaluate": "auxhead.evaluation",
+    "evaluate": "auxhead.evaluation.evaluate",
     "inspect": "auxhead.inspection.inspect",
     "report": "auxhead.comparing",
     "strip": "auxhead.yolo",

@@ -355,7 +355,7 @@ def evaluate(
 ) -> None:
     """Measure small objects, with intervals: model=best.pt (or predictions=preds.json) data=signs.yaml versus=b.pt."""
     with json_only(as_json), progress() as tell:
-        from auxhead.evaluation import evaluate as run
+        from auxhead.evaluation.evaluate import evaluate as run
         from auxhead.keys.evaluate import EvaluateKeys
         from auxhead.keys.reading import read_words
 

@@ -171,7 +171,7 @@ def _weights(folder: Path, task: Mapping[str, Any]) -> Path:
 
 def _measure(folder: Path, task: Mapping[str, Any], split: str) -> str:
     """Evaluate the run's detector on a split; return the hash of its file."""
-    from auxhead.evaluation import evaluate
+    from auxhead.evaluation.evaluate import evaluate
 
     keys = task["keys"]
     place = folder / split

@@ -12,6 +12,7 @@ import polars as pl
 
 from auxhead.comparison.records import read_plan
 from auxhead.errors import DataError
+from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.listing import list_images
 from auxhead.metrics.results_file import read_json
@@ -24,8 +25,6 @@ ARMS = 8  # most arms on the wall
 EACH = 3  # pictures of a kind
 SEED = 0  # of the random ones
 BYTES = 1_000_000  # of all pictures before base64 adds a third. Source: own choice
-COUNTS_FILE = "per_image.parquet"  # Source: auxhead.evaluation
-METRICS_FILE = "metrics.json"  # Source: auxhead.evaluation
 KINDS = {"gained": "Most boxes gained", "lost": "Most boxes lost", "random": "Drawn at random"}
 
 Counts = Mapping[str, tuple[int, int]]

@@ -8,16 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from auxhead.metrics.bands import ALL
-from auxhead.metrics.intervals import Estimate
+from auxhead.evaluation.tables import Cells, Table, band_rows, class_rows, mistake_rows, number, other_rows, text_table
 from auxhead.metrics.measures import Numbers
 from auxhead.metrics.truth import Floats
 
 SCHEMA = "auxhead.evaluate/1"
-
-Table = Mapping[str, Mapping[str, Estimate]]
-"""Estimates by band, then by measure."""
-Cells = list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -117,15 +112,17 @@ class Evaluation:
         boxes = self.data["bands"]
         tables = []
         for one in self.detectors:
-            tables.append((f"{one.name} by size", _by_band(one.numbers, boxes, self.settings["max_det"])))
-            tables.append((f"{one.name}, all sizes", _rest(one.numbers)))
+            tables.append((f"{one.name} by size", band_rows(one.numbers, boxes, self.settings["max_det"])))
+            tables.append((f"{one.name}, all sizes", other_rows(one.numbers)))
             if len(one.classes) > 1:
-                tables.append((f"{one.name} by class", _by_class(one.classes)))
-            tables.append((f"{one.name}: what became of the boxes (score {_number(one.score)})", _mistakes(one)))
+                tables.append((f"{one.name} by class", class_rows(one.classes)))
+            tables.append(
+                (f"{one.name}: what became of the boxes (score {number(one.score)})", mistake_rows(one.mistakes))
+            )
         if self.differences is not None:
             title = f"{self.detectors[0].name} minus {self.detectors[1].name}, points"
-            tables.append((title, _by_band(self.differences, boxes, self.settings["max_det"], signed=True)))
-            tables.append((f"{title}, all sizes", _rest(self.differences, signed=True)))
+            tables.append((title, band_rows(self.differences, boxes, self.settings["max_det"], signed=True)))
+            tables.append((f"{title}, all sizes", other_rows(self.differences, signed=True)))
         return tables
 
     def remarks(self) -> list[str]:
@@ -149,67 +146,6 @@ class Evaluation:
             if one.note:
                 lines.append(f"{one.name}: {one.note}.")
         return lines
-
-
-def text_table(title: str, rows: Cells) -> str:
-    """Lay rows of cells out as text, the first column to the left."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(cells))
-        for cells in (list(zip(row, widths, strict=True)) for row in rows)
-    ]
-    return "\n".join([title, *(line.rstrip() for line in lines)])
-
-
-def _by_band(table: Table, boxes: Mapping[str, int], max_det: int, *, signed: bool = False) -> Cells:
-    measures = ["AP", "AP50", f"AR@{max_det}", "recall@1FPPI", "center_AP"]
-    head = ["size", "boxes", *measures]
-    rows = [
-        [band, f"{boxes[band]:,}", *(_cell(found.get(measure), signed=signed) for measure in measures)]
-        for band, found in table.items()
-    ]
-    return [head, *rows]
-
-
-def _rest(table: Table, *, signed: bool = False) -> Cells:
-    """Show the measures that exist for all sizes only."""
-    bands = list(table)
-    others = set().union(*(table[band] for band in bands[1:]))
-    return [["measure", ""]] + [
-        [measure, _cell(found, signed=signed)] for measure, found in table[ALL.name].items() if measure not in others
-    ]
-
-
-def _by_class(classes: Sequence[Mapping[str, Any]]) -> Cells:
-    measures = ("AP", "AP50", "AR", "center_AP")
-    rows = [[row["name"], f"{row['boxes']:,}", *(_percent(row[measure]) for measure in measures)] for row in classes]
-    return [["class", "boxes", *measures], *rows]
-
-
-def _mistakes(one: Detector) -> Cells:
-    kinds = list(next(iter(one.mistakes.values())))
-    return [["size", *(kind.replace("_", " ") for kind in kinds)]] + [
-        [band, *(f"{counts[kind]:,}" for kind in kinds)] for band, counts in one.mistakes.items()
-    ]
-
-
-def _cell(found: Estimate | None, *, signed: bool) -> str:
-    if found is None or found.value is None:
-        return "-"
-    sign = "+" if signed else ""
-    value = f"{100 * found.value:{sign}.1f}"
-    if found.low is None or found.high is None:
-        return value
-    dots = ".." if signed else "-"
-    return f"{value} ({100 * found.low:{sign}.1f}{dots}{100 * found.high:{sign}.1f})"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _plain(table: Table) -> dict[str, dict[str, dict[str, float | None]]]:

@@ -17,11 +17,11 @@ from matplotlib.text import Text
 from PIL import Image
 
 import auxhead
-from auxhead.metrics import curves, plots
+from auxhead.evaluation import curves, plots
+from auxhead.evaluation.result import Evaluation
 from auxhead.metrics.bands import ALL, Band
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.measures import Matched, match_all, numbers
-from auxhead.metrics.result import Evaluation
 
 NAMES = ("pr_curves", "ap_by_band", "size_histogram", "recall_by_size")
 FILES = {f"{name}.{suffix}" for name in NAMES for suffix in ("svg", "png")}

@@ -19,14 +19,14 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from auxhead.evaluation.curves import box_sizes, found_boxes, in_bins, precision_curve, size_edges
+from auxhead.evaluation.result import Evaluation
 from auxhead.files import write_atomic
 from auxhead.metrics.bands import ALL, Band
-from auxhead.metrics.curves import box_sizes, found_boxes, in_bins, precision_curve, size_edges
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.measures import Matched
 from auxhead.metrics.mistakes import BOXES, mistakes
 from auxhead.metrics.precision import RECALLS
-from auxhead.metrics.result import Evaluation
 from auxhead.metrics.truth import Floats
 
 # Source: Okabe and Ito, "Color Universal Design" (2008): told apart by color-blind readers too.

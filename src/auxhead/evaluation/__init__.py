@@ -1,0 +1,1 @@
+"""Measuring a detector on what is small: from data and predictions to numbers, tables and plots."""

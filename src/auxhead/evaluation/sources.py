@@ -1,0 +1,199 @@
+"""What an evaluation is made of: annotated boxes, and predictions from a file or a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auxhead.errors import DataError
+from auxhead.files import sha256 as sha256_of
+from auxhead.files import write_atomic
+from auxhead.keys.evaluate import EvaluateKeys
+from auxhead.labels.data_yaml import read_data_yaml
+from auxhead.labels.fingerprint import fingerprint
+from auxhead.labels.listing import list_images
+from auxhead.labels.source import Source
+from auxhead.metrics.coco_file import read_coco
+from auxhead.metrics.detections import Detections
+from auxhead.metrics.results_file import read_json, read_results, to_rows
+from auxhead.metrics.truth import Truth, read_yolo
+from auxhead.progress import Progress, named
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked, and what it is asked of."""
+
+    own: EvaluateKeys
+    folder: Path
+    truth: Truth
+    hashes: Mapping[str, str]
+    tell: Progress
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions on disk and what is known about them."""
+
+    name: str
+    source: str
+    sha256: str
+    file: Path
+    found: Detections
+    imgsz: int | None = None
+    max_det: int = 0
+    note: str = ""
+    ultralytics: Mapping[str, float] | None = None
+
+
+def detector_names(sources: Sequence[Path]) -> list[str]:
+    """Name detectors: runs/detect/train/weights/best.pt is train-best; numbered where names are equal."""
+    names = []
+    for source in sources:
+        inside = source.parent.name == "weights" and source.parent.parent.name
+        names.append(f"{source.parent.parent.name}-{source.stem}" if inside else source.stem)
+    return [name if names.count(name) == 1 else f"{name}-{place}" for place, name in enumerate(names, start=1)]
+
+
+def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, str]]:
+    """Read the annotated boxes; with hashes of pictures and labels."""
+    data = Path(own.data)
+    if data.suffix == ".json":
+        truth = read_coco(data, own.area)
+        return truth, {"labels_sha256": _labels_hash(truth)}
+    source = _source(own)
+    if own.split not in source.splits:
+        found = f"{', '.join(source.splits)} only"
+        raise DataError(f"a {own.split} split", found, own.data, "choose another with split=, or add it")
+    images = list_images(source.splits[own.split])
+    truth = read_yolo(
+        images,
+        source.names,
+        kpt_shape=source.kpt_shape,
+        area=own.area,
+        progress=named(tell, "Reading labels"),
+    )
+    if not len(truth.image):
+        raise DataError(
+            expected=f"labels to measure against in the {own.split} split",
+            found=f"{len(images)} images without a single box",
+            where=own.data,
+            fix="put label files beside the images (images/ -> labels/), or choose another split=",
+        )
+    pictures = fingerprint(images, named(tell, "Hashing images"))
+    return truth, {"images_sha256": pictures, "labels_sha256": _labels_hash(truth)}
+
+
+def _source(own: EvaluateKeys) -> Source:
+    """Resolve data.yaml; with a model by Ultralytics, which also knows data sets by name."""
+    if own.predictions and not (own.versus and not own.versus.endswith(".json")):
+        return read_data_yaml(Path(own.data))
+    from auxhead.yolo.convert import read_source
+
+    return read_source(own.data)
+
+
+def _labels_hash(truth: Truth) -> str:
+    parts = (truth.image, truth.cls, truth.boxes, truth.crowd)
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+
+
+def predicted(job: Job, source: Path, name: str) -> Predicted:
+    """Read predictions, or make them."""
+    return _from_file(job, source, name) if source.suffix == ".json" else _from_model(job, source, name)
+
+
+def _from_file(job: Job, source: Path, name: str) -> Predicted:
+    found = read_results(source, job.truth, job.own.categories)
+    info = _info(source)
+    pictures = info.get("images_sha256")
+    if pictures and pictures != job.hashes.get("images_sha256", pictures):
+        raise DataError(
+            expected="predictions on the images of this data set and split",
+            found="predictions of ours on other images (another hash)",
+            where=f"{source} and {job.own.data}",
+            fix="name the data they were made on, or predict again with model=",
+        )
+    digest = sha256_of(source)
+    known = {key: info[key] for key in ("imgsz", "max_det", "note", "ultralytics") if key in info}
+    return Predicted(name, str(source), digest, source, found, **known)
+
+
+def _info_file(predictions: Path) -> Path:
+    return predictions.with_suffix(".info.json")
+
+
+def _info(predictions: Path) -> dict[str, Any]:
+    """Read what was noted about predictions of ours; {} for others."""
+    path = _info_file(predictions)
+    content = read_json(path, "what auxhead noted about the predictions beside it") if path.is_file() else {}
+    return content if isinstance(content, dict) else {}
+
+
+def _from_model(job: Job, source: Path, name: str) -> Predicted:
+    """Predict with a model, unless the same predictions lie there."""
+    from auxhead.yolo.predict import weights_hash
+
+    keys = ("split", "imgsz", "conf", "iou", "max_det")
+    asked = {
+        "weights_sha256": weights_hash(source),
+        "images_sha256": job.hashes["images_sha256"],
+        "names": list(job.truth.names),
+        **{key: getattr(job.own, key) for key in keys},
+    }
+    file = job.folder / f"predictions-{name}.json"
+    if not (file.is_file() and _info(file).get("asked") == asked):
+        _predict(job, source, asked, file)
+    else:
+        job.tell("Reusing predictions", 1, 1)
+    info = _info(file)
+    return Predicted(
+        name=name,
+        source=str(source),
+        sha256=str(asked["weights_sha256"]),
+        file=file,
+        found=read_results(file, job.truth),
+        imgsz=info["imgsz"],
+        max_det=info["max_det"],
+        note=info["note"],
+        ultralytics=info["ultralytics"],
+    )
+
+
+def _predict(job: Job, source: Path, asked: Mapping[str, Any], file: Path) -> None:
+    """Predict, and write the predictions and what is known about them."""
+    from auxhead.yolo.compat import installed
+    from auxhead.yolo.predict import predict
+
+    keys = ("split", "imgsz", "batch", "device", "conf", "iou", "max_det", "trust")
+    made = predict(source, job.own.data, **{key: getattr(job.own, key) for key in keys})
+    place = {str(Path(name).resolve()): index for index, name in enumerate(job.truth.files)}
+    blocks, images = [], []
+    for name, rows in made.rows.items():
+        index = place.get(str(Path(name).resolve()))
+        if index is None:
+            raise DataError("predictions on the images of the split", f"one on {name}", job.own.data, "report this")
+        blocks.append(rows.numpy())
+        images.append(np.full(len(rows), index, dtype=np.int64))
+    table = np.concatenate([*blocks, np.empty((0, 6))])
+    found = Detections(
+        np.concatenate([*images, np.empty(0, dtype=np.int64)]), table[:, 5].astype(np.int64), table[:, :4], table[:, 4]
+    )
+    info = {
+        "asked": dict(asked),
+        "images_sha256": job.hashes["images_sha256"],
+        "imgsz": made.imgsz,
+        "max_det": made.max_det,
+        "note": made.note,
+        "ultralytics": dict(made.metrics),
+        "ultralytics_version": installed(),
+    }
+    _info_file(file).unlink(missing_ok=True)  # a kill between the two writes must not leave an old note on new rows
+    write_atomic(file, json.dumps(to_rows(found, job.truth.files)).encode())
+    write_atomic(_info_file(file), json.dumps(info, indent=2).encode())
