@@ -28,8 +28,9 @@ os.environ |= {
 import ray
 from ray.cluster_utils import Cluster
 
-from auxhead.comparison.executors import Executor, Job, LocalExecutor
-from auxhead.comparison.ray_executor import RayExecutor
+from auxhead.comparison.machines.job import Executor, Job
+from auxhead.comparison.machines.local import LocalExecutor
+from auxhead.comparison.machines.ray_cluster import RayExecutor
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}
 LIGHT = {"no_monitor": True, "include_log_monitor": False, "include_dashboard": False}

@@ -60,8 +60,8 @@ def child(folder: str, out: str) -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with timed("all"):
         with timed("imports"):
-            from auxhead.comparison.analysis import analyse
-            from auxhead.comparison.tables import write_tables
+            from auxhead.findings.analysis import analyse
+            from auxhead.findings.tables import write_tables
             from auxhead.reporting.page import figures, page
             from auxhead.reporting.wall import wall
         with timed("analysis"):

@@ -24,7 +24,7 @@ from auxhead.errors import (
 )
 
 if TYPE_CHECKING:
-    from auxhead.comparing import Comparison, compare, report
+    from auxhead.comparison.compare import Comparison, compare, report
     from auxhead.demonstration.demo import demo
     from auxhead.evaluation.evaluate import evaluate
     from auxhead.evaluation.result import Evaluation
@@ -46,21 +46,21 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Certificate": "auxhead.yolo",
-    "Comparison": "auxhead.comparing",
+    "Comparison": "auxhead.comparison.compare",
     "Conversion": "auxhead.labels.conversion.result",
     "Cost": "auxhead.yolo",
     "Evaluation": "auxhead.evaluation.result",
     "Inspection": "auxhead.inspection.result",
     "StripCertificate": "auxhead.yolo",
     "TrainResult": "auxhead.yolo",
-    "compare": "auxhead.comparing",
+    "compare": "auxhead.comparison.compare",
     "convert": "auxhead.yolo",
     "cost": "auxhead.yolo",
     "demo": "auxhead.demonstration.demo",
     "environment": "auxhead.yolo",
     "evaluate": "auxhead.evaluation.evaluate",
     "inspect": "auxhead.inspection.inspect",
-    "report": "auxhead.comparing",
+    "report": "auxhead.comparison.compare",
     "strip": "auxhead.yolo",
     "train": "auxhead.yolo",
     "trainer": "auxhead.yolo",

@@ -13,7 +13,7 @@ from auxhead.cli_parts import Json, emit, json_only, key_help, page_console, pro
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from auxhead.comparing import Comparison, DryRun
+    from auxhead.comparison.compare import Comparison, DryRun
 
 NOTE = """
 Training keys that all arms share work too: model, epochs, imgsz, batch, optimizer, lr0, center.share, ...
@@ -62,7 +62,7 @@ def report(
 ) -> None:
     """Write the page of a comparison anew from its folder, also while it runs: report FOLDER."""
     with json_only(as_json):
-        from auxhead.comparing import report as run
+        from auxhead.comparison.compare import report as run
         from auxhead.keys.reading import read_words
         from auxhead.keys.report import ReportKeys
 
@@ -89,7 +89,7 @@ def _part(words: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
 
 def _dry_run(words: Sequence[str]) -> tuple[dict[str, Any], Callable[[], None]]:
     """Return what would be done, as plain data and as what prints it."""
-    from auxhead.comparing import plan_only
+    from auxhead.comparison.compare import plan_only
 
     plan, keys = _part(words)
     with progress() as tell:
@@ -101,8 +101,8 @@ def _run(words: Sequence[str]) -> tuple[dict[str, Any], Callable[[], None]]:
     """Run, and return what was found, as plain data and as what prints it."""
     from rich.console import Console
 
-    from auxhead.comparing import compare as run
-    from auxhead.comparing import folder_of
+    from auxhead.comparison.compare import compare as run
+    from auxhead.comparison.compare import folder_of
     from auxhead.live import live_runs
 
     plan, keys = _part(words)

@@ -11,6 +11,15 @@ from auxhead.files import write_atomic
 RESULTS_FILE = "results.csv"
 
 
+def read_columns(path: Path) -> list[str]:
+    """Read the names of the columns; none where there is no file, or an empty one.
+
+    Raises:
+        OSError: The file is there, but can't be read.
+    """
+    return [name.strip() for name in _lines(path)[0]]
+
+
 def read_rows(path: Path) -> list[dict[str, float | None]]:
     """Read the finished epochs of a training.
 
@@ -24,11 +33,7 @@ def read_rows(path: Path) -> list[dict[str, float | None]]:
     Raises:
         OSError: The file is there, but can't be read.
     """
-    try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
-    except FileNotFoundError:
-        return []
+    header, *rows = _lines(path)
     names = [name.strip() for name in header]
     return [dict(zip(names, map(_number, row), strict=True)) for row in rows if len(row) == len(names)]
 
@@ -49,6 +54,15 @@ def trim(path: Path, epochs: int) -> None:
     columns = header.count(",")
     kept = [row for row in rows if row.count(",") == columns and (_number(row.split(",")[0]) or math.inf) <= epochs]
     write_atomic(path, ("\n".join([header, *kept]) + "\n").encode())
+
+
+def _lines(path: Path) -> list[list[str]]:
+    """Read the cells of all lines; one line without a cell where there is nothing."""
+    try:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            return list(csv.reader(file)) or [[]]
+    except FileNotFoundError:
+        return [[]]
 
 
 def _number(cell: str) -> float | None:

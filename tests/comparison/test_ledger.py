@@ -10,6 +10,7 @@ import pytest
 
 from auxhead.comparison import ledger
 from auxhead.errors import OutputError, ResumeError
+from auxhead.findings.files import PLAN_FILE, RESULT_FILE
 
 
 def plan(hashes: dict[str, str], **keys: Any) -> dict[str, Any]:
@@ -22,15 +23,15 @@ def task(train_hash: str = "t", digest: str = "h") -> dict[str, Any]:
 
 
 def finish(run: Path, digest: str = "h", status: str = "finished") -> None:
-    ledger.write_json(run / ledger.RESULT_FILE, {"hash": digest, "status": status, "reason": "NaN"})
+    ledger.write_json(run / RESULT_FILE, {"hash": digest, "status": status, "reason": "NaN"})
 
 
 def test_the_same_plan_goes_on_in_silence(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     assert ledger.open_ledger(folder, plan({"plain": "1"})) == []
-    before = (folder / ledger.PLAN_FILE).stat().st_mtime_ns
+    before = (folder / PLAN_FILE).stat().st_mtime_ns
     assert ledger.open_ledger(folder, plan({"plain": "1"})) == []
-    assert (folder / ledger.PLAN_FILE).stat().st_mtime_ns == before
+    assert (folder / PLAN_FILE).stat().st_mtime_ns == before
 
 
 def test_an_edited_plan_says_what_it_changes(tmp_path: Path) -> None:
@@ -68,15 +69,15 @@ def test_another_comparison_or_changed_data_is_refused_and_nothing_lost(
     change: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     ledger.open_ledger(tmp_path / "out", plan({"plain": "1"}))
-    before = (tmp_path / "out" / ledger.PLAN_FILE).read_bytes()
+    before = (tmp_path / "out" / PLAN_FILE).read_bytes()
     with pytest.raises(ResumeError, match=words):
         ledger.open_ledger(tmp_path / "out", plan({"plain": "1"}, **change))
-    assert (tmp_path / "out" / ledger.PLAN_FILE).read_bytes() == before
+    assert (tmp_path / "out" / PLAN_FILE).read_bytes() == before
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / ledger.PLAN_FILE).write_text('{"half":')
-    with pytest.raises(ResumeError, match=ledger.PLAN_FILE):
+    (tmp_path / PLAN_FILE).write_text('{"half":')
+    with pytest.raises(ResumeError, match=PLAN_FILE):
         ledger.open_ledger(tmp_path, plan({}))
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from auxhead.comparison import ledger, worker
-from auxhead.comparison.fairness import check
 from auxhead.comparison.plan import ComparisonPlan, read_plan, resolve_plan
 from auxhead.comparison.run import Runs, death
 from auxhead.errors import UnfairComparisonError
+from auxhead.findings.fairness import check
+from auxhead.findings.files import PLAN_FILE, RESULT_FILE
 from auxhead.yolo.train import train
 
 
@@ -48,7 +49,7 @@ def run_plan(plan: ComparisonPlan, folder: Path, executor: InProcess) -> Runs:
 
 
 def result(folder: Path, name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "runs" / name / ledger.RESULT_FILE).read_text())
+    content: dict[str, Any] = json.loads((folder / "runs" / name / RESULT_FILE).read_text())
     return content
 
 
@@ -113,7 +114,7 @@ def test_another_seed_starts_from_other_weights(done: Path, tiny: dict[str, Any]
 
 
 def test_the_runs_are_fair_and_a_changed_fact_is_not(done: Path) -> None:
-    arms = json.loads((done / ledger.PLAN_FILE).read_text())["arms"]
+    arms = json.loads((done / PLAN_FILE).read_text())["arms"]
     facts = {(name, 0): result(done, f"{name}-0")["facts"] for name in ("plain", "center", "tutorial")}
     assert check(arms, "plain", facts).differences == []
     facts["center", 0]["arguments"]["lr0"] = 0.5
@@ -130,11 +131,11 @@ def test_a_run_that_diverges_is_recorded_as_failed(done: Path) -> None:
 
 def test_what_is_finished_is_not_done_again_and_what_failed_is(done: Path, tiny: dict[str, Any]) -> None:
     executor = InProcess(deaths={"diverges-0": -9})
-    arms = json.loads((done / ledger.PLAN_FILE).read_text())["arms"]
-    before = (done / "runs" / "plain-0" / ledger.RESULT_FILE).stat().st_mtime_ns
+    arms = json.loads((done / PLAN_FILE).read_text())["arms"]
+    before = (done / "runs" / "plain-0" / RESULT_FILE).stat().st_mtime_ns
     run_plan(make_plan(tiny, arms), done, executor)
     assert executor.started == ["diverges-0"]
-    assert (done / "runs" / "plain-0" / ledger.RESULT_FILE).stat().st_mtime_ns == before
+    assert (done / "runs" / "plain-0" / RESULT_FILE).stat().st_mtime_ns == before
 
 
 def test_a_run_that_dies_leaves_its_reason_and_a_new_start_keeps_it(tiny: dict[str, Any], tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ def test_a_killed_training_goes_on_and_its_time_is_not_taken(
         runs = Runs(folder, plan, lambda *_words: None)
         runs.open(lambda *_words: None)
         assert worker.main([str(folder / "runs" / "plain-0")]) == worker.STOPPED
-    assert not (folder / "runs" / "plain-0" / ledger.RESULT_FILE).exists()
+    assert not (folder / "runs" / "plain-0" / RESULT_FILE).exists()
     start = json.loads((folder / "runs" / "plain-0" / "facts.json").read_text())
     assert worker.main([str(folder / "runs" / "plain-0")]) == 0
     found = result(folder, "plain-0")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from tests.comparison.ledger_maker import HOSTILE, make_ledger
+from tests.findings.ledger_maker import HOSTILE, make_ledger
 
 from auxhead.reporting.report import report
 

@@ -19,10 +19,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from tests.comparison.ledger_maker import HOSTILE, VALUES, make_ledger
+from tests.findings.ledger_maker import HOSTILE, VALUES, make_ledger
 
-from auxhead.comparison.analysis import analyse
 from auxhead.errors import OutputError, ResumeError
+from auxhead.findings.analysis import analyse
 from auxhead.reporting.page import figures, page
 from auxhead.reporting.report import report
 from auxhead.reporting.wall import Wall

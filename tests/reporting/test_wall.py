@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from tests.comparison.ledger_maker import NAMES, make_ledger
+from tests.findings.ledger_maker import NAMES, make_ledger
 
-from auxhead.comparison.analysis import analyse
+from auxhead.findings.analysis import analyse
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.truth import Truth
 from auxhead.reporting.judging import judge

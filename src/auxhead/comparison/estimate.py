@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auxhead.comparison.executors import Executor
 from auxhead.comparison.ledger import LOG_FILE
+from auxhead.comparison.machines.job import Executor
 from auxhead.comparison.plan import ComparisonPlan
 from auxhead.comparison.run import Runs
 from auxhead.errors import ConfigError

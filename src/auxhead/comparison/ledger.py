@@ -22,41 +22,14 @@ from filelock import FileLock, Timeout
 
 from auxhead.errors import OutputError, ResumeError
 from auxhead.files import write_atomic
+from auxhead.findings.files import PLAN_FILE, RESULT_FILE, read_json
 from auxhead.results_csv import RESULTS_FILE, read_rows
 
-PLAN_FILE = "plan.json"
 RUN_FILE = "run.json"
-RESULT_FILE = "result.json"
 FAILURES_FILE = "failures.json"
-FAIRNESS_FILE = "unfair.json"
-ENVIRONMENT_FILE = "environment.json"
 LOG_FILE = "log.txt"
 LOCK_FILE = ".lock"
 OPENING = 3600.0  # seconds to wait for another process that opens the same folder: converting labels may take long
-PLAN_SCHEMA = "auxhead.plan/1"
-RUN_SCHEMA = "auxhead.run/1"
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read one of the ledger's files; None when there is none.
-
-    Raises:
-        ResumeError: It is no JSON object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        raise _broken(path, str(error)) from error
-    if not isinstance(content, dict):
-        raise _broken(path, type(content).__name__)
-    return content
-
-
-def _broken(path: Path, found: str) -> ResumeError:
-    fix = "restore the file from a backup, or delete it: what it was the record of is then done again"
-    return ResumeError("a JSON file that auxhead wrote", found, str(path), fix)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

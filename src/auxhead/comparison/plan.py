@@ -20,9 +20,9 @@ from auxhead.comparison.arms import (
     require_different,
     training_keys,
 )
-from auxhead.comparison.ledger import PLAN_SCHEMA
-from auxhead.comparison.measures import primary_key
 from auxhead.errors import AuxHeadError, ConfigError, DataError, UnfairComparisonError
+from auxhead.findings.files import PLAN_SCHEMA
+from auxhead.findings.measures import primary_key
 from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import closest, config_error, validated
 from auxhead.metrics.bands import read_bands

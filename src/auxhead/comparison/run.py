@@ -15,10 +15,11 @@ from filelock import Timeout
 
 from auxhead.comparison import ledger
 from auxhead.comparison.data import prepare
-from auxhead.comparison.executors import Executor, Job, State
-from auxhead.comparison.fairness import Fairness, check
+from auxhead.comparison.machines.job import Executor, Job, State
 from auxhead.comparison.plan import ComparisonPlan, PlannedRun
 from auxhead.comparison.worker import BUSY
+from auxhead.findings.fairness import Fairness, check
+from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, RESULT_FILE, RUN_SCHEMA
 from auxhead.progress import Progress
 from auxhead.yolo.environment import environment
 from auxhead.yolo.prepare import copy_settings
@@ -64,7 +65,7 @@ class Runs:
         content = self.plan.to_dict()
         with ledger.ledger_lock(self.folder):
             remarks = ledger.open_ledger(self.folder, content)
-            ledger.write_json(self.folder / ledger.ENVIRONMENT_FILE, _machine())
+            ledger.write_json(self.folder / ENVIRONMENT_FILE, _machine())
             open_runs = [run for run in self.all.values() if ledger.open_run(self.place(run), self._task(run))]
             if open_runs:
                 tell("Preparing labels", 0, 1)
@@ -160,9 +161,9 @@ class Runs:
         try:
             with ledger.run_lock(place):
                 ledger.write_json(
-                    place / ledger.RESULT_FILE,
+                    place / RESULT_FILE,
                     {
-                        "schema": ledger.RUN_SCHEMA,
+                        "schema": RUN_SCHEMA,
                         "arm": run.arm,
                         "seed": run.seed,
                         "hash": run.hash,
@@ -198,7 +199,7 @@ class Runs:
         facts = {key: result["facts"] for key, result in results.items() if result.get("status") == "finished"}
         fairness = check(self.plan.arms, self.plan.control, facts)
         if facts:
-            ledger.write_json(self.folder / ledger.FAIRNESS_FILE, fairness.to_dict())
+            ledger.write_json(self.folder / FAIRNESS_FILE, fairness.to_dict())
         return fairness
 
 

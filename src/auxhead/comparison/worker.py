@@ -21,9 +21,10 @@ import numpy as np
 from filelock import Timeout
 
 from auxhead.comparison import ledger
-from auxhead.comparison.orphans import watch_parent
+from auxhead.comparison.machines.parent_watch import watch_parent
 from auxhead.errors import VerificationError
 from auxhead.files import write_atomic
+from auxhead.findings.files import RESULT_FILE, RUN_SCHEMA, read_json
 from auxhead.results_csv import RESULTS_FILE, read_rows
 
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
@@ -39,7 +40,7 @@ def main(words: list[str]) -> int:
     split = words[words.index("--split") + 1] if "--split" in words else None
     try:
         with ledger.run_lock(folder):
-            task = ledger.read_json(folder / ledger.RUN_FILE) or {}
+            task = read_json(folder / ledger.RUN_FILE) or {}
             if split is not None:
                 _measure(folder, task, split)
                 return 0
@@ -59,7 +60,7 @@ def _run(folder: Path, task: Mapping[str, Any]) -> int:
     started, clock = datetime.now(UTC), time.perf_counter()
     failures = _earlier_failures(folder)
     result: dict[str, Any] = {
-        "schema": ledger.RUN_SCHEMA,
+        "schema": RUN_SCHEMA,
         **{key: task[key] for key in ("arm", "seed", "hash", "command")},
         "status": "failed",
         "reason": None,
@@ -77,17 +78,17 @@ def _run(folder: Path, task: Mapping[str, Any]) -> int:
     result["seconds"] = {**result.get("seconds", {}), "total": time.perf_counter() - clock}
     result["cpu_seconds"] = _cpu_seconds()
     result["ended"] = datetime.now(UTC).isoformat()
-    ledger.write_json(folder / ledger.RESULT_FILE, result)
+    ledger.write_json(folder / RESULT_FILE, result)
     return 0 if result["status"] == "finished" else 1
 
 
 def _earlier_failures(folder: Path) -> list[Mapping[str, Any]]:
     """Remember how earlier attempts failed, and clear away what the last one trained."""
-    before = ledger.read_json(folder / ledger.RESULT_FILE)
+    before = read_json(folder / RESULT_FILE)
     if before is not None and before.get("status") == "failed":
         ledger.add_failure(folder, before)
         shutil.rmtree(folder / TRAIN, ignore_errors=True)
-    (folder / ledger.RESULT_FILE).unlink(missing_ok=True)  # of this run; or of how it was measured before
+    (folder / RESULT_FILE).unlink(missing_ok=True)  # of this run; or of how it was measured before
     return ledger.read_failures(folder)
 
 
@@ -134,7 +135,7 @@ def _train(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
             place = {"project": str(folder.resolve()), "name": TRAIN, "exist_ok": True}
             train(callbacks=witness.callbacks(), **task["keys"], **place)
     _require_finite(run)
-    facts = ledger.read_json(witness.file)
+    facts = read_json(witness.file)
     if facts is None:
         raise VerificationError("what the training started from", "nothing", str(witness.file), "delete the run, rerun")
     return {**facts, "resumed": False} if "resumed" not in facts else facts

@@ -16,7 +16,7 @@ from auxhead.errors import ConfigError, OutputError
 from auxhead.evaluation.curves import precision_curve
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
 from auxhead.evaluation.result import Detector, Evaluation
-from auxhead.evaluation.sources import Job, Predicted, detector_names, predicted, read_truth
+from auxhead.evaluation.sources import Predicted, Task, detector_names, predicted, read_truth
 from auxhead.evaluation.tables import Table
 from auxhead.files import write_atomic
 from auxhead.keys.evaluate import EvaluateKeys
@@ -62,7 +62,7 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     folder = _folder(own, sources)
     truth, hashes = read_truth(own, tell)
-    job = Job(own, folder, truth, hashes, tell)
+    job = Task(own, folder, truth, hashes, tell)
     detectors = [predicted(job, *both) for both in zip(sources, detector_names(sources), strict=True)]
     scaled, factors = _in_pixels(truth, detectors, own)
     max_det = max([own.max_det, *(one.max_det for one in detectors)])

@@ -27,7 +27,7 @@ from auxhead.progress import Progress, named
 
 
 @dataclass(frozen=True)
-class Job:
+class Task:
     """What is asked, and what it is asked of."""
 
     own: EvaluateKeys
@@ -104,12 +104,12 @@ def _labels_hash(truth: Truth) -> str:
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
-def predicted(job: Job, source: Path, name: str) -> Predicted:
+def predicted(job: Task, source: Path, name: str) -> Predicted:
     """Read predictions, or make them."""
     return _from_file(job, source, name) if source.suffix == ".json" else _from_model(job, source, name)
 
 
-def _from_file(job: Job, source: Path, name: str) -> Predicted:
+def _from_file(job: Task, source: Path, name: str) -> Predicted:
     found = read_results(source, job.truth, job.own.categories)
     info = _info(source)
     pictures = info.get("images_sha256")
@@ -136,7 +136,7 @@ def _info(predictions: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _from_model(job: Job, source: Path, name: str) -> Predicted:
+def _from_model(job: Task, source: Path, name: str) -> Predicted:
     """Predict with a model, unless the same predictions lie there."""
     from auxhead.yolo.predict import weights_hash
 
@@ -166,7 +166,7 @@ def _from_model(job: Job, source: Path, name: str) -> Predicted:
     )
 
 
-def _predict(job: Job, source: Path, asked: Mapping[str, Any], file: Path) -> None:
+def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path) -> None:
     """Predict, and write the predictions and what is known about them."""
     from auxhead.yolo.compat import installed
     from auxhead.yolo.predict import predict

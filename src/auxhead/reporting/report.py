@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from auxhead.comparison.analysis import analyse
-from auxhead.comparison.tables import write_tables
 from auxhead.files import write_atomic
+from auxhead.findings.analysis import analyse
+from auxhead.findings.tables import write_tables
 from auxhead.reporting.page import figures, page
 from auxhead.reporting.wall import Wall, wall
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from auxhead.comparison.records import read_plan
 from auxhead.errors import DataError
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
+from auxhead.findings.records import read_plan
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.listing import list_images
 from auxhead.metrics.results_file import read_json

@@ -9,7 +9,7 @@ from pathlib import Path
 from auxhead.errors import OutputError
 from auxhead.keys.convert import Images, OnError, PoseKeys, SegmentKeys
 from auxhead.labels.conversion.folder import PROBLEMS, check_apart, check_ours, resolve
-from auxhead.labels.conversion.job import Job
+from auxhead.labels.conversion.job import ConversionJob
 from auxhead.labels.conversion.result import Conversion
 from auxhead.labels.source import Source
 from auxhead.progress import Steps
@@ -50,7 +50,7 @@ def convert(
     """
     with _output_errors(out):
         place = resolve(out)
-        job = Job(source, place, target, images, on_error)
+        job = ConversionJob(source, place, target, images, on_error)
         check_apart(place, *job.sources())
         check_ours(place)
         conversion = job.up_to_date() or job.run(progress)

@@ -31,7 +31,7 @@ from auxhead.labels.workers import in_order
 from auxhead.progress import Steps
 
 
-class Job:
+class ConversionJob:
     """One conversion.
 
     Args:

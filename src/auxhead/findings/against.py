@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Any
 
-from auxhead.comparison.records import Key, Run
-from auxhead.comparison.statistics import (
+from auxhead.findings.records import Key, Run
+from auxhead.findings.statistics import (
     Difference,
     Ends,
     difference,
@@ -20,7 +20,7 @@ from auxhead.comparison.statistics import (
     recovered,
     t_interval,
 )
-from auxhead.comparison.verdict import Circumstances, Verdict, verdict
+from auxhead.findings.verdict import Circumstances, Verdict, verdict
 from auxhead.metrics.bands import ALL
 
 SECONDARY = ("AP", "AP50", "AP75", "center_AP", "recall@1FPPI", "NWD_AP")

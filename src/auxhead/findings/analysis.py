@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from auxhead._version import __version__
-from auxhead.comparison.against import REFERENCE, Arm, Question, against, gflops_ratio, in_words, timing
-from auxhead.comparison.ledger import ENVIRONMENT_FILE, FAIRNESS_FILE, read_json
-from auxhead.comparison.measures import ALIASES, primary_key
-from auxhead.comparison.records import CURVES, Key, Run, read_plan, read_runs
-from auxhead.comparison.statistics import holm, t_interval
 from auxhead.errors import ConfigError
+from auxhead.findings.against import REFERENCE, Arm, Question, against, gflops_ratio, in_words, timing
+from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, read_json
+from auxhead.findings.measures import ALIASES, primary_key
+from auxhead.findings.records import CURVES, Key, Run, read_plan, read_runs
+from auxhead.findings.statistics import holm, t_interval
 from auxhead.keys.reading import closest
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.intervals import LEVEL

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from auxhead.comparison.fairness import check
 from auxhead.errors import UnfairComparisonError
+from auxhead.findings.fairness import check
 
 FACTS: dict[str, Any] = {
     "arguments": {"epochs": 3, "batch": 4, "imgsz": 64, "optimizer": "AdamW", "lr0": 0.001, "fliplr": 0.5, "box": 7.5}

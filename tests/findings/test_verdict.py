@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auxhead.comparison.statistics import Difference, Ends, difference
-from auxhead.comparison.verdict import Circumstances, points, verdict
+from auxhead.findings.statistics import Difference, Ends, difference
+from auxhead.findings.verdict import Circumstances, points, verdict
 
 CENTER = Circumstances("center", "plain", "mAP50", planned=3, gflops_ratio=1.0)
 

@@ -25,8 +25,9 @@ ray = pytest.importorskip("ray")
 
 from ray.cluster_utils import Cluster  # noqa: E402 - after the variables that it reads
 
-from auxhead.comparison.executors import NOT_STARTED, Job  # noqa: E402
-from auxhead.comparison.ray_executor import RayExecutor  # noqa: E402
+from auxhead.comparison.machines.job import Job  # noqa: E402
+from auxhead.comparison.machines.local import NOT_STARTED  # noqa: E402
+from auxhead.comparison.machines.ray_cluster import RayExecutor  # noqa: E402
 from auxhead.errors import ConfigError, MissingExtraError, OutputError  # noqa: E402
 
 PATIENCE = 150.0  # seconds, on a busy machine
@@ -246,8 +247,8 @@ def test_a_job_whose_node_dies_is_tried_again_elsewhere(two_nodes, told):
 DRIVER = """
 import signal
 from pathlib import Path
-from auxhead.comparison.executors import Job
-from auxhead.comparison.ray_executor import RayExecutor
+from auxhead.comparison.machines.job import Job
+from auxhead.comparison.machines.ray_cluster import RayExecutor
 
 jobs = [Job(name, ("/bin/sh", "-c", code), Path(name), {{}}) for name, code in {jobs!r}]
 def tell(job, state, code):

@@ -1,4 +1,4 @@
-"""Run jobs, one subprocess each, side by side on this machine; `ray_executor.py` does it on a cluster."""
+"""Run jobs, one subprocess each, side by side on this machine; `ray_cluster.py` does it on a cluster."""
 
 from __future__ import annotations
 
@@ -7,77 +7,21 @@ import queue
 import signal
 import subprocess
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
-from auxhead.comparison.orphans import PARENT, Guard
-from auxhead.errors import ConfigError, OutputError
+from auxhead.comparison.machines.job import Job, Slot, State, Tell, open_log, require_unique_names
+from auxhead.comparison.machines.parent_watch import PARENT, Guard
+from auxhead.errors import ConfigError
 from auxhead.machine import core_numbers
 
-LOG = "log.txt"
 GRACE = 10.0  # seconds from SIGINT to SIGTERM when jobs are stopped
 LAST_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
 KILLED = 10.0  # seconds to wait for killed processes; longer only where a dead disk holds them
 POLL = 0.2  # seconds: an interrupt that Ray simulates wakes no thread that waits
 NOT_STARTED = 127  # exit code that shells give for a command they can't start
-
-
-@dataclass(frozen=True)
-class Job:
-    """One subprocess to run.
-
-    Attributes:
-        name: Unique among the jobs of a call.
-        command: Program and arguments; run in the working folder of the caller.
-        folder: Where `log.txt` takes, at its end, what the program prints.
-        environment: Variables added to those of this process.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    folder: Path
-    environment: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Where a job runs.
-
-    Attributes:
-        cores: Numbers of the processor cores it is pinned to; empty: not pinned.
-        gpu: What CUDA_VISIBLE_DEVICES becomes, the empty string hides all GPUs; None: it stays as it is.
-    """
-
-    cores: tuple[int, ...] = ()
-    gpu: str | None = None
-
-
-State = Literal["running", "ended", "lost"]
-"""What happened to a job; lost: its machine or its keeper died, and it will be tried again."""
-
-Tell = Callable[[Job, State, int | None], None]
-"""Called with a job, its state, and with "ended" its exit code: -signal where one ended it, None where no one knows."""
-
-
-class Executor(Protocol):
-    """Runs jobs somewhere."""
-
-    def run(self, jobs: Sequence[Job], tell: Tell) -> None:
-        """Run every job once, and return when all have ended.
-
-        Args:
-            jobs: In the order in which they are started. None: nothing happens.
-            tell: Called in this thread only. When it raises, all jobs are stopped, and the error comes out.
-
-        Raises:
-            ValueError: Two jobs have the same name.
-            OutputError: A log can't be written; the jobs are stopped.
-            KeyboardInterrupt: It was pressed; all jobs have been stopped. Those that had ended before were told.
-        """
 
 
 class LocalExecutor:
@@ -201,17 +145,6 @@ def run_in_slots(
         raise
 
 
-def require_unique_names(jobs: Sequence[Job]) -> None:
-    """Check that each job has a name of its own.
-
-    Raises:
-        ValueError: Two have the same.
-    """
-    twice = sorted(name for name, times in Counter(job.name for job in jobs).items() if times > 1)
-    if twice:
-        raise ValueError(f"expected a name of its own for each job, but got several of {', '.join(twice)}")
-
-
 class _Event(NamedTuple):
     job: Job
     state: State
@@ -323,33 +256,6 @@ def _start(job: Job, slot: Slot) -> subprocess.Popen[bytes] | None:
         except OSError as error:
             os.write(log, f"auxhead: can't start {job.command[0]}: {error.strerror}\n".encode())
             return None
-
-
-@contextmanager
-def open_log(folder: Path) -> Iterator[int]:
-    """Open the log of a job to append to; its folder is made when absent.
-
-    Yields:
-        A file descriptor.
-
-    Raises:
-        OutputError: It can't be opened.
-    """
-    path = folder / LOG
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise OutputError(
-            expected="a log that can be written",
-            found=error.strerror or str(error),
-            where=str(path),
-            fix="choose a folder you may write to, or free some disk space",
-        ) from error
-    try:
-        yield log
-    finally:
-        os.close(log)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:

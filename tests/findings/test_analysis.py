@@ -15,11 +15,11 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
-from tests.comparison.ledger_maker import ARMS, HOSTILE, NAMES, VALUES, make_ledger
+from tests.findings.ledger_maker import ARMS, HOSTILE, NAMES, VALUES, make_ledger
 
-from auxhead.comparison.analysis import analyse, verdict_lines
-from auxhead.comparison.tables import numbers_table, runs_table, write_tables
 from auxhead.errors import ConfigError, ResumeError
+from auxhead.findings.analysis import analyse, verdict_lines
+from auxhead.findings.tables import numbers_table, runs_table, write_tables
 
 TWO = {"plain": {}, "center": {"heads": "center"}}
 
@@ -514,10 +514,10 @@ def test_tables_of_failed_runs_have_gaps(tmp_path: Path) -> None:
 
 def test_neither_torch_nor_ultralytics_is_needed(ledger: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from auxhead.comparison import analysis, tables; "
+        "import sys; from pathlib import Path; from auxhead.findings import analysis, tables; "
         f"found = analysis.analyse(Path({str(ledger)!r})); tables.numbers_table(found); "
         "print([name for name in sys.modules if name.split('.')[0] in ('torch', 'ultralytics', 'torchvision')"
-        " or name.startswith('auxhead.yolo')])"
+        " or name.startswith(('auxhead.model', 'auxhead.host', 'auxhead.training'))])"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

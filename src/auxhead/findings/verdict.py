@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from auxhead.comparison.statistics import Difference, Ends, same_cost
+from auxhead.findings.statistics import Difference, Ends, same_cost
 
 SHOWN = 3  # undeclared differences that a sentence names
 

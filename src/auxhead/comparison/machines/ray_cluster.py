@@ -15,18 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from auxhead.comparison.executors import (
-    GRACE,
-    LAST_GRACE,
-    Job,
-    Slot,
-    State,
-    Tell,
-    open_log,
-    require_unique_names,
-    run_in_slots,
-)
-from auxhead.comparison.orphans import Guard
+from auxhead.comparison.machines.job import Job, Slot, State, Tell, open_log, require_unique_names
+from auxhead.comparison.machines.local import GRACE, LAST_GRACE, run_in_slots
+from auxhead.comparison.machines.parent_watch import Guard
 from auxhead.errors import ConfigError, MissingExtraError
 
 POLL = 0.5  # seconds between two looks at the cluster

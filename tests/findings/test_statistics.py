@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from auxhead.comparison import statistics as own
+from auxhead.findings import statistics as own
 
 grid = st.integers(-64, 64).map(lambda number: number / 64)
 """Fractions whose sums are exact, so that ties are ties."""

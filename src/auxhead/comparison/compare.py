@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from auxhead.comparison.analysis import analyse, verdict_lines
+from auxhead.findings.analysis import analyse, verdict_lines
 from auxhead.keys.compare import CompareKeys, PlanKeys
 from auxhead.keys.reading import config_error, unknown, validated
 from auxhead.keys.report import ReportKeys
@@ -18,7 +18,7 @@ from auxhead.reporting.report import report as write_report
 
 if TYPE_CHECKING:  # the report needs nothing of what trains
     from auxhead.comparison.estimate import Estimate
-    from auxhead.comparison.executors import Executor
+    from auxhead.comparison.machines.job import Executor
     from auxhead.comparison.plan import ComparisonPlan
     from auxhead.comparison.run import Watch
 
@@ -243,10 +243,10 @@ def _require_known(shared: Mapping[str, Any]) -> None:
 
 
 def _executor(own: CompareKeys, plan: ComparisonPlan) -> Executor:
-    from auxhead.comparison.executors import LocalExecutor
+    from auxhead.comparison.machines.local import LocalExecutor
 
     if own.executor == "ray":
-        from auxhead.comparison.ray_executor import RayExecutor
+        from auxhead.comparison.machines.ray_cluster import RayExecutor
 
         return RayExecutor(address=own.address, cpus=own.cpus, gpus=own.gpus, retries=own.retries)
     return LocalExecutor(own.slots, () if "device" in plan.base else gpus())

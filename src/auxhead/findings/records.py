@@ -11,10 +11,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from auxhead.comparison.ledger import PLAN_FILE, PLAN_SCHEMA, RESULT_FILE, read_json
 from auxhead.errors import ResumeError
+from auxhead.findings.files import PLAN_FILE, PLAN_SCHEMA, RESULT_FILE, read_json
 from auxhead.metrics.truth import Floats
-from auxhead.results_csv import RESULTS_FILE, read_rows
+from auxhead.results_csv import RESULTS_FILE, read_columns, read_rows
 
 CURVES = {"mAP50": "metrics/mAP50(B)", "mAP50-95": "metrics/mAP50-95(B)"}
 """Ultralytics' columns of results.csv, and its own numbers in metrics.json."""
@@ -147,9 +147,10 @@ def read_curves(path: Path) -> dict[str, list[float | None]]:
     """
     if not path.exists():
         return {}
+    columns = read_columns(path)
+    if columns and not set(CURVES.values()) <= set(columns):
+        raise _broken(path, f"columns {', '.join(columns)}")
     rows = read_rows(path)
-    if rows and not set(CURVES.values()) <= set(rows[0]):
-        raise _broken(path, f"columns {', '.join(rows[0])}")
     return {name: [row[column] for row in rows] for name, column in CURVES.items()}
 
 

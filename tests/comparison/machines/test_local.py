@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from auxhead.comparison import orphans
-from auxhead.comparison.executors import NOT_STARTED, Job, LocalExecutor, Slot, launch, share_cores
+from auxhead.comparison.machines import parent_watch
+from auxhead.comparison.machines.job import Job, Slot
+from auxhead.comparison.machines.local import NOT_STARTED, LocalExecutor, launch, share_cores
 from auxhead.errors import ConfigError, OutputError
 
 PATIENCE = 30.0  # seconds, on a busy machine
@@ -238,7 +239,8 @@ def test_no_slots_are_refused(slots):
 DRIVER = """
 import sys
 from pathlib import Path
-from auxhead.comparison.executors import Job, LocalExecutor
+from auxhead.comparison.machines.job import Job
+from auxhead.comparison.machines.local import LocalExecutor
 
 def job(name, code):
     return Job(name, (sys.executable, "-I", "-S", "-c", code), Path(name), {{}})
@@ -309,7 +311,7 @@ def test_what_ended_before_ctrl_c_is_told(monkeypatch):
 
 ORPHAN = """
 import os, signal, subprocess, sys, time
-from auxhead.comparison.orphans import watch_parent
+from auxhead.comparison.machines.parent_watch import watch_parent
 {before}
 child = subprocess.Popen(["sleep", "300"])
 open("child.pid", "w").write(f"{{child.pid}}\\n")
@@ -324,7 +326,8 @@ except KeyboardInterrupt:
 LAUNCHER = """
 import sys
 from pathlib import Path
-from auxhead.comparison.executors import Job, launch
+from auxhead.comparison.machines.job import Job
+from auxhead.comparison.machines.local import launch
 launch(Job("orphan", (sys.executable, "-c", {code!r}), Path("orphan"), {{}}), None)
 """
 
@@ -348,21 +351,24 @@ def test_a_worker_ends_when_its_launcher_is_killed(driver, before, grace, ending
 def test_a_launcher_may_have_died_before_anyone_watches(monkeypatch):
     process = subprocess.Popen(["true"])
     process.wait()
-    code = "from auxhead.comparison.orphans import watch_parent; import time; watch_parent(grace=0.1); time.sleep(300)"
-    environment = {**os.environ, orphans.PARENT: str(process.pid)}
+    code = (
+        "from auxhead.comparison.machines.parent_watch import watch_parent; import time;"
+        "watch_parent(grace=0.1); time.sleep(300)"
+    )
+    environment = {**os.environ, parent_watch.PARENT: str(process.pid)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=PATIENCE)
-    assert done.returncode in {-signal.SIGINT, orphans.ORPHANED}
+    assert done.returncode in {-signal.SIGINT, parent_watch.ORPHANED}
 
 
 def test_nobody_watches_a_worker_that_was_started_by_hand(monkeypatch):
-    monkeypatch.delenv(orphans.PARENT, raising=False)
-    orphans.watch_parent()
+    monkeypatch.delenv(parent_watch.PARENT, raising=False)
+    parent_watch.watch_parent()
     assert "auxhead-parent" not in {thread.name for thread in threading.enumerate()}
 
 
 GUARDED = """
 import os, subprocess, time
-from auxhead.comparison.orphans import Guard
+from auxhead.comparison.machines.parent_watch import Guard
 with Guard() as guard:
     for name in ("kept", "released"):
         code = f"sleep 300 & echo $! > {name}-child.pid; echo $$ > {name}.pid; wait"

@@ -1,6 +1,6 @@
 """Write the ledger of a comparison without training anything: the files a finished one has, with chosen numbers.
 
-Other tests import it: `from tests.comparison.ledger_maker import make_ledger`. Every image is 96x96 pixels and holds
+Other tests import it: `from tests.findings.ledger_maker import make_ledger`. Every image is 96x96 pixels and holds
 nine boxes: four of 6, four of 12 and one of 24 pixels; the last image has none. What a run finds grows with its value.
 """
 

@@ -1,0 +1,1 @@
+"""Where the runs of a comparison run: this machine, or a Ray cluster."""
