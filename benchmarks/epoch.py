@@ -20,13 +20,13 @@ os.environ["YOLO_AUTOINSTALL"] = "false"
 import torch
 
 from auxhead.demonstration.sign_dataset import make_signs
-from auxhead.yolo import gradients
-from auxhead.yolo.plan import Plan, head_spec
+from auxhead.model import gradients
+from auxhead.model.choices import RunPlan, head_spec
 from auxhead.yolo.quiet import quiet
 from auxhead.yolo.trainer import HeadTrainer, make_trainer
 
 
-def prepare(plan: Plan, data: Path, folder: Path, imgsz: int, model: str) -> HeadTrainer:
+def prepare(plan: RunPlan, data: Path, folder: Path, imgsz: int, model: str) -> HeadTrainer:
     """Build a trainer that is ready for its first batch."""
     overrides = {"model": model, "data": str(data), "imgsz": imgsz, "device": "cpu", "plots": False}
     overrides |= {"optimizer": "AdamW", "warmup_epochs": 0, "project": str(folder), "batch": 16, "epochs": 100}
@@ -58,9 +58,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     data = make_signs(folder / "data", train=images, val=4, size=imgsz)
     with quiet():
-        plain = prepare(Plan(), data, folder, imgsz, model)
-        headed = prepare(Plan(heads={"center": head_spec("center", {})}), data, folder, imgsz, model)
-        silent = prepare(Plan(heads={"center": head_spec("center", {"gain": 1.0})}), data, folder, imgsz, model)
+        plain = prepare(RunPlan(), data, folder, imgsz, model)
+        headed = prepare(RunPlan(heads={"center": head_spec("center", {})}), data, folder, imgsz, model)
+        silent = prepare(RunPlan(heads={"center": head_spec("center", {"gain": 1.0})}), data, folder, imgsz, model)
     silent.criterion._measure = lambda *_: None
     arms = {"plain": plain, "heads=center": headed, "heads=center, nothing measured": silent}
     for trainer in arms.values():

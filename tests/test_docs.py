@@ -22,7 +22,7 @@ from auxhead.keys.inspect import InspectKeys
 from auxhead.keys.reading import read_words
 from auxhead.keys.report import ReportKeys
 from auxhead.keys.train import TrainKeys
-from auxhead.yolo.gradients import INTERVAL, WARMUP_INTERVAL
+from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL
 from auxhead.yolo.grammar import parse_arguments, resolve
 
 ROOT = Path(__file__).parent.parent

@@ -13,8 +13,8 @@ import torch
 from ultralytics.utils.dist import ddp_cleanup, generate_ddp_file
 
 from auxhead.heads.center import CenterSpec
-from auxhead.yolo.plan import Plan
-from auxhead.yolo.state import load_state
+from auxhead.model.choices import RunPlan
+from auxhead.model.state import load_state
 from auxhead.yolo.trainer import make_trainer
 
 LOAD = """
@@ -31,14 +31,14 @@ WORKER = """
 import json, sys, torch
 from torch import distributed, nn
 from auxhead.heads.center import CenterSpec
-from auxhead.yolo.plan import Plan
+from auxhead.model.choices import RunPlan
 from auxhead.yolo.trainer import make_trainer
 
 # The launcher is for GPUs only: world_size is 0 on a CPU, and its DDP wrapper names a device index.
 wrap = nn.parallel.DistributedDataParallel
 nn.parallel.DistributedDataParallel = lambda model, device_ids, **keys: wrap(model, **keys)
 
-class Two(make_trainer(Plan(heads={"center": CenterSpec()}))):
+class Two(make_trainer(RunPlan(heads={"center": CenterSpec()}))):
     def _setup_ddp(self):
         distributed.init_process_group("gloo", rank=distributed_rank, world_size=2)
 
@@ -59,7 +59,7 @@ distributed.destroy_process_group()
 
 
 def test_configured_trainer_survives_the_launchers_pickle(tiny: dict[str, object], tmp_path: Path) -> None:
-    plan = Plan(heads={"center": CenterSpec(gain=7.0)}, select="mAP50")
+    plan = RunPlan(heads={"center": CenterSpec(gain=7.0)}, select="mAP50")
     trainer = make_trainer(plan)(overrides={**tiny, "project": str(tmp_path), "name": "ddp"})
     file = generate_ddp_file(trainer)
     try:

@@ -16,8 +16,8 @@ from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.keys.demo import DemoKeys
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import RECIPES
+from auxhead.model.choices import RunPlan, head_spec
 from auxhead.yolo.grammar import NOT_OURS, known_keys, parse_arguments, parse_own, require_files, resolve
-from auxhead.yolo.plan import Plan, head_spec
 
 
 def refused(keys: Mapping[str, Any]) -> list[str]:
@@ -136,7 +136,7 @@ def test_commands_with_keys_of_their_own() -> None:
 def test_every_key_of_ultralytics_passes_unchanged() -> None:
     plan, arguments = resolve(DEFAULT_CFG_DICT)
     assert arguments == DEFAULT_CFG_DICT
-    assert plan == Plan(heads={"center": CenterSpec()})
+    assert plan == RunPlan(heads={"center": CenterSpec()})
     for key, value in DEFAULT_CFG_DICT.items():
         assert resolve({key: value})[1] == {**NOT_OURS, key: value}
     own = {"augmentations": [object()], "save_dir": "x", "device": [0, 1], "epochs": 1e2, "name": 7}
@@ -218,7 +218,7 @@ def test_model_and_data_have_to_be_named() -> None:
 )
 def test_head_keys_in_every_form(keys: dict[str, object]) -> None:
     plan, arguments = resolve(keys)
-    assert plan == Plan(heads={"center": CenterSpec(gain=6.0, metric="nwd")})
+    assert plan == RunPlan(heads={"center": CenterSpec(gain=6.0, metric="nwd")})
     assert plan.heads["center"].share is None
     assert arguments == NOT_OURS
 
@@ -226,12 +226,12 @@ def test_head_keys_in_every_form(keys: dict[str, object]) -> None:
 @pytest.mark.parametrize("heads", ["none", None, "", [], {}, "none,"])
 def test_no_heads(heads: object) -> None:
     plan, _ = resolve({"heads": heads, "select": "mAP50", "on_error": "skip", "cpu_bf16": False})
-    assert plan == Plan(heads={}, select="mAP50", on_error="skip", cpu_bf16=False)
+    assert plan == RunPlan(heads={}, select="mAP50", on_error="skip", cpu_bf16=False)
 
 
 @pytest.mark.parametrize("heads", ["center", {"center": None}, {"center": {}}, ("center",)])
 def test_head_with_its_defaults(heads: object) -> None:
-    default = Plan(heads={"center": CenterSpec(share=0.1)})
+    default = RunPlan(heads={"center": CenterSpec(share=0.1)})
     assert resolve({"heads": heads})[0] == resolve({})[0] == default
     assert resolve({"heads": heads, "center.gain": None, "center.share": None})[0] == default
 
@@ -267,7 +267,7 @@ TUTORIAL = {"box": 0.01, "dfl": 0.01, "fliplr": 0.0, "flipud": 0.0}
 
 def test_tutorial_recipe() -> None:
     plan, arguments = resolve({"recipe": "tutorial"})
-    assert plan == Plan(heads={"center": CenterSpec(metric="oks", sigma=1.0, gain=12.0, visibility=True)})
+    assert plan == RunPlan(heads={"center": CenterSpec(metric="oks", sigma=1.0, gain=12.0, visibility=True)})
     assert arguments == {**NOT_OURS, **TUTORIAL}
     written = {f"center.{key}": getattr(plan.heads["center"], key) for key in ("metric", "sigma", "gain", "visibility")}
     assert RECIPES["tutorial", "native"] == {**written, **TUTORIAL}  # nothing in it goes unused
@@ -276,7 +276,7 @@ def test_tutorial_recipe() -> None:
 def test_explicit_keys_win_over_a_recipe() -> None:
     keys = {"recipe": "tutorial", "fliplr": 0.5, "center.sigma": 0.3, "center.share": 0.2}
     plan, arguments = resolve(keys)
-    assert plan == Plan(heads={"center": CenterSpec(metric="oks", sigma=0.3, share=0.2, visibility=True)})
+    assert plan == RunPlan(heads={"center": CenterSpec(metric="oks", sigma=0.3, share=0.2, visibility=True)})
     assert plan.heads["center"].gain is None
     assert arguments == {**NOT_OURS, **TUTORIAL, "fliplr": 0.5}
     nested = {"recipe": "tutorial", "heads": {"center": {"sigma": 0.3, "share": 0.2}}, "fliplr": 0.5}
@@ -287,7 +287,7 @@ def test_explicit_keys_win_over_a_recipe() -> None:
 
 def test_recipe_without_heads_keeps_ultralytics_part() -> None:
     for heads in ("none", None, []):
-        assert resolve({"recipe": "tutorial", "heads": heads}) == (Plan(), {**NOT_OURS, **TUTORIAL})
+        assert resolve({"recipe": "tutorial", "heads": heads}) == (RunPlan(), {**NOT_OURS, **TUTORIAL})
     assert resolve({"recipe": None}) == resolve({})
     assert refused({"recipe": "tutorail"}) == ["recipe='tutorail': Input should be 'tutorial'"]
 
@@ -297,12 +297,12 @@ def test_recipe_without_heads_keeps_ultralytics_part() -> None:
 
 def test_a_route_brings_its_labels_and_task() -> None:
     plan, arguments = resolve({"route": "pose", "pose.keypoints": "center+corners", "pose.flips": "off", "pose": 6.0})
-    assert plan == Plan(route="pose", labels=PoseKeys(keypoints="center+corners", flips=False))
+    assert plan == RunPlan(route="pose", labels=PoseKeys(keypoints="center+corners", flips=False))
     assert arguments == {"mode": "train", "task": "pose", "pose": 6.0}
-    assert Plan.from_dict(plan.to_dict()) == plan
+    assert RunPlan.from_dict(plan.to_dict()) == plan
     plan, arguments = resolve({"route": "segment", "task": "segment"})
     assert (plan.labels, arguments["task"]) == (SegmentKeys(), "segment")
-    assert Plan.from_dict(plan.to_dict()) == plan
+    assert RunPlan.from_dict(plan.to_dict()) == plan
 
 
 def test_the_tutorial_to_the_letter() -> None:
@@ -393,7 +393,7 @@ def test_any_words_give_a_plan_or_one_error(words: list[str]) -> None:
     except ConfigError:
         return
     assert set(arguments) <= {*DEFAULT_CFG_DICT, "augmentations", "save_dir"}
-    assert Plan.from_dict(plan.to_dict()) == plan
+    assert RunPlan.from_dict(plan.to_dict()) == plan
 
 
 @settings(max_examples=100, deadline=None)
@@ -403,7 +403,7 @@ def test_any_values_give_a_plan_or_one_error(keys: dict[str, object]) -> None:
         plan, _ = resolve(keys)
     except ConfigError:
         return
-    assert Plan.from_dict(plan.to_dict()) == plan
+    assert RunPlan.from_dict(plan.to_dict()) == plan
 
 
 POSITIVE = st.floats(min_value=1e-6, max_value=1e6)
@@ -435,8 +435,8 @@ def test_plans_survive_json(
     center: dict[str, object] | None, select: Any, on_error: Any, cpu_bf16: bool | None
 ) -> None:
     heads = {} if center is None else {"center": head_spec("center", center)}
-    plan = Plan(heads=heads, select=select, on_error=on_error, cpu_bf16=cpu_bf16)
-    again = Plan.from_dict(json.loads(json.dumps(plan.to_dict())))
+    plan = RunPlan(heads=heads, select=select, on_error=on_error, cpu_bf16=cpu_bf16)
+    again = RunPlan.from_dict(json.loads(json.dumps(plan.to_dict())))
     assert again == plan
     for name, spec in plan.heads.items():
         assert again.heads[name].model_dump() == spec.model_dump()

@@ -19,10 +19,10 @@ from ultralytics.utils.torch_utils import strip_optimizer
 
 import auxhead
 from auxhead.errors import ConfigError, DataError, ModelError, OutputError, ResumeError, VerificationError
-from auxhead.yolo import state
+from auxhead.model import state
+from auxhead.model.choices import RunPlan, head_spec
 from auxhead.yolo.certificate import certify
 from auxhead.yolo.finish import ship
-from auxhead.yolo.plan import Plan, head_spec
 from auxhead.yolo.trainer import make_trainer
 
 RUN = "import sys, json, auxhead; auxhead.train(**json.loads(sys.argv[1]))"
@@ -50,7 +50,7 @@ def test_results_carry_the_heads_losses_shares_and_gains(trained: auxhead.TrainR
 
 
 def test_head_parameters_move_while_training(tiny: dict[str, object], tmp_path: Path) -> None:
-    trainer = make_trainer(Plan(heads={"center": head_spec("center", {})}))(
+    trainer = make_trainer(RunPlan(heads={"center": head_spec("center", {})}))(
         overrides={**tiny, "epochs": 1, "project": str(tmp_path), "val": False}
     )
     seen: dict[str, torch.Tensor] = {}
@@ -115,7 +115,7 @@ def test_shipped_file_opens_and_predicts_without_auxhead(trained: auxhead.TrainR
 
 
 def test_shipped_file_is_what_ultralytics_own_reduction_makes(tiny: dict[str, object], tmp_path: Path) -> None:
-    trainer = make_trainer(Plan(heads={"center": head_spec("center", {})}))(
+    trainer = make_trainer(RunPlan(heads={"center": head_spec("center", {})}))(
         overrides={**tiny, "epochs": 1, "project": str(tmp_path), "val": False}
     )
     oracle = {}
@@ -233,7 +233,7 @@ def test_end_to_end_family_trains_and_ships(tiny: dict[str, object], tmp_path: P
 
 
 def test_select_keeps_the_best_epoch_by_that_metric(tiny: dict[str, object], tmp_path: Path) -> None:
-    trainer = make_trainer(Plan(select="mAP50"))(overrides={**tiny, "project": str(tmp_path), "epochs": 3})
+    trainer = make_trainer(RunPlan(select="mAP50"))(overrides={**tiny, "project": str(tmp_path), "epochs": 3})
     scores = iter([(0.1, 0.09), (0.3, 0.01), (0.2, 0.2)])  # mAP50, mAP50-95
     validator = type(trainer).__mro__[2].validate
 
@@ -401,7 +401,7 @@ def test_run_killed_before_its_first_epoch_starts_over_in_its_folder(tiny: dict[
 
 
 def test_run_killed_after_its_last_epoch_is_completed(tiny: dict[str, object], tmp_path: Path) -> None:
-    trainer = make_trainer(Plan(heads={"center": head_spec("center", {})}))(
+    trainer = make_trainer(RunPlan(heads={"center": head_spec("center", {})}))(
         overrides={**tiny, "epochs": 1, "project": str(tmp_path), "name": "late"}
     )
 

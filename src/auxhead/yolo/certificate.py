@@ -17,10 +17,10 @@ from ultralytics.utils.torch_utils import get_flops, get_num_params
 from auxhead._version import __version__
 from auxhead.errors import VerificationError
 from auxhead.files import sha256 as sha256_of
-from auxhead.yolo import state
+from auxhead.model import state
+from auxhead.model.attach import attach, plain
+from auxhead.model.choices import RunPlan
 from auxhead.yolo.export_check import ExportFacts
-from auxhead.yolo.model import attach, plain
-from auxhead.yolo.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def certify(trained: dict[str, Any], shipped: Path, images: Tensor | None = None
         VerificationError: A tensor or an output differs before rounding, the file holds other weights than the state,
             or its cost is not the stock model's.
     """
-    plan = Plan.from_dict({k: v for k, v in trained[state.KEY].items() if k in Plan.__dataclass_fields__})
+    plan = RunPlan.from_dict({k: v for k, v in trained[state.KEY].items() if k in RunPlan.__dataclass_fields__})
     detector: DetectionModel = plain(trained["ema"]).float()
     imgsz = int(trained["train_args"]["imgsz"])
     real_images = images is not None

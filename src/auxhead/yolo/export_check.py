@@ -18,9 +18,9 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT
 
 from auxhead.errors import MissingExtraError, ModelError, VerificationError
+from auxhead.model.attach import require_detector
 from auxhead.yolo import checkpoint
 from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.model import require_detector
 from auxhead.yolo.quiet import quiet
 
 PACKAGES = ("onnx", "onnxruntime", "onnxslim")

@@ -19,11 +19,11 @@ from ultralytics.utils import DEFAULT_CFG_KEYS
 
 from auxhead.errors import AuxHeadError, DataError
 from auxhead.files import write_atomic
-from auxhead.yolo import state
+from auxhead.model import state
+from auxhead.model.attach import plain
+from auxhead.model.gradients import gain_warnings
 from auxhead.yolo.certificate import Certificate, certify
 from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.gradients import gain_warnings
-from auxhead.yolo.model import plain
 from auxhead.yolo.strip_certificate import StripCertificate
 from auxhead.yolo.validation import require_classes
 

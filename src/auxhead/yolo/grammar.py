@@ -15,7 +15,7 @@ from auxhead.heads.registry import head_class, head_names
 from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.keys.reading import closest, config_error, describe, unknown, validated
 from auxhead.keys.train import RECIPES, ROUTE_KEYS, TrainKeys
-from auxhead.yolo.plan import Plan, head_spec
+from auxhead.model.choices import RunPlan, head_spec
 
 Keys = TypeVar("Keys", bound=BaseModel)
 
@@ -122,7 +122,7 @@ def require_files(arguments: Mapping[str, Any]) -> None:
             raise ConfigError(f"{key}=FILE", f"{key}={arguments.get(key)}", key, f"name one file with {key}=")
 
 
-def resolve(given: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
+def resolve(given: Mapping[str, Any]) -> tuple[RunPlan, dict[str, Any]]:
     """Split keys into our plan and Ultralytics' arguments, and check all of them.
 
     Args:
@@ -159,7 +159,7 @@ def resolve(given: Mapping[str, Any]) -> tuple[Plan, dict[str, Any]]:
         problems.append(_idle(key, own))
     if problems:
         raise config_error(problems, "keys of `yolo detect train` and of auxhead", TRAIN_FIX)
-    plan = Plan(specs, own.select, own.on_error, own.cpu_bf16, own.route, labels)
+    plan = RunPlan(specs, own.select, own.on_error, own.cpu_bf16, own.route, labels)
     return plan, {**arguments, **NOT_OURS, "task": task}
 
 

@@ -21,12 +21,12 @@ from ultralytics.utils import LOGGER, YAML
 
 from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
+from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.convert import convert_cached
 from auxhead.yolo.drive import Callbacks, drive
 from auxhead.yolo.finish import write_result
 from auxhead.yolo.lanes import take_cpu
-from auxhead.yolo.plan import PLAN_FILE, Plan
 from auxhead.yolo.quiet import quiet
 from auxhead.yolo.strip import strip
 from auxhead.yolo.strip_certificate import StripCertificate
@@ -35,7 +35,7 @@ TRAINERS: dict[str, type[BaseTrainer]] = {"pose": PoseTrainer, "segment": Segmen
 MODELS = {"pose": "yolov8n-pose.yaml", "segment": "yolov8n-seg.yaml"}
 
 
-def run(plan: Plan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
+def run(plan: RunPlan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
     """Convert, train, strip, validate.
 
     Args:
@@ -59,7 +59,7 @@ def run(plan: Plan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -
     return finish(Path(trainer.save_dir), plan, data)
 
 
-def resume(folder: Path, plan: Plan, overrides: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
+def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
     """Go on with a run of this road from whatever moment it was left at.
 
     Args:
@@ -87,7 +87,7 @@ def resume(folder: Path, plan: Plan, overrides: Mapping[str, Any], callbacks: Ca
     return finish(folder, plan, data)
 
 
-def finish(folder: Path, plan: Plan, data: str) -> Path:
+def finish(folder: Path, plan: RunPlan, data: str) -> Path:
     """Strip the best checkpoint, validate both models, and write the result.
 
     Args:
@@ -140,7 +140,7 @@ def require_task(model: str | Path, route: str) -> None:
         )
 
 
-def _convert(plan: Plan) -> str:
+def _convert(plan: RunPlan) -> str:
     """Bring the converted data set up to date and say where it is."""
     if plan.labels is None or plan.source is None:
         raise ResumeError("the labels of a run", "none", PLAN_FILE, "start a new run")
@@ -150,7 +150,7 @@ def _convert(plan: Plan) -> str:
     return str(conversion.data)
 
 
-def _build(plan: Plan, overrides: dict[str, Any]) -> BaseTrainer:
+def _build(plan: RunPlan, overrides: dict[str, Any]) -> BaseTrainer:
     """Build the stock trainer; ours are a note for a resume and, on CPUs, all cores."""
     trainer = TRAINERS[plan.route](overrides=overrides)
     _note(Path(trainer.save_dir), plan)
@@ -158,6 +158,6 @@ def _build(plan: Plan, overrides: dict[str, Any]) -> BaseTrainer:
     return trainer
 
 
-def _note(folder: Path, plan: Plan) -> None:
+def _note(folder: Path, plan: RunPlan) -> None:
     """Write down the plan for a resume; several GPUs' launcher empties the folder, so it is written twice."""
     write_atomic(folder / PLAN_FILE, json.dumps(plan.to_dict(), indent=2).encode())

@@ -17,7 +17,8 @@ from ultralytics.utils import DEFAULT_CFG_KEYS
 
 from auxhead.errors import AuxHeadError, ModelError, OutputError, ResumeError, VerificationError
 from auxhead.files import sha256, write_atomic
-from auxhead.yolo import checkpoint, state
+from auxhead.model import state
+from auxhead.yolo import checkpoint
 from auxhead.yolo.certificate import Certificate, certify, equal
 from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.export_check import check_export as export_facts

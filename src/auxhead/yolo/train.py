@@ -15,14 +15,15 @@ from auxhead.keys.train import TrainKeys
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import list_images
 from auxhead.labels.problems import problems_error, write_problems
-from auxhead.yolo import route, state
+from auxhead.model import state
+from auxhead.model.choices import PLAN_FILE, RunPlan
+from auxhead.yolo import route
 from auxhead.yolo.certificate import Certificate
 from auxhead.yolo.data import read_data
 from auxhead.yolo.drive import Callbacks, drive
 from auxhead.yolo.finish import RESULT_FILE, complete
 from auxhead.yolo.grammar import NOT_OURS, resolve
 from auxhead.yolo.lanes import restored_threads
-from auxhead.yolo.plan import PLAN_FILE, Plan
 from auxhead.yolo.strip_certificate import StripCertificate
 from auxhead.yolo.trainer import HeadTrainer, make_trainer
 
@@ -106,7 +107,7 @@ def trainer(**keys: Any) -> type[HeadTrainer]:
     return make_trainer(plan)
 
 
-def _run(plan: Plan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -> TrainResult:
+def _run(plan: RunPlan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -> TrainResult:
     """Train on the plan's route, and read back what the run has left."""
     if plan.route == "native":
         return read_result(Path(drive(make_trainer(plan), arguments, callbacks).save_dir))
@@ -172,17 +173,17 @@ def _resume(keys: dict[str, Any], callbacks: Callbacks) -> TrainResult:
     return _run(plan, {**overrides, "resume": str(latest)}, callbacks)
 
 
-def _read_plan(run: Path) -> Plan:
+def _read_plan(run: Path) -> RunPlan:
     path = run / PLAN_FILE
     try:
-        return Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return RunPlan.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (KeyError, TypeError, ValueError) as error:
         raise ResumeError(
             "the keys of a run, as auxhead wrote them", repr(error), str(path), "start a new run"
         ) from error
 
 
-def check_data(arguments: Mapping[str, Any], plan: Plan) -> None:
+def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> None:
     """Check the data set before anything is built.
 
     Args:

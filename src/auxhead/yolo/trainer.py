@@ -22,16 +22,16 @@ from auxhead._version import __version__
 from auxhead.errors import AuxHeadError, ConfigError, DataError, ModelError
 from auxhead.files import remove_temporary, write_atomic
 from auxhead.heads.base import ObjectSizes
+from auxhead.model import state
+from auxhead.model.attach import attach, plain, require_detector
+from auxhead.model.choices import PLAN_FILE, RunPlan
+from auxhead.model.criterion import HeadCriterion
+from auxhead.model.gradients import gain_warnings, gradient_summary
 from auxhead.results_csv import trim
-from auxhead.yolo import state
 from auxhead.yolo.certificate import Certificate, certify
 from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.criterion import HeadCriterion
 from auxhead.yolo.finish import CERTIFICATE_IMAGES, half, reduce_state, ship, write_result
-from auxhead.yolo.gradients import gain_warnings, gradient_summary
 from auxhead.yolo.lanes import take_cpu
-from auxhead.yolo.model import attach, plain, require_detector
-from auxhead.yolo.plan import PLAN_FILE, Plan
 from auxhead.yolo.quiet import quiet
 
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
@@ -45,7 +45,7 @@ class HeadTrainer(DetectionTrainer):
     `last.state.pt`), and the best checkpoint can be chosen by another metric.
     """
 
-    plan: ClassVar[Plan] = Plan()
+    plan: ClassVar[RunPlan] = RunPlan()
     model: Any
     best_fitness: Any
     last: Path
@@ -262,7 +262,7 @@ class HeadTrainer(DetectionTrainer):
         return gain_warnings(row, list(self.plan.heads), vars(self.args)) if row else []
 
 
-def make_trainer(plan: Plan) -> type[HeadTrainer]:
+def make_trainer(plan: RunPlan) -> type[HeadTrainer]:
     """Return a trainer class for `YOLO(...).train(trainer=...)` that follows a plan.
 
     The class is made on the fly, so that Ultralytics' multi-GPU launcher pickles it whole, plan included.

@@ -13,7 +13,7 @@ from ultralytics.nn.tasks import DetectionModel
 from auxhead.errors import AttachError, ModelError
 from auxhead.heads.base import HeadSpec, SharedFeatures
 from auxhead.heads.registry import head_class
-from auxhead.yolo.criterion import HeadCriterion
+from auxhead.model.criterion import HeadCriterion
 
 DETECTORS = "YOLO detectors with a Detect head: v3u, v5u, v6, v8, v9, v10, 11, 12, 26, custom YAMLs of these"
 

@@ -10,8 +10,9 @@ from ultralytics.utils.loss import E2ELoss
 
 from auxhead.errors import ModelError
 from auxhead.heads.center import CenterSpec
-from auxhead.yolo.criterion import schedule_factor
-from auxhead.yolo.gradients import (
+from auxhead.model.attach import attach, plain, require_detector
+from auxhead.model.criterion import schedule_factor
+from auxhead.model.gradients import (
     INTERVAL,
     WARMUP_INTERVAL,
     GainControl,
@@ -20,7 +21,6 @@ from auxhead.yolo.gradients import (
     gain_warnings,
     gradient_norms,
 )
-from auxhead.yolo.model import attach, plain, require_detector
 
 FAMILIES = [
     "yolov3-tiny.yaml",

@@ -16,7 +16,7 @@ PLAN_FILE = "auxhead.json"
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """Heads and our other choices of one run.
 
     Attributes:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from auxhead.heads.base import Head, HeadSpec, ObjectSizes, Targets
-from auxhead.yolo.gradients import INTERVAL, WARMUP_INTERVAL, GainControl, GradientLog, gradient_norms
+from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL, GainControl, GradientLog, gradient_norms
 
 
 def schedule_factor(spec: HeadSpec, epoch: int, epochs: int) -> float:

@@ -1,0 +1,1 @@
+"""A detector with heads, and the detector without them again."""
