@@ -23,7 +23,7 @@ def measure(arm: str, data: str, imgsz: int, model: str, batches: int) -> float:
     from ultralytics.models.yolo.detect import DetectionTrainer
     from ultralytics.utils.torch_utils import autocast
 
-    from auxhead.yolo.quiet import quiet
+    from auxhead.host.quiet import quiet
     from auxhead.yolo.trainer import HeadTrainer
 
     overrides = {"model": model, "data": data, "imgsz": imgsz, "device": "cpu", "plots": False, "batch": 16}
@@ -54,7 +54,7 @@ def main() -> None:
         print(measure(keys["arm"], keys["data"], imgsz, model, batches))
         return
     from auxhead.demonstration.sign_dataset import make_signs
-    from auxhead.yolo.lanes import cores, has_fast_bf16
+    from auxhead.host.cpu import cores, has_fast_bf16
 
     data = make_signs(Path(tempfile.mkdtemp()) / "data", train=16 * batches, val=4, size=imgsz)
     speeds: dict[str, list[float]] = {"ultralytics": [], "auxhead": []}

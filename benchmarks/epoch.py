@@ -20,9 +20,9 @@ os.environ["YOLO_AUTOINSTALL"] = "false"
 import torch
 
 from auxhead.demonstration.sign_dataset import make_signs
+from auxhead.host.quiet import quiet
 from auxhead.model import gradients
 from auxhead.model.choices import RunPlan, head_spec
-from auxhead.yolo.quiet import quiet
 from auxhead.yolo.trainer import HeadTrainer, make_trainer
 
 

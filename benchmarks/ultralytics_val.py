@@ -20,6 +20,8 @@ from ultralytics.models.yolo.detect import DetectionValidator
 from ultralytics.utils.metrics import ap_per_class, box_iou
 
 import auxhead
+from auxhead.host.datasets import read_source
+from auxhead.host.predict import predict
 from auxhead.labels.listing import list_images
 from auxhead.metrics.closeness import overlap, pairs
 from auxhead.metrics.detections import Detections, Scene, scene
@@ -28,8 +30,6 @@ from auxhead.metrics.measures import mean
 from auxhead.metrics.precision import IOU_THRESHOLDS, average_precision
 from auxhead.metrics.results_file import read_results
 from auxhead.metrics.truth import Truth, read_yolo
-from auxhead.yolo.convert import read_source
-from auxhead.yolo.predict import predict
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ def test_quota_of_cgroup_v1(tmp_path: Path) -> None:
 def test_what_ultralytics_sets_is_no_wish_of_the_user(given: dict[str, str], cores: str) -> None:
     """Ultralytics writes OMP_NUM_THREADS=1 into the environment of every process that imports it."""
     script = (
-        "import auxhead.yolo.compat, ultralytics, os, auxhead.machine as m;"
+        "import auxhead.host.compat, ultralytics, os, auxhead.machine as m;"
         "assert os.environ['OMP_NUM_THREADS'] == '1';"
         "print(m.OMP_NUM_THREADS or 'all')"
     )

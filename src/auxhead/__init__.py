@@ -28,21 +28,11 @@ if TYPE_CHECKING:
     from auxhead.demonstration.demo import demo
     from auxhead.evaluation.evaluate import evaluate
     from auxhead.evaluation.result import Evaluation
+    from auxhead.host.environment import environment
     from auxhead.inspection.inspect import inspect
     from auxhead.inspection.result import Inspection
     from auxhead.labels.conversion.result import Conversion
-    from auxhead.yolo import (
-        Certificate,
-        Cost,
-        StripCertificate,
-        TrainResult,
-        convert,
-        cost,
-        environment,
-        strip,
-        train,
-        trainer,
-    )
+    from auxhead.yolo import Certificate, Cost, StripCertificate, TrainResult, convert, cost, strip, train, trainer
 
 _LAZY = {
     "Certificate": "auxhead.yolo",
@@ -57,7 +47,7 @@ _LAZY = {
     "convert": "auxhead.yolo",
     "cost": "auxhead.yolo",
     "demo": "auxhead.demonstration.demo",
-    "environment": "auxhead.yolo",
+    "environment": "auxhead.host.environment",
     "evaluate": "auxhead.evaluation.evaluate",
     "inspect": "auxhead.inspection.inspect",
     "report": "auxhead.comparison.compare",

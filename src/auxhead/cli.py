@@ -419,7 +419,7 @@ app.command("report", context_settings=WORDS)(cli_compare.report)
 def env(as_json: Json = False) -> None:
     """Print versions, hardware and settings, for bug reports."""
     with json_only(as_json):
-        from auxhead.yolo import environment
+        from auxhead.host.environment import environment
 
         facts = environment()
     if as_json:

@@ -18,13 +18,13 @@ from ultralytics.utils.instance import Instances
 
 from auxhead.errors import DataError, OutputError
 from auxhead.heads.center import CenterSpec, center_loss
+from auxhead.host.anchors import LEVELS, TOPK, count_candidates, letterboxed, summarize
 from auxhead.inspection.boxes import disagreeing, measure, truncated
 from auxhead.inspection.inspect import inspect
 from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.result import Inspection
 from auxhead.inspection.suggestions import suggest
 from auxhead.metrics.truth import Truth
-from auxhead.yolo.inspect_anchors import LEVELS, TOPK, count_candidates, letterboxed, summarize
 from auxhead.yolo.trainer import object_sizes
 
 room = import_module("auxhead.inspection.inspect")  # the package may have the function under that name
@@ -155,7 +155,7 @@ def test_the_assigner_is_the_detection_loss_s(model: str, levels: str, monkeypat
     host.args = get_cfg()
     theirs = host.init_criterion().assigner
     made = []
-    anchors = import_module("auxhead.yolo.inspect_anchors")
+    anchors = import_module("auxhead.host.anchors")
     kind = anchors.TaskAlignedAssigner
     monkeypatch.setattr(anchors, "TaskAlignedAssigner", lambda **keys: made.append(kind(**keys)) or made[-1])
     count_candidates(truth(((64, 64), [(0, 1, 1, 9, 9)])), 64, LEVELS[levels])

@@ -17,9 +17,9 @@ from ultralytics.utils import YAML
 
 import auxhead
 from auxhead.errors import DataError, MissingExtraError, ModelError, VerificationError
+from auxhead.host.validation import Row, table, validate
 from auxhead.yolo import export_check
 from auxhead.yolo.strip_certificate import StripCertificate
-from auxhead.yolo.validation import Row, table, validate
 
 NAMES = {0: "a", 1: "b"}
 

@@ -20,8 +20,8 @@ from ultralytics.utils import checks
 
 import auxhead
 from auxhead.errors import ModelError, ResumeError
-from auxhead.yolo.checkpoint import REFUSED, load, task_of
-from auxhead.yolo.quiet import quiet
+from auxhead.host.checkpoint import REFUSED, load, task_of
+from auxhead.host.quiet import quiet
 
 
 def pose() -> PoseModel:

@@ -292,7 +292,7 @@ def test_bf16_lane_and_threads(tiny: dict[str, object], tmp_path: Path) -> None:
     auxhead.train(
         **{**tiny, "epochs": 1}, cpu_bf16=True, project=str(tmp_path), callbacks={"on_train_epoch_start": look}
     )
-    from auxhead.yolo.lanes import cores
+    from auxhead.host.cpu import cores
 
     assert seen == {"amp": True, "threads": cores(), "channels_last": True, "dtype": torch.bfloat16}
     assert torch.get_num_threads() == 1  # given back

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from auxhead.errors import ConfigError, UnfairComparisonError
+from auxhead.host.model_names import sibling
 from auxhead.keys.reading import closest
 from auxhead.yolo.grammar import with_recipe
-from auxhead.yolo.names import sibling
 
 Keys = Mapping[str, Any]
 

@@ -217,7 +217,7 @@ def _resolve(
     """Part the keys, and complete the plan."""
     from auxhead.comparison.data import data_hash
     from auxhead.comparison.plan import read_plan, resolve_plan
-    from auxhead.yolo.convert import read_source
+    from auxhead.host.datasets import read_source
 
     given = {key: value for key, value in keys.items() if key in PlanKeys.model_fields and key != "base"}
     where = {key: value for key, value in keys.items() if key in CompareKeys.model_fields}

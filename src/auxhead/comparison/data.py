@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from auxhead.host.datasets import cache_labels
 from auxhead.labels.fingerprint import fingerprint
 from auxhead.labels.listing import label_path, list_images
 from auxhead.labels.source import Source
 from auxhead.progress import Progress, named
 from auxhead.yolo.convert import convert_cached
 from auxhead.yolo.grammar import resolve
-from auxhead.yolo.prepare import cache_labels
 
 SPLITS = ("train", "val", "test")
 

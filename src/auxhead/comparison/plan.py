@@ -23,10 +23,10 @@ from auxhead.comparison.arms import (
 from auxhead.errors import AuxHeadError, ConfigError, DataError, UnfairComparisonError
 from auxhead.findings.files import PLAN_SCHEMA
 from auxhead.findings.measures import primary_key
+from auxhead.host.datasets import read_source
 from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import closest, config_error, validated
 from auxhead.metrics.bands import read_bands
-from auxhead.yolo.convert import read_source
 from auxhead.yolo.grammar import resolve
 
 READY_MADE = files("auxhead.comparison") / "plans"

@@ -20,9 +20,9 @@ from auxhead.comparison.plan import ComparisonPlan, PlannedRun
 from auxhead.comparison.worker import BUSY
 from auxhead.findings.fairness import Fairness, check
 from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, RESULT_FILE, RUN_SCHEMA
+from auxhead.host.environment import environment
+from auxhead.host.settings import copy_settings
 from auxhead.progress import Progress
-from auxhead.yolo.environment import environment
-from auxhead.yolo.prepare import copy_settings
 
 Watch = Callable[[str, str, str], None]
 """Called with the name of a run, its state (waiting, running, finished, failed, elsewhere), and a remark."""

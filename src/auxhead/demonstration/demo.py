@@ -11,10 +11,10 @@ from statistics import median
 from typing import Any
 
 from auxhead.demonstration.sign_dataset import make_signs
+from auxhead.host.quiet import quiet
 from auxhead.progress import Progress, named, silent
 from auxhead.results_csv import read_rows
 from auxhead.yolo.certificate import Certificate
-from auxhead.yolo.quiet import quiet
 from auxhead.yolo.strip_certificate import StripCertificate
 from auxhead.yolo.train import train
 

@@ -94,7 +94,7 @@ def _source(own: EvaluateKeys) -> Source:
     """Resolve data.yaml; with a model by Ultralytics, which also knows data sets by name."""
     if own.predictions and not (own.versus and not own.versus.endswith(".json")):
         return read_data_yaml(Path(own.data))
-    from auxhead.yolo.convert import read_source
+    from auxhead.host.datasets import read_source
 
     return read_source(own.data)
 
@@ -138,7 +138,7 @@ def _info(predictions: Path) -> dict[str, Any]:
 
 def _from_model(job: Task, source: Path, name: str) -> Predicted:
     """Predict with a model, unless the same predictions lie there."""
-    from auxhead.yolo.predict import weights_hash
+    from auxhead.host.predict import weights_hash
 
     keys = ("split", "imgsz", "conf", "iou", "max_det")
     asked = {
@@ -168,8 +168,8 @@ def _from_model(job: Task, source: Path, name: str) -> Predicted:
 
 def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path) -> None:
     """Predict, and write the predictions and what is known about them."""
-    from auxhead.yolo.compat import installed
-    from auxhead.yolo.predict import predict
+    from auxhead.host.compat import installed
+    from auxhead.host.predict import predict
 
     keys = ("split", "imgsz", "batch", "device", "conf", "iou", "max_det", "trust")
     made = predict(source, job.own.data, **{key: getattr(job.own, key) for key in keys})

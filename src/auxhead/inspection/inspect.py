@@ -11,6 +11,8 @@ import numpy as np
 
 from auxhead.errors import OutputError
 from auxhead.files import write_atomic
+from auxhead.host.anchors import LEVELS, count_candidates, summarize
+from auxhead.host.datasets import read_source
 from auxhead.inspection.boxes import at_imgsz, disagreeing, measure, sides, truncated
 from auxhead.inspection.copies import find_copies
 from auxhead.inspection.mirrored_names import mirror_hints
@@ -21,8 +23,6 @@ from auxhead.labels.listing import entries, list_images
 from auxhead.labels.source import Source
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
-from auxhead.yolo.convert import read_source
-from auxhead.yolo.inspect_anchors import LEVELS, count_candidates, summarize
 
 SPLITS = ("train", "val", "test")
 FILES = ("inspect.json", "inspect.png")

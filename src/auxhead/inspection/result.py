@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from auxhead.host.anchors import Anchors
 from auxhead.inspection.boxes import Sizes
 from auxhead.inspection.copies import Copies
 from auxhead.inspection.mirrored_names import MirrorHint
 from auxhead.inspection.suggestions import Suggestion
 from auxhead.metrics.truth import Floats
-from auxhead.yolo.inspect_anchors import Anchors
 
 
 @dataclass(frozen=True, eq=False)

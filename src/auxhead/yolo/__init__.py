@@ -1,16 +1,11 @@
 """The only room that talks to Ultralytics."""
 
-from auxhead.yolo.compat import require_host
-
-require_host()  # before anything below touches a part that may be gone
-
-from auxhead.yolo.certificate import Certificate  # noqa: E402
-from auxhead.yolo.convert import convert  # noqa: E402
-from auxhead.yolo.cost import Cost, cost  # noqa: E402
-from auxhead.yolo.environment import environment  # noqa: E402
-from auxhead.yolo.strip import strip  # noqa: E402
-from auxhead.yolo.strip_certificate import StripCertificate  # noqa: E402
-from auxhead.yolo.train import TrainResult, train, trainer  # noqa: E402
+from auxhead.yolo.certificate import Certificate
+from auxhead.yolo.convert import convert
+from auxhead.yolo.cost import Cost, cost
+from auxhead.yolo.strip import strip
+from auxhead.yolo.strip_certificate import StripCertificate
+from auxhead.yolo.train import TrainResult, train, trainer
 
 __all__ = [
     "Certificate",
@@ -19,8 +14,6 @@ __all__ = [
     "TrainResult",
     "convert",
     "cost",
-    "environment",
-    "require_host",
     "strip",
     "train",
     "trainer",

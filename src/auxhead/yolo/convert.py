@@ -10,15 +10,13 @@ from typing import Any
 from ultralytics.utils import SETTINGS
 
 from auxhead.errors import OutputError
+from auxhead.host.datasets import read_source
 from auxhead.keys.convert import ConvertKeys, OnError, PoseKeys, SegmentKeys
 from auxhead.keys.reading import validated
 from auxhead.keys.train import ROUTE_KEYS
 from auxhead.labels.conversion.convert import convert as convert_labels
 from auxhead.labels.conversion.result import Conversion
-from auxhead.labels.data_yaml import SPLITS
-from auxhead.labels.source import Source
 from auxhead.progress import Steps
-from auxhead.yolo.data import read_data
 
 
 def convert(progress: Steps | None = None, **keys: Any) -> Conversion:
@@ -69,19 +67,3 @@ def convert_cached(
     except OutputError as error:
         fix = "free some disk space, or choose another place for data sets: yolo settings datasets_dir=FOLDER"
         raise OutputError(error.expected, error.found, error.where, fix) from error
-
-
-def read_source(data: str) -> Source:
-    """Resolve a data set's splits, as Ultralytics does.
-
-    Raises:
-        DataError: It can't be used.
-    """
-    checked = read_data(data)
-    return Source(
-        data=Path(checked["yaml_file"]).resolve(),
-        splits={split: checked[split] for split in SPLITS if checked.get(split)},
-        names=checked["names"],
-        kpt_shape=checked.get("kpt_shape"),
-        channels=checked["channels"],
-    )

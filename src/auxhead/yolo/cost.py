@@ -24,14 +24,14 @@ from ultralytics.utils import ROOT
 from ultralytics.utils.torch_utils import select_device
 
 from auxhead.errors import ConfigError, ModelError
+from auxhead.host import checkpoint
+from auxhead.host.compat import UNUSABLE
+from auxhead.host.cpu import restored_threads
+from auxhead.host.quiet import quiet
 from auxhead.keys.reading import closest
 from auxhead.machine import cores
 from auxhead.progress import Progress, silent
-from auxhead.yolo import checkpoint
 from auxhead.yolo.certificate import cost as counted
-from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.lanes import restored_threads
-from auxhead.yolo.quiet import quiet
 
 MODELS: dict[str, type[DetectionModel]] = {
     "detect": DetectionModel,

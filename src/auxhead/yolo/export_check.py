@@ -18,10 +18,10 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import DEFAULT_CFG_DICT
 
 from auxhead.errors import MissingExtraError, ModelError, VerificationError
+from auxhead.host import checkpoint
+from auxhead.host.compat import UNUSABLE
+from auxhead.host.quiet import quiet
 from auxhead.model.attach import require_detector
-from auxhead.yolo import checkpoint
-from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.quiet import quiet
 
 PACKAGES = ("onnx", "onnxruntime", "onnxslim")
 BOX_TOLERANCE = 0.05

@@ -11,26 +11,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from ultralytics.cfg import get_cfg
-from ultralytics.data import build_yolo_dataset
-from ultralytics.data.utils import check_det_dataset
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import DEFAULT_CFG_KEYS
 
-from auxhead.errors import AuxHeadError, DataError
 from auxhead.files import write_atomic
+from auxhead.host.datasets import validation_images
 from auxhead.model import state
 from auxhead.model.attach import plain
 from auxhead.model.gradients import gain_warnings
 from auxhead.yolo.certificate import Certificate, certify
-from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.strip_certificate import StripCertificate
-from auxhead.yolo.validation import require_classes
 
 CERTIFICATE_FILE = "certificate.json"
 RESULT_FILE = "result.json"
-CERTIFICATE_IMAGES = 8
-"""Validation images that the certificate compares outputs on. Source: own choice, a second on a CPU."""
 
 
 def half(detector: DetectionModel) -> DetectionModel:
@@ -64,34 +57,6 @@ def ship(trained: Mapping[str, Any], path: Path) -> None:
     arguments = {key: value for key, value in trained["train_args"].items() if key in DEFAULT_CFG_KEYS}
     content = {**trained, **nothing, "model": detector, "epoch": -1, "train_args": arguments, state.KEY: own}
     state.save(content, path)
-
-
-def validation_images(data: str, arguments: Mapping[str, Any], nc: int) -> Tensor:
-    """Load the first validation pictures as the network sees them.
-
-    Args:
-        data: The data set's yaml.
-        arguments: Training arguments, of which the image size matters.
-        nc: Classes that the detector knows.
-
-    Returns:
-        Pictures, shape (B, 3, H, W), 0 to 1, letterboxed to the training size.
-
-    Raises:
-        DataError: The data set can't be used.
-    """
-    try:
-        checked = check_det_dataset(data)
-        require_classes(checked, nc, data, single_cls=bool(arguments.get("single_cls")))
-        hyp = get_cfg(overrides={k: v for k, v in arguments.items() if k in {"imgsz", "task", "single_cls"}})
-        dataset = build_yolo_dataset(hyp, checked["val"], 1, checked, mode="val", rect=False)
-    except AuxHeadError:
-        raise
-    except UNUSABLE as error:
-        raise DataError(
-            "a data.yaml with a val split", str(error), data, "correct the file, or leave data= out"
-        ) from error
-    return torch.stack([dataset[i]["img"] for i in range(min(CERTIFICATE_IMAGES, len(dataset)))]).float() / 255
 
 
 def write_result(

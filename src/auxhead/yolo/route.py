@@ -21,13 +21,13 @@ from ultralytics.utils import LOGGER, YAML
 
 from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
+from auxhead.host.compat import UNUSABLE
+from auxhead.host.cpu import take_cpu
+from auxhead.host.quiet import quiet
 from auxhead.model.choices import PLAN_FILE, RunPlan
-from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.convert import convert_cached
 from auxhead.yolo.drive import Callbacks, drive
 from auxhead.yolo.finish import write_result
-from auxhead.yolo.lanes import take_cpu
-from auxhead.yolo.quiet import quiet
 from auxhead.yolo.strip import strip
 from auxhead.yolo.strip_certificate import StripCertificate
 

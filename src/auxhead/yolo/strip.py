@@ -17,17 +17,18 @@ from ultralytics.utils import DEFAULT_CFG_KEYS
 
 from auxhead.errors import AuxHeadError, ModelError, OutputError, ResumeError, VerificationError
 from auxhead.files import sha256, write_atomic
+from auxhead.host import checkpoint
+from auxhead.host.compat import UNUSABLE
+from auxhead.host.cpu import restored_threads
+from auxhead.host.datasets import validation_images
+from auxhead.host.quiet import quiet
+from auxhead.host.validation import Row, validate
 from auxhead.model import state
-from auxhead.yolo import checkpoint
 from auxhead.yolo.certificate import Certificate, certify, equal
-from auxhead.yolo.compat import UNUSABLE
 from auxhead.yolo.export_check import check_export as export_facts
 from auxhead.yolo.export_check import require_packages
-from auxhead.yolo.finish import ship, validation_images
-from auxhead.yolo.lanes import restored_threads
-from auxhead.yolo.quiet import quiet
+from auxhead.yolo.finish import ship
 from auxhead.yolo.strip_certificate import StripCertificate, certify_strip
-from auxhead.yolo.validation import Row, validate
 
 AnyCertificate = TypeVar("AnyCertificate", Certificate, StripCertificate)
 

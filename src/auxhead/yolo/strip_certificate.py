@@ -14,9 +14,9 @@ from ultralytics.nn.tasks import DetectionModel
 
 from auxhead._version import __version__
 from auxhead.errors import VerificationError
+from auxhead.host.validation import Row, table
 from auxhead.yolo.certificate import cost, equal, predictions
 from auxhead.yolo.export_check import ExportFacts
-from auxhead.yolo.validation import Row, table
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from typing import Any
 from ultralytics.utils import LOGGER, YAML
 
 from auxhead.errors import ConfigError, ResumeError
+from auxhead.host.cpu import restored_threads
+from auxhead.host.datasets import read_data
 from auxhead.keys.train import TrainKeys
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import list_images
@@ -19,11 +21,9 @@ from auxhead.model import state
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.yolo import route
 from auxhead.yolo.certificate import Certificate
-from auxhead.yolo.data import read_data
 from auxhead.yolo.drive import Callbacks, drive
 from auxhead.yolo.finish import RESULT_FILE, complete
 from auxhead.yolo.grammar import NOT_OURS, resolve
-from auxhead.yolo.lanes import restored_threads
 from auxhead.yolo.strip_certificate import StripCertificate
 from auxhead.yolo.trainer import HeadTrainer, make_trainer
 

@@ -22,6 +22,10 @@ from auxhead._version import __version__
 from auxhead.errors import AuxHeadError, ConfigError, DataError, ModelError
 from auxhead.files import remove_temporary, write_atomic
 from auxhead.heads.base import ObjectSizes
+from auxhead.host.compat import UNUSABLE
+from auxhead.host.cpu import take_cpu
+from auxhead.host.datasets import CERTIFICATE_IMAGES
+from auxhead.host.quiet import quiet
 from auxhead.model import state
 from auxhead.model.attach import attach, plain, require_detector
 from auxhead.model.choices import PLAN_FILE, RunPlan
@@ -29,10 +33,7 @@ from auxhead.model.criterion import HeadCriterion
 from auxhead.model.gradients import gain_warnings, gradient_summary
 from auxhead.results_csv import trim
 from auxhead.yolo.certificate import Certificate, certify
-from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.finish import CERTIFICATE_IMAGES, half, reduce_state, ship, write_result
-from auxhead.yolo.lanes import take_cpu
-from auxhead.yolo.quiet import quiet
+from auxhead.yolo.finish import half, reduce_state, ship, write_result
 
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
 

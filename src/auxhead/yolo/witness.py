@@ -16,8 +16,8 @@ from ultralytics.utils.torch_utils import unwrap_model
 
 from auxhead._version import __version__
 from auxhead.files import write_atomic
+from auxhead.host.compat import installed
 from auxhead.model.attach import plain
-from auxhead.yolo.compat import installed
 
 BATCHES = 2  # hashed at the start of a training. Source: own choice; the second shows that the first was no accident
 FACTS_FILE = "facts.json"

@@ -10,9 +10,9 @@ import torch
 from ultralytics.utils import SETTINGS, USER_CONFIG_DIR
 
 from auxhead._version import __version__
+from auxhead.host.compat import TESTED, installed
+from auxhead.host.cpu import has_fast_bf16
 from auxhead.machine import cores
-from auxhead.yolo.compat import TESTED, installed
-from auxhead.yolo.lanes import has_fast_bf16
 
 VARIABLES = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "YOLO_AUTOINSTALL", "YOLO_CONFIG_DIR", "ULTRALYTICS_SAFE_LOAD")
 

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from auxhead.errors import AuxHeadError, DataError, ModelError
 from auxhead.files import sha256
-from auxhead.yolo import checkpoint
-from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.lanes import restored_threads
-from auxhead.yolo.validation import BoxValidator
+from auxhead.host import checkpoint
+from auxhead.host.compat import UNUSABLE
+from auxhead.host.cpu import restored_threads
+from auxhead.host.validation import BoxValidator
 
 PLACEHOLDERS = 3  # names shown in a message
 

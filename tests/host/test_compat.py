@@ -14,8 +14,8 @@ from ultralytics.nn.tasks import DetectionModel, _SafeLoad, yaml_model_load
 from ultralytics.utils.loss import E2ELoss, v8DetectionLoss
 
 from auxhead.errors import HostVersionError
-from auxhead.yolo import compat
-from auxhead.yolo.checkpoint import nothing_installed
+from auxhead.host import compat
+from auxhead.host.checkpoint import nothing_installed
 from auxhead.yolo.grammar import EXTRA_KEYS
 
 

@@ -13,8 +13,8 @@ import yaml
 from ultralytics import YOLO
 
 import auxhead
+from auxhead.host.predict import match_names, predict, weights_hash
 from auxhead.labels.data_yaml import read_data_yaml
-from auxhead.yolo.predict import match_names, predict, weights_hash
 
 KEYS: dict[str, Any] = {"split": "val", "imgsz": None, "batch": 4, "device": "cpu", "conf": 0.001, "iou": 0.7}
 
@@ -108,7 +108,7 @@ def test_predictions_are_made_once(detector: Path, data: Path, monkeypatch: pyte
         calls.append(args)
         return predict(*args, **keys)
 
-    monkeypatch.setattr("auxhead.yolo.predict.predict", counted)
+    monkeypatch.setattr("auxhead.host.predict.predict", counted)
     again = evaluate(detector, data, resamples=10)
     assert again.to_dict() == first.to_dict()
     assert not calls

@@ -8,7 +8,7 @@ from pathlib import Path
 from ultralytics.nn.tasks import yaml_model_load
 
 from auxhead.errors import ConfigError
-from auxhead.yolo.compat import UNUSABLE
+from auxhead.host.compat import UNUSABLE
 
 
 def sibling(model: str | Path, variant: str) -> str:

@@ -18,9 +18,9 @@ from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, _SafeL
 from ultralytics.utils import checks
 
 from auxhead.errors import ModelError
+from auxhead.host.compat import UNUSABLE
+from auxhead.host.quiet import quiet
 from auxhead.model.attach import require_detector
-from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.quiet import quiet
 
 EXPECTED = "a checkpoint of Ultralytics (.pt) with the whole model in it"
 UNREADABLE = (*UNUSABLE, pickle.UnpicklingError, EOFError, MemoryError, OverflowError)

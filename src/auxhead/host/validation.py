@@ -22,9 +22,10 @@ from ultralytics.nn.tasks import BaseModel
 from ultralytics.utils.torch_utils import get_flops, get_num_params
 
 from auxhead.errors import AuxHeadError, DataError
-from auxhead.yolo import checkpoint
-from auxhead.yolo.compat import UNUSABLE
-from auxhead.yolo.lanes import restored_threads
+from auxhead.host import checkpoint
+from auxhead.host.compat import UNUSABLE
+from auxhead.host.cpu import restored_threads
+from auxhead.host.datasets import require_classes
 
 COLUMNS = ("model", "parameters", "GFLOPs", "P", "R", "mAP50", "mAP50-95", "pose mAP50", "mask mAP50")
 
@@ -148,23 +149,6 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(
         "  ".join(line[i].ljust(width[i]) if i == 0 else line[i].rjust(width[i]) for i in used) for line in lines
     )
-
-
-def require_classes(checked: Mapping[str, Any], nc: int, data: str, *, single_cls: bool) -> None:
-    """Check that a data set has a model's number of classes.
-
-    Args:
-        checked: The data.yaml as Ultralytics reads it.
-        nc: Classes of the model.
-        data: The data.yaml, for the message.
-        single_cls: Whether the model was trained to see all classes as one.
-
-    Raises:
-        DataError: The numbers differ.
-    """
-    classes = 1 if single_cls else checked["nc"]
-    if classes != nc:
-        raise DataError(f"{nc} classes, as the model has", f"{classes}", data, "name the data it was trained on")
 
 
 def _cells(row: Row) -> tuple[str, ...]:

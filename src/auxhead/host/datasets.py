@@ -1,0 +1,126 @@
+"""Data sets as Ultralytics reads them, with one error for what can't be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from ultralytics.cfg import get_cfg
+from ultralytics.data import build_yolo_dataset
+from ultralytics.data.utils import check_det_dataset
+
+from auxhead.errors import AuxHeadError, DataError
+from auxhead.host.compat import UNUSABLE
+from auxhead.host.quiet import quiet
+from auxhead.labels.data_yaml import SPLITS
+from auxhead.labels.source import Source
+
+CERTIFICATE_IMAGES = 8
+"""Validation images that the certificate compares outputs on. Source: own choice, a second on a CPU."""
+
+
+def read_data(data: str) -> dict[str, Any]:
+    """Read a data.yaml, a name of Ultralytics' (coco8) or an archive, and resolve its paths.
+
+    Returns:
+        Its entries, with absolute paths of the splits, `names` by class id, `nc` and `channels`.
+
+    Raises:
+        DataError: The file or a path in it can't be used.
+    """
+    try:
+        checked: dict[str, Any] = check_det_dataset(data)
+    except UNUSABLE as error:
+        raise DataError(
+            expected="a data.yaml with train, val and names that point to existing folders or lists",
+            found=str(error).strip() or type(error).__name__,
+            where=data,
+            fix="correct the file; paths in it are relative to its `path:`, or to its own folder",
+        ) from error
+    return checked
+
+
+def validation_images(data: str, arguments: Mapping[str, Any], nc: int) -> Tensor:
+    """Load the first validation pictures as the network sees them.
+
+    Args:
+        data: The data set's yaml.
+        arguments: Training arguments, of which the image size matters.
+        nc: Classes that the detector knows.
+
+    Returns:
+        Pictures, shape (B, 3, H, W), 0 to 1, letterboxed to the training size.
+
+    Raises:
+        DataError: The data set can't be used.
+    """
+    try:
+        checked = check_det_dataset(data)
+        require_classes(checked, nc, data, single_cls=bool(arguments.get("single_cls")))
+        hyp = get_cfg(overrides={k: v for k, v in arguments.items() if k in {"imgsz", "task", "single_cls"}})
+        dataset = build_yolo_dataset(hyp, checked["val"], 1, checked, mode="val", rect=False)
+    except AuxHeadError:
+        raise
+    except UNUSABLE as error:
+        raise DataError(
+            "a data.yaml with a val split", str(error), data, "correct the file, or leave data= out"
+        ) from error
+    return torch.stack([dataset[i]["img"] for i in range(min(CERTIFICATE_IMAGES, len(dataset)))]).float() / 255
+
+
+def require_classes(checked: Mapping[str, Any], nc: int, data: str, *, single_cls: bool) -> None:
+    """Check that a data set has a model's number of classes.
+
+    Args:
+        checked: The data.yaml as Ultralytics reads it.
+        nc: Classes of the model.
+        data: The data.yaml, for the message.
+        single_cls: Whether the model was trained to see all classes as one.
+
+    Raises:
+        DataError: The numbers differ.
+    """
+    classes = 1 if single_cls else checked["nc"]
+    if classes != nc:
+        raise DataError(f"{nc} classes, as the model has", f"{classes}", data, "name the data it was trained on")
+
+
+def cache_labels(data: str, task: str) -> None:
+    """Let Ultralytics scan the labels of every split into its caches, so that parallel runs only read them.
+
+    Args:
+        data: The data.yaml.
+        task: detect, pose or segment.
+
+    Raises:
+        DataError: The data can't be used.
+    """
+    checked = read_data(data)
+    try:
+        with quiet():
+            for split in ("train", "val", "test"):
+                if checked.get(split):
+                    build_yolo_dataset(get_cfg(overrides={"task": task}), checked[split], 1, checked, mode="val")
+    except UNUSABLE as error:
+        raise DataError(
+            "labels that Ultralytics can read", str(error), data, "correct the labels or the file"
+        ) from error
+
+
+def read_source(data: str) -> Source:
+    """Resolve a data set's splits, as Ultralytics does.
+
+    Raises:
+        DataError: It can't be used.
+    """
+    checked = read_data(data)
+    return Source(
+        data=Path(checked["yaml_file"]).resolve(),
+        splits={split: checked[split] for split in SPLITS if checked.get(split)},
+        names=checked["names"],
+        kpt_shape=checked.get("kpt_shape"),
+        channels=checked["channels"],
+    )
