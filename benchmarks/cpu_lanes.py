@@ -24,7 +24,7 @@ def measure(arm: str, data: str, imgsz: int, model: str, batches: int) -> float:
     from ultralytics.utils.torch_utils import autocast
 
     from auxhead.host.quiet import quiet
-    from auxhead.yolo.trainer import HeadTrainer
+    from auxhead.training.trainer import HeadTrainer
 
     overrides = {"model": model, "data": data, "imgsz": imgsz, "device": "cpu", "plots": False, "batch": 16}
     overrides |= {"optimizer": "AdamW", "project": tempfile.mkdtemp(), "epochs": 100}

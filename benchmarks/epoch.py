@@ -23,7 +23,7 @@ from auxhead.demonstration.sign_dataset import make_signs
 from auxhead.host.quiet import quiet
 from auxhead.model import gradients
 from auxhead.model.choices import RunPlan, head_spec
-from auxhead.yolo.trainer import HeadTrainer, make_trainer
+from auxhead.training.trainer import HeadTrainer, make_trainer
 
 
 def prepare(plan: RunPlan, data: Path, folder: Path, imgsz: int, model: str) -> HeadTrainer:

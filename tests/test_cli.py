@@ -29,8 +29,8 @@ from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.reading import read_words
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import TrainKeys
-from auxhead.yolo.certificate import Certificate
-from auxhead.yolo.grammar import parse_arguments
+from auxhead.shipping.certificate import Certificate
+from auxhead.training.resolve import parse_arguments
 
 COMMAND = [sys.executable, "-m", "auxhead"]
 
@@ -144,7 +144,7 @@ def test_mistakes_exit_with_2(line: str, message: str, call: Callable[..., Any],
 def test_what_is_not_ours_to_explain_stays_a_traceback(
     call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = import_module("auxhead.yolo.strip")
+    room = import_module("auxhead.shipping.strip")
     for error in (EOFError("file ends early"), RuntimeError("a bug")):
 
         def fail(*_: object, error: Exception = error, **__: object) -> None:
@@ -187,7 +187,7 @@ def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pyt
         seen.update(keys)
         return SimpleNamespace(best=Path("runs/best.pt"))
 
-    monkeypatch.setattr(import_module("auxhead.yolo.train"), "train", train)
+    monkeypatch.setattr(import_module("auxhead.training.train"), "train", train)
     done = call("detect", "train", "epochs", "=", "3", "--center.gain=6", "rect", "heads=center")
     assert done.returncode == 0
     assert seen == {"epochs": 3, "center.gain": 6, "rect": True, "heads": "center"}

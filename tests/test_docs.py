@@ -23,7 +23,7 @@ from auxhead.keys.reading import read_words
 from auxhead.keys.report import ReportKeys
 from auxhead.keys.train import TrainKeys
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL
-from auxhead.yolo.grammar import parse_arguments, resolve
+from auxhead.training.resolve import parse_arguments, resolve
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -32,28 +32,34 @@ if TYPE_CHECKING:
     from auxhead.inspection.inspect import inspect
     from auxhead.inspection.result import Inspection
     from auxhead.labels.conversion.result import Conversion
-    from auxhead.yolo import Certificate, Cost, StripCertificate, TrainResult, convert, cost, strip, train, trainer
+    from auxhead.shipping import cost, strip
+    from auxhead.shipping.certificate import Certificate
+    from auxhead.shipping.cost import Cost
+    from auxhead.shipping.strip_certificate import StripCertificate
+    from auxhead.training import converted_labels as convert
+    from auxhead.training import train, trainer
+    from auxhead.training.result import TrainResult
 
 _LAZY = {
-    "Certificate": "auxhead.yolo",
+    "Certificate": "auxhead.shipping.certificate",
     "Comparison": "auxhead.comparison.compare",
     "Conversion": "auxhead.labels.conversion.result",
-    "Cost": "auxhead.yolo",
+    "Cost": "auxhead.shipping.cost",
     "Evaluation": "auxhead.evaluation.result",
     "Inspection": "auxhead.inspection.result",
-    "StripCertificate": "auxhead.yolo",
-    "TrainResult": "auxhead.yolo",
+    "StripCertificate": "auxhead.shipping.strip_certificate",
+    "TrainResult": "auxhead.training.result",
     "compare": "auxhead.comparison.compare",
-    "convert": "auxhead.yolo",
-    "cost": "auxhead.yolo",
+    "convert": "auxhead.training.converted_labels",
+    "cost": "auxhead.shipping.cost",
     "demo": "auxhead.demonstration.demo",
     "environment": "auxhead.host.environment",
     "evaluate": "auxhead.evaluation.evaluate",
     "inspect": "auxhead.inspection.inspect",
     "report": "auxhead.comparison.compare",
-    "strip": "auxhead.yolo",
-    "train": "auxhead.yolo",
-    "trainer": "auxhead.yolo",
+    "strip": "auxhead.shipping.strip",
+    "train": "auxhead.training.train",
+    "trainer": "auxhead.training.train",
 }
 
 __all__ = [

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from auxhead.inspection.result import Inspection, SplitInspection
-    from auxhead.yolo.cost import Cost
+    from auxhead.shipping.cost import Cost
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -135,10 +135,10 @@ def train(
 ) -> None:
     """Train a detector with removable heads: data=signs.yaml model=yolov8n.pt heads=center epochs=100 imgsz=640."""
     with json_only(as_json or dry_run):
-        from auxhead.yolo.grammar import parse_arguments, require_files, resolve
-        from auxhead.yolo.route import require_task
-        from auxhead.yolo.train import check_data
-        from auxhead.yolo.train import train as run
+        from auxhead.training.data_check import check_data
+        from auxhead.training.pose_road import require_task
+        from auxhead.training.resolve import parse_arguments, require_files, resolve
+        from auxhead.training.train import train as run
 
         keys = parse_arguments(context.args)
         if dry_run:
@@ -166,8 +166,8 @@ def convert(
     """Write boxes as keypoint or polygon labels: data=signs.yaml out=signs-pose to=pose (or to=segment)."""
     with json_only(as_json), progress() as tell:
         from auxhead.keys.convert import ConvertKeys
-        from auxhead.yolo.convert import convert as run
-        from auxhead.yolo.grammar import parse_own
+        from auxhead.training.converted_labels import convert as run
+        from auxhead.training.resolve import parse_own
 
         keys = parse_own(context.args, ConvertKeys)
         conversion = run(named(tell, "Converting"), **keys.model_dump(exclude_unset=True))
@@ -196,8 +196,8 @@ def strip(
     """Make a stock detector of a pose or segment model, or of a training state, with its certificate."""
     with json_only(as_json):
         from auxhead.keys.strip import StripKeys
-        from auxhead.yolo.grammar import parse_own
-        from auxhead.yolo.strip import strip as run
+        from auxhead.shipping.strip import strip as run
+        from auxhead.training.resolve import parse_own
 
         keys = parse_own(context.args, StripKeys)
         certificate = run(file, **keys.model_dump(), check_export=check_export)
@@ -225,8 +225,8 @@ def cost(
 
     models, given = _names_and_keys(words or [], CostKeys)
     with json_only(as_json), progress() as tell:
-        from auxhead.yolo.cost import cost as run
-        from auxhead.yolo.grammar import parse_own
+        from auxhead.shipping.cost import cost as run
+        from auxhead.training.resolve import parse_own
 
         keys = parse_own(given, CostKeys)
         costs = run(models, **keys.model_dump(), progress=tell)
@@ -279,7 +279,7 @@ def inspect(
     with json_only(as_json), progress() as tell:
         from auxhead.inspection.inspect import inspect as run
         from auxhead.keys.inspect import InspectKeys
-        from auxhead.yolo.grammar import parse_own
+        from auxhead.training.resolve import parse_own
 
         keys = parse_own(context.args, InspectKeys)
         found = run(**keys.model_dump(), progress=tell)
@@ -392,7 +392,7 @@ def demo(
     console.print("Loading PyTorch and Ultralytics ...")
     from auxhead.demonstration.demo import demo as run
     from auxhead.keys.demo import DemoKeys
-    from auxhead.yolo.grammar import parse_own
+    from auxhead.training.resolve import parse_own
 
     keys = parse_own(context.args, DemoKeys)
 

@@ -77,7 +77,7 @@ def _part(words: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
     """Part the words into the plan's name and keys: ours read as in every command, the others as `yolo` reads them."""
     from auxhead.keys.compare import CompareKeys, PlanKeys
     from auxhead.keys.reading import read_words
-    from auxhead.yolo.grammar import known_keys, parse_arguments
+    from auxhead.training.resolve import known_keys, parse_arguments
 
     both = {**PlanKeys.model_fields, **CompareKeys.model_fields}
     first = words[0] if words and "=" not in words[0] and words[0] not in {*both, *known_keys()} else None

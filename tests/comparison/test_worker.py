@@ -16,7 +16,7 @@ from auxhead.comparison.run import Runs, death
 from auxhead.errors import UnfairComparisonError
 from auxhead.findings.fairness import check
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE
-from auxhead.yolo.train import train
+from auxhead.training.train import train
 
 
 @dataclass
@@ -100,7 +100,7 @@ def test_arms_start_from_the_same_weights_and_see_the_same_batches(done: Path) -
 
 
 def test_another_seed_starts_from_other_weights(done: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
-    from auxhead.yolo.witness import Witness
+    from auxhead.training.start_facts import Witness
 
     facts = {}
     for seed in (0, 1):
@@ -157,7 +157,7 @@ def test_deaths_are_told_in_words() -> None:
 def test_a_killed_training_goes_on_and_its_time_is_not_taken(
     tiny: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from auxhead.yolo.trainer import HeadTrainer
+    from auxhead.training.trainer import HeadTrainer
 
     plan = make_plan(tiny, {"plain": {}, "b": {"box": 1.0}})
     longer = {arm: {**keys, "epochs": 2} for arm, keys in plan.keys.items()}

@@ -25,7 +25,7 @@ from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.result import Inspection
 from auxhead.inspection.suggestions import suggest
 from auxhead.metrics.truth import Truth
-from auxhead.yolo.trainer import object_sizes
+from auxhead.training.trainer import object_sizes
 
 room = import_module("auxhead.inspection.inspect")  # the package may have the function under that name
 

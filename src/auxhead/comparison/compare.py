@@ -233,7 +233,7 @@ def _resolve(
 
 def _require_known(shared: Mapping[str, Any]) -> None:
     """Check the names of shared training keys before they turn up in every arm."""
-    from auxhead.yolo.grammar import known_keys
+    from auxhead.training.resolve import known_keys
 
     known = [*PlanKeys.model_fields, *CompareKeys.model_fields, *known_keys()]
     wrong = [unknown(key, known) for key in shared if key not in known]

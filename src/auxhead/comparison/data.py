@@ -10,8 +10,8 @@ from auxhead.labels.fingerprint import fingerprint
 from auxhead.labels.listing import label_path, list_images
 from auxhead.labels.source import Source
 from auxhead.progress import Progress, named
-from auxhead.yolo.convert import convert_cached
-from auxhead.yolo.grammar import resolve
+from auxhead.training.converted_labels import convert_cached
+from auxhead.training.resolve import resolve
 
 SPLITS = ("train", "val", "test")
 

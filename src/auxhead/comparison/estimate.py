@@ -14,7 +14,7 @@ from auxhead.comparison.run import Runs
 from auxhead.errors import ConfigError
 from auxhead.progress import Progress
 from auxhead.results_csv import RESULTS_FILE, read_rows
-from auxhead.yolo.cost import cost
+from auxhead.shipping.cost import cost
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from auxhead.host.datasets import read_source
 from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import closest, config_error, validated
 from auxhead.metrics.bands import read_bands
-from auxhead.yolo.grammar import resolve
+from auxhead.training.resolve import resolve
 
 READY_MADE = files("auxhead.comparison") / "plans"
 

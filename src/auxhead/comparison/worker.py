@@ -93,7 +93,7 @@ def _earlier_failures(folder: Path) -> list[Mapping[str, Any]]:
 
 
 def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
-    from auxhead.yolo.cost import cost
+    from auxhead.shipping.cost import cost
 
     clock = time.perf_counter()
     resumed = (folder / TRAIN).is_dir()
@@ -121,8 +121,8 @@ def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
 
 def _train(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     """Train, or go on with a training that was killed; return what it started from."""
-    from auxhead.yolo.train import train
-    from auxhead.yolo.witness import FACTS_FILE, Witness
+    from auxhead.training.start_facts import FACTS_FILE, Witness
+    from auxhead.training.train import train
 
     run = folder / TRAIN
     witness = Witness(folder / FACTS_FILE)
@@ -160,7 +160,7 @@ def _require_finite(run: Path) -> None:
 
 def _weights(folder: Path, task: Mapping[str, Any]) -> Path:
     """Return the detector that is measured; on the pose and segment routes it is stripped first."""
-    from auxhead.yolo.strip import strip
+    from auxhead.shipping.strip import strip
 
     weights = folder / TRAIN / "weights"
     if task["keys"].get("route", "native") == "native":

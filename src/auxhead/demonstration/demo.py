@@ -14,9 +14,9 @@ from auxhead.demonstration.sign_dataset import make_signs
 from auxhead.host.quiet import quiet
 from auxhead.progress import Progress, named, silent
 from auxhead.results_csv import read_rows
-from auxhead.yolo.certificate import Certificate
-from auxhead.yolo.strip_certificate import StripCertificate
-from auxhead.yolo.train import train
+from auxhead.shipping.certificate import Certificate
+from auxhead.shipping.strip_certificate import StripCertificate
+from auxhead.training.train import train
 
 ARMS = {"plain": "none", "heads=center": "center"}
 

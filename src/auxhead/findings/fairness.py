@@ -74,7 +74,7 @@ def check(arms: Mapping[str, Mapping[str, Any]], control: str, runs: Mapping[tup
     Args:
         arms: Keys that each arm declares.
         control: The arm that the others are compared with.
-        runs: Facts of the finished runs (`auxhead.yolo.witness`) by arm and seed.
+        runs: Facts of the finished runs (`auxhead.training.start_facts`) by arm and seed.
 
     Returns:
         What was found. Without a pair of runs everything is empty.

@@ -161,6 +161,11 @@ def plain_data(value: Any) -> Any:
     return str(value)
 
 
+def as_dict(arguments: Any) -> dict[str, Any]:
+    """Read a model's `args`, which is a mapping in finished checkpoints and a namespace in others."""
+    return dict(arguments) if isinstance(arguments, Mapping) else dict(vars(arguments))
+
+
 def building(path: Path, *, trust: bool = False) -> AbstractContextManager[None]:
     """Let models be built from a file's YAML without evaluating code that stands in it.
 

@@ -1,6 +1,6 @@
 """Every part of Ultralytics that auxhead builds on although it is not documented, and the releases it was tested with.
 
-The contract tests (tests/yolo/test_compat.py) check what each of them does; here we only see that they are there.
+The contract tests (tests/host/test_compat.py) check what each of them does; here we only see that they are there.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from ultralytics.utils.dist import ddp_cleanup, generate_ddp_file
 from auxhead.heads.center import CenterSpec
 from auxhead.model.choices import RunPlan
 from auxhead.model.state import load_state
-from auxhead.yolo.trainer import make_trainer
+from auxhead.training.trainer import make_trainer
 
 LOAD = """
 import sys
@@ -32,7 +32,7 @@ import json, sys, torch
 from torch import distributed, nn
 from auxhead.heads.center import CenterSpec
 from auxhead.model.choices import RunPlan
-from auxhead.yolo.trainer import make_trainer
+from auxhead.training.trainer import make_trainer
 
 # The launcher is for GPUs only: world_size is 0 on a CPU, and its DDP wrapper names a device index.
 wrap = nn.parallel.DistributedDataParallel

@@ -24,11 +24,12 @@ from auxhead.host.datasets import validation_images
 from auxhead.host.quiet import quiet
 from auxhead.host.validation import Row, validate
 from auxhead.model import state
-from auxhead.yolo.certificate import Certificate, certify, equal
-from auxhead.yolo.export_check import check_export as export_facts
-from auxhead.yolo.export_check import require_packages
-from auxhead.yolo.finish import ship
-from auxhead.yolo.strip_certificate import StripCertificate, certify_strip
+from auxhead.shipping.certificate import Certificate, certify
+from auxhead.shipping.onnx_check import check_export as export_facts
+from auxhead.shipping.onnx_check import require_packages
+from auxhead.shipping.ship import ship
+from auxhead.shipping.strip_certificate import StripCertificate, certify_strip
+from auxhead.shipping.transplant import detector_of
 
 AnyCertificate = TypeVar("AnyCertificate", Certificate, StripCertificate)
 
@@ -36,8 +37,8 @@ KEPT = ("date", "version", "license", "docs", "git", "train_metrics", "train_res
 """Entries of a checkpoint that say where it comes from."""
 EMPTY = ("ema", "optimizer", "best_fitness", "stopper", "updates", "scaler", "modelopt")
 """Entries that Ultralytics' `strip_optimizer` empties, or that a detector in floating point doesn't have."""
-HEAD_SETTINGS = ("_end2end", "max_det", "agnostic_nms", "xyxy")
-"""What a head may have been told after it was built, and what its boxes depend on."""
+
+
 RANDOM_IMAGES, RANDOM_SIZE = 2, 320
 """Number and size (pixels) of the random images. Source: own choice; every layer runs, in a tenth of a second."""
 
@@ -47,91 +48,6 @@ Source: own choice, the last digit that Ultralytics prints. Outputs are compared
 
 
 # -- the model ------------------------------------------------------------------------------------------------------
-
-
-def detect_yaml(model_yaml: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the YAML of a pose or segment model into that of the detector it contains.
-
-    Args:
-        model_yaml: The model's `yaml`, resolved by Ultralytics (with `scale`, `nc` and `channels` in it).
-
-    Returns:
-        A new YAML: the last layer is Detect with the same inputs and classes, and keypoints are not mentioned.
-    """
-    yaml = deepcopy({key: value for key, value in model_yaml.items() if key != "kpt_shape"})
-    source, repeats, _, arguments = yaml["head"][-1]
-    yaml["head"][-1] = [source, repeats, "Detect", arguments[:1]]
-    return yaml
-
-
-def detector_of(model: DetectionModel) -> tuple[DetectionModel, list[str]]:
-    """Build the stock detector that a pose or segment model contains, and move every tensor over.
-
-    Args:
-        model: The pose or segment model, float32. It is not changed.
-
-    Returns:
-        The detector, float32, and the names of the model's tensors that it doesn't have.
-
-    Raises:
-        VerificationError: A tensor of the detector is missing in the model or differs in shape, or the model has
-            tensors beside those of its keypoints or masks.
-    """
-    yaml = detect_yaml(model.yaml)
-    detector = DetectionModel(yaml, ch=yaml.get("channels", yaml.get("ch", 3)), nc=yaml["nc"], verbose=False)
-    detector.load(model, verbose=False)  # for the width of the class branch, which other classes may have set
-    source, target = model.state_dict(), detector.state_dict()
-    left_out = [name for name in source if name not in target]
-    _require_match(source, target, left_out, detector)
-    detector.load_state_dict({name: source[name] for name in target})
-    moved = detector.state_dict()
-    wrong = [name for name in moved if not equal(moved[name], source[name])]
-    if wrong:
-        raise _mismatch(len(target), [f"{name}: moved, but not equal" for name in wrong], model)
-    head, old = detector.model[-1], model.model[-1]
-    for name in HEAD_SETTINGS:
-        if name in vars(old):
-            setattr(head, name, vars(old)[name])
-    detector.names = dict(model.names) if isinstance(model.names, dict) else dict(enumerate(model.names))
-    detector.nc = head.nc
-    detector.args = {**checkpoint.plain_data(_as_dict(getattr(model, "args", {}))), "task": "detect"}
-    vars(detector).pop("pt_path", None)  # `load` noted it; it is a path on the machine that trained
-    return detector.requires_grad_(False).eval(), left_out
-
-
-def _require_match(
-    source: Mapping[str, Tensor], target: Mapping[str, Tensor], left_out: list[str], detector: DetectionModel
-) -> None:
-    """Account for every tensor of both models by name and shape."""
-    differences = []
-    for name, value in target.items():
-        if name not in source:
-            differences.append(f"{name}: {tuple(value.shape)} in the detector, missing in the model")
-        elif source[name].shape != value.shape or source[name].is_floating_point() != value.is_floating_point():
-            mine, theirs = source[name], value
-            differences.append(
-                f"{name}: {tuple(mine.shape)} {mine.dtype} in the model, {tuple(theirs.shape)} {theirs.dtype} in the "
-                "detector"
-            )
-    last = f"model.{len(detector.model) - 1}."
-    shared = dict(detector.model[-1].named_children())
-    differences += [
-        f"{name}: {tuple(source[name].shape)} in the model, no place in the detector"
-        for name in left_out
-        if not name.startswith(last) or name.removeprefix(last).split(".")[0] in shared
-    ]
-    if differences:
-        raise _mismatch(len(target), differences, detector)
-
-
-def _mismatch(count: int, differences: list[str], model: DetectionModel) -> VerificationError:
-    shown = "\n          ".join(differences[:5])
-    return VerificationError(
-        expected=f"all {count} tensors of the stock detector in the model, and only its keypoints or masks beside them",
-        found=f"{len(differences)} difference{'s' if len(differences) > 1 else ''}\n          {shown}",
-        where=str(model.yaml.get("yaml_file", "the model's YAML")),
-        fix="strip the file as Ultralytics saved it; if that is this one, report it with the output of `auxhead env`",
-    )
 
 
 # -- the file -------------------------------------------------------------------------------------------------------
@@ -199,7 +115,7 @@ def _strip_model(
     task, precision = checkpoint.task_of(model, str(source)), checkpoint.stored_precision(model)
     with _explained(source), quiet(), checkpoint.building(source, trust=trust):
         stock, left_out = detector_of(model.float())
-    arguments = {**_as_dict(getattr(model, "args", {})), **(content.get("train_args") or {})}
+    arguments = {**checkpoint.as_dict(getattr(model, "args", {})), **(content.get("train_args") or {})}
     imgsz = _image_size(arguments.get("imgsz"))
     images = [_random_images(stock)]
     if data:
@@ -333,11 +249,6 @@ def _image_size(value: Any) -> int:
     """Read a training image size: a number, or height and width, of which the larger counts."""
     sizes = value if isinstance(value, (list, tuple)) else [value]
     return max((int(size) for size in sizes if isinstance(size, (int, float))), default=640)
-
-
-def _as_dict(arguments: Any) -> dict[str, Any]:
-    """Read a model's `args`, which is a mapping in finished checkpoints and a namespace in others."""
-    return dict(arguments) if isinstance(arguments, Mapping) else dict(vars(arguments))
 
 
 @contextmanager

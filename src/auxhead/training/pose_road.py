@@ -25,11 +25,11 @@ from auxhead.host.compat import UNUSABLE
 from auxhead.host.cpu import take_cpu
 from auxhead.host.quiet import quiet
 from auxhead.model.choices import PLAN_FILE, RunPlan
-from auxhead.yolo.convert import convert_cached
-from auxhead.yolo.drive import Callbacks, drive
-from auxhead.yolo.finish import write_result
-from auxhead.yolo.strip import strip
-from auxhead.yolo.strip_certificate import StripCertificate
+from auxhead.shipping.strip import strip
+from auxhead.shipping.strip_certificate import StripCertificate
+from auxhead.training.converted_labels import convert_cached
+from auxhead.training.launch import Callbacks, drive
+from auxhead.training.result import write_result
 
 TRAINERS: dict[str, type[BaseTrainer]] = {"pose": PoseTrainer, "segment": SegmentationTrainer}
 MODELS = {"pose": "yolov8n-pose.yaml", "segment": "yolov8n-seg.yaml"}

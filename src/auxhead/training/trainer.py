@@ -19,21 +19,22 @@ from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
 from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_model
 
 from auxhead._version import __version__
-from auxhead.errors import AuxHeadError, ConfigError, DataError, ModelError
+from auxhead.errors import AuxHeadError, ConfigError, ModelError
 from auxhead.files import remove_temporary, write_atomic
 from auxhead.heads.base import ObjectSizes
 from auxhead.host.compat import UNUSABLE
 from auxhead.host.cpu import take_cpu
 from auxhead.host.datasets import CERTIFICATE_IMAGES
-from auxhead.host.quiet import quiet
 from auxhead.model import state
 from auxhead.model.attach import attach, plain, require_detector
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.model.criterion import HeadCriterion
 from auxhead.model.gradients import gain_warnings, gradient_summary
 from auxhead.results_csv import trim
-from auxhead.yolo.certificate import Certificate, certify
-from auxhead.yolo.finish import half, reduce_state, ship, write_result
+from auxhead.shipping.certificate import Certificate, certify
+from auxhead.shipping.ship import half, reduce_state, ship
+from auxhead.training.data_check import check_images
+from auxhead.training.result import write_result
 
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
 
@@ -291,25 +292,3 @@ def object_sizes(labels: list[dict[str, Any]], imgsz: int) -> ObjectSizes | None
         return None
     area = np.concatenate(areas)
     return ObjectSizes(mean=float(np.sqrt(area).mean()), rms=float(np.sqrt(area.mean())))
-
-
-def check_images(dataset: Any, on_error: str) -> None:
-    """Report images that Ultralytics leaves out without stopping (unreadable, or with a bad label file).
-
-    Raises:
-        DataError: There are some, and `on_error` is fail.
-    """
-    with quiet():  # it measures how fast images are read, again
-        left_out = sorted(set(dataset.get_img_files(dataset.img_path)) - set(dataset.im_files))
-    if not left_out:
-        return
-    shown = "\n          ".join(left_out[:10]) + ("\n          ..." if len(left_out) > 10 else "")
-    if on_error == "skip":
-        LOGGER.warning(f"training without {len(left_out)} images that can't be read:\n          {shown}")
-        return
-    raise DataError(
-        expected="images that can be read, with labels that can be used",
-        found=f"{len(left_out)} that Ultralytics would leave out silently",
-        where=shown,
-        fix="repair or remove them, or train without them with on_error=skip",
-    )

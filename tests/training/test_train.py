@@ -21,9 +21,9 @@ import auxhead
 from auxhead.errors import ConfigError, DataError, ModelError, OutputError, ResumeError, VerificationError
 from auxhead.model import state
 from auxhead.model.choices import RunPlan, head_spec
-from auxhead.yolo.certificate import certify
-from auxhead.yolo.finish import ship
-from auxhead.yolo.trainer import make_trainer
+from auxhead.shipping.certificate import certify
+from auxhead.shipping.ship import ship
+from auxhead.training.trainer import make_trainer
 
 RUN = "import sys, json, auxhead; auxhead.train(**json.loads(sys.argv[1]))"
 

@@ -15,8 +15,8 @@ from ultralytics.nn.tasks import DetectionModel
 from auxhead._version import __version__
 from auxhead.errors import VerificationError
 from auxhead.host.validation import Row, table
-from auxhead.yolo.certificate import cost, equal, predictions
-from auxhead.yolo.export_check import ExportFacts
+from auxhead.shipping.onnx_check import ExportFacts
+from auxhead.shipping.sameness import cost, equal, predictions
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import torch
 from ultralytics import YOLO
 
 import auxhead
-from auxhead.yolo.cost import Counts, cost, model_names
+from auxhead.shipping.cost import Counts, cost, model_names
 
-room = import_module("auxhead.yolo.cost")  # the package has the function under that name
+room = import_module("auxhead.shipping.cost")  # the package has the function under that name
 
 
 def test_the_tutorials_numbers() -> None:

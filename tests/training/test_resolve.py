@@ -17,7 +17,7 @@ from auxhead.keys.demo import DemoKeys
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import RECIPES
 from auxhead.model.choices import RunPlan, head_spec
-from auxhead.yolo.grammar import NOT_OURS, known_keys, parse_arguments, parse_own, require_files, resolve
+from auxhead.training.resolve import NOT_OURS, known_keys, parse_arguments, parse_own, require_files, resolve
 
 
 def refused(keys: Mapping[str, Any]) -> list[str]:

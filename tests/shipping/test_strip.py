@@ -21,8 +21,8 @@ from ultralytics.utils import YAML
 
 import auxhead
 from auxhead.errors import DataError, ModelError, OutputError, VerificationError
-from auxhead.yolo.strip import detect_yaml, detector_of
-from auxhead.yolo.strip_certificate import StripCertificate
+from auxhead.shipping.strip_certificate import StripCertificate
+from auxhead.shipping.transplant import detect_yaml, detector_of
 
 LICENSE = "AGPL-3.0 License (https://ultralytics.com/license)"
 
@@ -336,7 +336,7 @@ def test_outputs_that_differ_leave_nothing(alter, tmp_path: Path) -> None:
 def test_a_file_that_changed_on_its_way_is_found(alter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import importlib
 
-    module = importlib.import_module("auxhead.yolo.strip")
+    module = importlib.import_module("auxhead.shipping.strip")
     original = module._content
 
     def forge(*arguments: Any) -> dict[str, Any]:

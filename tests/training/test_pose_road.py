@@ -12,7 +12,7 @@ from ultralytics.nn.tasks import DetectionModel, PoseModel, SegmentationModel, l
 from ultralytics.utils import SETTINGS, YAML
 
 import auxhead
-from auxhead.yolo.route import TRAINERS
+from auxhead.training.pose_road import TRAINERS
 
 
 @pytest.fixture(scope="module")

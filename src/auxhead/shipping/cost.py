@@ -31,7 +31,7 @@ from auxhead.host.quiet import quiet
 from auxhead.keys.reading import closest
 from auxhead.machine import cores
 from auxhead.progress import Progress, silent
-from auxhead.yolo.certificate import cost as counted
+from auxhead.shipping.sameness import cost as counted
 
 MODELS: dict[str, type[DetectionModel]] = {
     "detect": DetectionModel,

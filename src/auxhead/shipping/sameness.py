@@ -1,0 +1,73 @@
+"""Whether two models are the same: tensors bit for bit, outputs, and what they cost."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from ultralytics.nn.modules.head import Detect
+from ultralytics.nn.tasks import DetectionModel
+from ultralytics.utils.torch_utils import get_flops, get_num_params
+
+from auxhead.errors import VerificationError
+
+
+def stock_copy(trained: DetectionModel) -> DetectionModel:
+    """Build the detector anew from its YAML as Ultralytics does, and move every tensor over.
+
+    Args:
+        trained: A detector without heads.
+
+    Raises:
+        VerificationError: A tensor has no place in the stock model, differs in shape, or a place stays empty.
+    """
+    nc, channels = trained.yaml["nc"], trained.yaml.get("channels", 3)
+    stock = DetectionModel(trained.yaml, ch=channels, nc=nc, verbose=False)
+    stock.load(trained, verbose=False)
+    moved, source = stock.state_dict(), trained.state_dict()
+    wrong = [name for name in source if name not in moved or not torch.equal(moved[name], source[name])]
+    wrong += [name for name in moved if name not in source]
+    if wrong:
+        raise VerificationError(
+            expected=f"all {len(source)} tensors of the trained detector in the stock model",
+            found=f"{len(wrong)} that differ or have no counterpart: {', '.join(wrong[:5])}",
+            where=str(trained.yaml.get("yaml_file", "the model's YAML")),
+            fix="report this with the YAML and the output of `auxhead env`",
+        )
+    return stock
+
+
+@torch.inference_mode()
+def predictions(model: DetectionModel, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Run a detector, pose or segment model, leaving keypoints and masks aside.
+
+    Args:
+        model: The model; it is put into evaluation mode.
+        images: Pictures, shape (B, C, H, W), 0 to 1.
+
+    Returns:
+        All boxes (pixels, before NMS or top-k) and scores, shape (B, 4 + nc, A), float32; end-to-end models have both
+        of their branches in it, one after the other along A. And boxes and scores as the model hands them out: the
+        same again, or for end-to-end inference the best ones, shape (B, K, 6).
+    """
+    head: Detect = model.eval().model[-1]
+    final, raw = model(images)
+    final = final[0] if isinstance(final, tuple) else final  # segment models add their prototypes
+    branches = [raw["one2many"], raw["one2one"]] if "one2one" in raw else [raw]
+    decoded = torch.cat([Detect._inference(head, branch) for branch in branches], 2)
+    return decoded.float(), final[..., :6] if head.end2end else final[:, : 4 + head.nc]
+
+
+def outputs(model: DetectionModel, images: Tensor) -> Tensor:
+    """Return all boxes and scores of a model (the first that `predictions` returns)."""
+    return predictions(model, images)[0]
+
+
+def equal(first: Tensor, second: Tensor) -> bool:
+    """Tell whether two tensors hold the same numbers, NaN included."""
+    return first.shape == second.shape and torch.allclose(first, second, rtol=0, atol=0, equal_nan=True)
+
+
+def cost(model: DetectionModel, imgsz: int) -> tuple[int, float, int]:
+    """Return parameters, GFLOPs and layers, counted as Ultralytics' `model.info()` does."""
+    layers = sum(1 for module in model.modules() if not list(module.children()))
+    return get_num_params(model), round(get_flops(model, imgsz), 3), layers

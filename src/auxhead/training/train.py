@@ -1,0 +1,66 @@
+"""The main job: train with heads, ship a plain detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from auxhead.errors import ConfigError
+from auxhead.host.cpu import restored_threads
+from auxhead.training.begin_or_resume import begin, resume
+from auxhead.training.data_check import check_data
+from auxhead.training.launch import Callbacks
+from auxhead.training.resolve import NOT_OURS, resolve
+from auxhead.training.result import TrainResult
+from auxhead.training.trainer import HeadTrainer, make_trainer
+
+
+def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
+    """Train a detector with removable heads; what is saved is a stock detector.
+
+    Args:
+        callbacks: Functions of the trainer by the name of Ultralytics' event, such as on_fit_epoch_end.
+        **keys: Every key of `yolo detect train` (`data`, `model`, `epochs`, `imgsz`, ...), and ours: `heads` ("center",
+            {"center": {"gain": 6}}, or "none"), `recipe`, `select`, `on_error`, `cpu_bf16`; `resume` names the folder
+            of a run to go on with.
+
+    Returns:
+        Paths, metrics, gradient shares and the certificate.
+
+    Raises:
+        ConfigError: Keys or values are wrong (all of them are named).
+        DataError: The data set can't be used; bad label rows are listed with file and line.
+        ModelError: The model is no detector that can carry heads, or the file is no model.
+        ResumeError: The run named by `resume` can't be continued.
+        OutputError: The run's folder can't be written to.
+    """
+    with restored_threads():
+        if keys.get("resume"):
+            return resume(dict(keys), callbacks)
+        plan, arguments = resolve(keys)
+        for key in ("model", "data"):
+            if not isinstance(arguments.get(key), (str, Path)):
+                raise ConfigError(f"{key}=FILE", f"{key}={arguments.get(key)}", key, f"name one file with {key}=")
+        check_data(arguments, plan)
+        return begin(plan, arguments, callbacks)
+
+
+def trainer(**keys: Any) -> type[HeadTrainer]:
+    """Return a trainer class for Ultralytics' own entry point: `YOLO("yolov8n.pt").train(trainer=..., data=...)`.
+
+    Args:
+        **keys: Our keys only: `heads`, `select`, `on_error`, `cpu_bf16`. Ultralytics' keys go to its `train`.
+
+    Raises:
+        ConfigError: A key or value is wrong, or belongs to Ultralytics (recipes that set such keys do, too).
+    """
+    plan, arguments = resolve(keys)
+    theirs = sorted(set(arguments) - set(NOT_OURS))
+    if theirs:
+        raise ConfigError(
+            expected="keys of auxhead only",
+            found=", ".join(f"{key}={arguments[key]}" for key in theirs),
+            where="trainer(...)",
+            fix="pass these to YOLO(...).train(...)",
+        )
+    return make_trainer(plan)
