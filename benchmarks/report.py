@@ -63,7 +63,7 @@ def child(folder: str, out: str) -> None:
             from auxhead.findings.analysis import analyse
             from auxhead.findings.tables import write_tables
             from auxhead.reporting.page import figures, page
-            from auxhead.reporting.wall import wall
+            from auxhead.reporting.picture_wall import wall
         with timed("analysis"):
             analysis = analyse(Path(folder))
         with timed("tables"):

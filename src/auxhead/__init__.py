@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from auxhead.inspection.inspect import inspect
     from auxhead.inspection.result import Inspection
     from auxhead.labels.conversion.result import Conversion
-    from auxhead.shipping import cost, strip
     from auxhead.shipping.certificate import Certificate
-    from auxhead.shipping.cost import Cost
+    from auxhead.shipping.cost import Cost, cost
+    from auxhead.shipping.strip import strip
     from auxhead.shipping.strip_certificate import StripCertificate
-    from auxhead.training import converted_labels as convert
-    from auxhead.training import train, trainer
+    from auxhead.training.converted_labels import convert
     from auxhead.training.result import TrainResult
+    from auxhead.training.train import train, trainer
 
 _LAZY = {
     "Certificate": "auxhead.shipping.certificate",

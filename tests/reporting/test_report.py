@@ -24,8 +24,8 @@ from tests.findings.ledger_maker import HOSTILE, VALUES, make_ledger
 from auxhead.errors import OutputError, ResumeError
 from auxhead.findings.analysis import analyse
 from auxhead.reporting.page import figures, page
+from auxhead.reporting.picture_wall import Wall
 from auxhead.reporting.report import report
-from auxhead.reporting.wall import Wall
 
 DASH = "\N{EN DASH}"
 SECTIONS = ["verdict", "arms", "differences", "cost", "sizes", "secondary", "learning", "precision", "fairness"]

@@ -10,31 +10,31 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from auxhead.reporting import words
-from auxhead.reporting.figures import FIGURES, band_measure
-from auxhead.reporting.lines import FIGURES as LINES
-from auxhead.reporting.looks import color_rules, looks, printable
-from auxhead.reporting.pictures import HEIGHT, WIDTH
-from auxhead.reporting.sections import BADGES, tables
-from auxhead.reporting.svg import Drawing, drawing
-from auxhead.reporting.wall import Wall
+from auxhead.reporting import formats
+from auxhead.reporting.arm_charts import FIGURES, band_measure
+from auxhead.reporting.arm_styles import color_rules, looks, printable
+from auxhead.reporting.crops import HEIGHT, WIDTH
+from auxhead.reporting.curve_charts import FIGURES as LINES
+from auxhead.reporting.inline_svg import Drawing, drawing
+from auxhead.reporting.picture_wall import Wall
+from auxhead.reporting.tables import BADGES, tables
 
 FILTERS = (
-    words.by_seed,
-    words.duration,
-    words.interval,
-    words.listed,
-    words.millions,
-    words.percent,
-    words.plain,
-    words.plural,
-    words.points,
-    words.probability,
-    words.short,
-    words.signed,
-    words.span,
-    words.times,
-    words.whole,
+    formats.by_seed,
+    formats.duration,
+    formats.interval,
+    formats.listed,
+    formats.millions,
+    formats.percent,
+    formats.plain,
+    formats.plural,
+    formats.points,
+    formats.probability,
+    formats.short,
+    formats.signed,
+    formats.span,
+    formats.times,
+    formats.whole,
 )
 
 
@@ -69,7 +69,7 @@ def page(analysis: Mapping[str, Any], drawings: Mapping[str, Drawing | None], wa
         analysis=analysis,
         badges=BADGES,
         band_measure=band_measure(analysis),
-        dash=words.NOTHING,
+        dash=formats.NOTHING,
         drawings=drawings,
         dark=color_rules(dark=True),
         light=color_rules(dark=False),
@@ -94,7 +94,7 @@ def _environment() -> Environment:
 def _shown(value: Any) -> Any:
     """Make what was not measured a dash, and text printable."""
     if value is None or isinstance(value, float):
-        return words.NOTHING if words.number(value) is None else f"{value:g}"
+        return formats.NOTHING if formats.number(value) is None else f"{value:g}"
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

@@ -8,7 +8,7 @@ from auxhead.files import write_atomic
 from auxhead.findings.analysis import analyse
 from auxhead.findings.tables import write_tables
 from auxhead.reporting.page import figures, page
-from auxhead.reporting.wall import Wall, wall
+from auxhead.reporting.picture_wall import Wall, wall
 
 PAGE_FILE = "report.html"
 

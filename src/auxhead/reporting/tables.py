@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from auxhead.metrics.bands import ALL
-from auxhead.reporting.figures import band_measure
-from auxhead.reporting.words import listed, number, plural
+from auxhead.reporting.arm_charts import band_measure
+from auxhead.reporting.formats import listed, number, plural
 
 Analysis = Mapping[str, Any]
 Arm = Mapping[str, Any]

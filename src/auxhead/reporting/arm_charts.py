@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from auxhead.metrics.bands import ALL
-from auxhead.reporting.looks import Look
-from auxhead.reporting.marks import (
+from auxhead.reporting.arm_styles import Look
+from auxhead.reporting.chart_parts import (
     Limits,
     interval_bar,
     limits,
@@ -23,8 +23,8 @@ from auxhead.reporting.marks import (
     seed_marks,
     side_by_side,
 )
-from auxhead.reporting.svg import QUIET, Drawing, arm_color, draw
-from auxhead.reporting.words import MINUS, interval, listed, number, plain, points, signed
+from auxhead.reporting.formats import MINUS, interval, listed, number, plain, points, signed
+from auxhead.reporting.inline_svg import QUIET, Drawing, arm_color, draw
 
 Analysis = Mapping[str, Any]
 Numbers = Mapping[str, Any]

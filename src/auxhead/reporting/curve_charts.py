@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from auxhead.reporting.looks import Look
-from auxhead.reporting.marks import Floats, panels
-from auxhead.reporting.svg import GROUND, Drawing, arm_color, draw
-from auxhead.reporting.words import listed, points
+from auxhead.reporting.arm_styles import Look
+from auxhead.reporting.chart_parts import Floats, panels
+from auxhead.reporting.formats import listed, points
+from auxhead.reporting.inline_svg import GROUND, Drawing, arm_color, draw
 
 Analysis = Mapping[str, Any]
 Looks = Mapping[str, Look]

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from auxhead.reporting.looks import Look
-from auxhead.reporting.svg import DOTS, GROUND, arm_color
-from auxhead.reporting.words import number
+from auxhead.reporting.arm_styles import Look
+from auxhead.reporting.formats import number
+from auxhead.reporting.inline_svg import DOTS, GROUND, arm_color
 
 Floats = npt.NDArray[np.float64]
 Limits = tuple[float, float]

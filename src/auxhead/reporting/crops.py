@@ -15,8 +15,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.Image import open as open_image  # Ultralytics puts its own in its place, which looks for packages to install
 
 from auxhead.metrics.truth import Bools, Floats
-from auxhead.reporting.judging import Judged
-from auxhead.reporting.words import plural
+from auxhead.reporting.formats import plural
+from auxhead.reporting.judged_boxes import Judged
 
 WIDTH, HEIGHT = 320, 240  # of a picture in the page, pixels
 LEAST = 40  # pixels of the image: no crop is narrower, so that something is seen around a box. Source: own choice

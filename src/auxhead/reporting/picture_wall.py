@@ -17,9 +17,9 @@ from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.listing import list_images
 from auxhead.metrics.results_file import read_json
 from auxhead.metrics.truth import Truth, read_yolo
-from auxhead.reporting.judging import Judged, judge, read_some
-from auxhead.reporting.pictures import Picture, Window, cut, panels, window
-from auxhead.reporting.words import plural
+from auxhead.reporting.crops import Picture, Window, cut, panels, window
+from auxhead.reporting.formats import plural
+from auxhead.reporting.judged_boxes import Judged, judge, read_some
 
 ARMS = 8  # most arms on the wall
 EACH = 3  # pictures of a kind

@@ -18,9 +18,9 @@ from tests.findings.ledger_maker import NAMES, make_ledger
 from auxhead.findings.analysis import analyse
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.truth import Truth
-from auxhead.reporting.judging import judge
-from auxhead.reporting.pictures import HEIGHT, WIDTH, Window, cut, panels, window
-from auxhead.reporting.wall import Wall, choose, wall
+from auxhead.reporting.crops import HEIGHT, WIDTH, Window, cut, panels, window
+from auxhead.reporting.judged_boxes import judge
+from auxhead.reporting.picture_wall import Wall, choose, wall
 
 TWO = {"plain": {}, "center": {"heads": "center"}}
 VALUES = {"plain": (0.5,), "center": (0.95,)}
@@ -200,7 +200,7 @@ def test_the_wall_agrees_with_what_was_counted(ledger: Path) -> None:
 
 
 def test_whole_pictures_show_what_was_counted(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auxhead.reporting.wall.window", lambda *_: Window(0, 0, 96, 72))
+    monkeypatch.setattr("auxhead.reporting.picture_wall.window", lambda *_: Window(0, 0, 96, 72))
     side = see(ledger).sides[0]
     for one in (one for group in side.groups for one in group.pictures):
         kinds = [box.kind for box in one.panels[2].boxes]
@@ -261,7 +261,7 @@ def test_a_wall_without_pictures_says_why(ledger: Path, damage: Callable[[Path],
 
 
 def test_a_picture_that_went_bad_later_is_left_out(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auxhead.reporting.wall.cut", lambda jobs, _most: {sorted(set(jobs))[0]: "AAAA"})
+    monkeypatch.setattr("auxhead.reporting.picture_wall.cut", lambda jobs, _most: {sorted(set(jobs))[0]: "AAAA"})
     assert sum(len(group.pictures) for group in see(ledger).sides[0].groups) == 1
 
 
