@@ -87,13 +87,13 @@ def real_data(tmp_path: Path) -> Callable[[str], Path]:
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """Run a command line in this process; gives its exit code, standard output and error."""
 
-    from auxhead import cli
+    from auxhead.cli import app
 
     def run(*words: str) -> SimpleNamespace:
         monkeypatch.setattr(sys, "argv", ["auxhead", *words])
         capsys.readouterr()
         with pytest.raises(SystemExit) as caught:
-            cli.main()
+            app.main()
         streams = capsys.readouterr()
         return SimpleNamespace(returncode=caught.value.code, stdout=streams.out, stderr=streams.err)
 

@@ -15,15 +15,16 @@ import yaml
 
 import auxhead
 from auxhead.comparison.arms import PRESETS
-from auxhead.heads.center import CenterSpec
+from auxhead.keys.center import CenterSpec
 from auxhead.keys.compare import CompareKeys, PlanKeys
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.inspect import InspectKeys
 from auxhead.keys.reading import read_words
 from auxhead.keys.report import ReportKeys
 from auxhead.keys.train import TrainKeys
+from auxhead.keys.train_reading import read_train_words
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL
-from auxhead.training.resolve import parse_arguments, resolve
+from auxhead.training.resolve import resolve
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -45,7 +46,7 @@ def test_commands_and_links_of_a_page(page: Path) -> None:
     for block in blocks(TEXTS[page], ""):
         for line in block.splitlines():
             if line.startswith("auxhead train"):
-                keys = parse_arguments(shlex.split(line, comments=True)[2:])
+                keys = read_train_words(shlex.split(line, comments=True)[2:])
                 resolve({key: value for key, value in keys.items() if key != "resume"})
     for target in re.findall(r"\]\(([^)#:]+)\)", TEXTS[page]):
         assert (page.parent / target).exists(), target

@@ -1,6 +1,6 @@
 """Run the command line as `python -m auxhead`."""
 
-from auxhead.cli import main
+from auxhead.cli.app import main
 
 if __name__ == "__main__":
     main()

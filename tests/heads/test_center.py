@@ -10,7 +10,8 @@ from ultralytics.nn.modules.head import Pose
 from ultralytics.utils.loss import KeypointLoss, v8PoseLoss
 
 from auxhead.heads.base import ObjectSizes, SharedFeatures, Targets
-from auxhead.heads.center import CenterHead, CenterSpec, center_loss, decode_centers
+from auxhead.heads.center import CenterHead, center_loss, decode_centers
+from auxhead.keys.center import CenterSpec
 
 SHARED = SharedFeatures(channels=(16, 32), strides=(8.0, 16.0), nc=3)
 BOX = torch.tensor([[8.0, 16.0, 24.0, 24.0]])  # 16 x 8 px, center (16, 20)

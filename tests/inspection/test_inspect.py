@@ -17,13 +17,14 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.instance import Instances
 
 from auxhead.errors import DataError, OutputError
-from auxhead.heads.center import CenterSpec, center_loss
+from auxhead.heads.center import center_loss
 from auxhead.host.anchors import LEVELS, TOPK, count_candidates, letterboxed, summarize
 from auxhead.inspection.boxes import disagreeing, measure, truncated
 from auxhead.inspection.inspect import inspect
 from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.result import Inspection
 from auxhead.inspection.suggestions import suggest
+from auxhead.keys.center import CenterSpec
 from auxhead.metrics.truth import Truth
 from auxhead.training.trainer import object_sizes
 

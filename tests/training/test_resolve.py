@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from ultralytics.cfg import DEFAULT_CFG_DICT, _handle_deprecation
 
 from auxhead.errors import ConfigError
-from auxhead.heads.center import CenterSpec
+from auxhead.keys.center import CenterSpec
 from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.keys.demo import DemoKeys
+from auxhead.keys.heads import head_spec
+from auxhead.keys.reading import read_keys
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import RECIPES
-from auxhead.model.choices import RunPlan, head_spec
-from auxhead.training.resolve import NOT_OURS, known_keys, parse_arguments, parse_own, require_files, resolve
+from auxhead.keys.train_reading import NOT_OURS, known_keys, read_train_words, require_ours
+from auxhead.model.choices import RunPlan
+from auxhead.training.resolve import resolve
 
 
 def refused(keys: Mapping[str, Any]) -> list[str]:
@@ -51,15 +54,15 @@ def refused(keys: Mapping[str, Any]) -> list[str]:
     ],
 )
 def test_words_become_keys(words: str, keys: dict[str, object]) -> None:
-    assert parse_arguments(words.split()) == keys
-    assert {key: type(value) for key, value in parse_arguments(words.split()).items()} == {
+    assert read_train_words(words.split()) == keys
+    assert {key: type(value) for key, value in read_train_words(words.split()).items()} == {
         key: type(value) for key, value in keys.items()
     }
 
 
 def test_words_that_are_no_keys_are_all_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_arguments(["rekt", "epochs", "imgsz=", "fliplr=0.5", "qqqqq"])
+        read_train_words(["rekt", "epochs", "imgsz=", "fliplr=0.5", "qqqqq"])
     _, *lines = [line.strip() for line in caught.value.found.splitlines()]
     assert lines == [
         "rekt: not a key=value pair; did you mean rect?",
@@ -73,15 +76,15 @@ def test_words_that_are_no_keys_are_all_named() -> None:
 @pytest.mark.parametrize("words", [["imgsz=[64,"], ["a=[", "=", "3]"], ["imgsz=64]"]])
 def test_loose_brackets_are_one_error(words: list[str]) -> None:
     with pytest.raises(ConfigError, match="bracket"):
-        parse_arguments(words)
+        read_train_words(words)
 
 
 @pytest.mark.parametrize("words", [["epochs=3", "cfg=keys.yaml"], ["cfg=keys.yaml", "epochs=3"]])
 def test_keys_of_a_file_lie_below_words(words: list[str]) -> None:
     Path("keys.yaml").write_text("epochs: 9\nlr0: 0.02\nheads: {center: {gain: 6}}\ncfg: other.yaml\n7: x\n")
-    keys = parse_arguments(words)
+    keys = read_train_words(words)
     assert keys == {"epochs": 3, "lr0": 0.02, "heads": "center", "center.gain": 6, "7": "x"}
-    assert parse_arguments([*words, "center.gain=7"])["center.gain"] == 7
+    assert read_train_words([*words, "center.gain=7"])["center.gain"] == 7
     assert refused(keys) == ["7: unknown key"]
     asked = {
         "cfg": "keys.yaml",
@@ -110,23 +113,23 @@ def test_file_of_keys_that_is_none(name: str, content: str | None, found: str) -
     if content is not None:
         Path(name).write_text(content)
     with pytest.raises(ConfigError, match=found) as caught:
-        parse_arguments([f"cfg={name}"])
+        read_train_words([f"cfg={name}"])
     assert caught.value.where == f"cfg={name}"
 
 
 def test_commands_with_keys_of_their_own() -> None:
-    keys = parse_own(["out=x", "flip_variant", "epochs", "=", "3"], DemoKeys)
+    keys = read_keys(["out=x", "flip_variant", "epochs", "=", "3"], DemoKeys)
     assert keys == DemoKeys(out="x", flip_variant=True, epochs=3)
-    assert parse_own([], StripKeys) == StripKeys()
+    assert read_keys([], StripKeys) == StripKeys()
     with pytest.raises(ConfigError) as caught:
-        parse_own(["epoch=3", "seed=-1", "outt=x", "fliplr=0.5"], DemoKeys)
+        read_keys(["epoch=3", "seed=-1", "outt=x", "fliplr=0.5"], DemoKeys)
     assert caught.value.found.splitlines()[0] == "4 problems"
     for line in ("epoch: unknown key; did you mean epochs?", "seed=-1: ", "outt: unknown key; did you mean out?"):
         assert line in caught.value.found
     assert "out=, flip_variant=, seed=, epochs=" in caught.value.expected
     assert "yolo cfg" not in caught.value.fix  # no keys of training
     with pytest.raises(ConfigError, match="flip_varient: not a key=value pair; did you mean flip_variant") as caught:
-        parse_own(["flip_varient"], DemoKeys)
+        read_keys(["flip_varient"], DemoKeys)
     assert "yolo cfg" not in caught.value.fix
 
 
@@ -191,15 +194,29 @@ def test_all_mistakes_are_named_at_once() -> None:
     assert not any(line.endswith(("; ", ";")) for line in lines)
 
 
-def test_model_and_data_have_to_be_named() -> None:
-    require_files({"model": "yolov8n.yaml", "data": Path("signs.yaml")})
-    for keys, missing in (
-        ({"model": "a.pt"}, "data"),
-        ({"data": "a.yaml"}, "model"),
-        ({"model": 3, "data": ""}, "model"),
+def test_model_and_data_have_to_be_named_together_with_all_other_mistakes() -> None:
+    require_ours({"model": "yolov8n.yaml", "data": Path("signs.yaml")})
+    for keys, lines in (
+        ({"model": "a.pt"}, ["data: required; name one file with data=FILE"]),
+        ({"data": "a.yaml"}, ["model: required; name one file with model=FILE"]),
+        ({"model": 3, "data": ""}, ["model=3: expected a file, model=FILE"]),
+        (
+            {"epoch": 3, "center.gian": 1, "select": "mAP"},
+            [
+                "select='mAP': Input should be 'mAP50-95' or 'mAP50'",
+                "center.gian: unknown key; did you mean center.gain?",
+                "epoch: unknown key; did you mean epochs?",
+                "model: required; name one file with model=FILE",
+                "data: required; name one file with data=FILE",
+            ],
+        ),
     ):
-        with pytest.raises(ConfigError, match=f"{missing}=FILE"):
-            require_files(keys)
+        with pytest.raises(ConfigError) as caught:
+            require_ours(keys)
+        assert [line.strip() for line in caught.value.found.splitlines()[1:]] == lines
+        with pytest.raises(ConfigError) as caught:
+            resolve(keys, files=True)
+        assert [line.strip() for line in caught.value.found.splitlines()[1:]] == lines
 
 
 # -- heads ----------------------------------------------------------------------------------------------------------
@@ -389,7 +406,7 @@ ANYTHING = st.recursive(
 @example(words=["select=\udcff", "\udcff=1", "heads=\udcff"])
 def test_any_words_give_a_plan_or_one_error(words: list[str]) -> None:
     try:
-        plan, arguments = resolve(parse_arguments(words))
+        plan, arguments = resolve(read_train_words(words))
     except ConfigError:
         return
     assert set(arguments) <= {*DEFAULT_CFG_DICT, "augmentations", "save_dir"}

@@ -19,8 +19,9 @@ from ultralytics.utils.torch_utils import strip_optimizer
 
 import auxhead
 from auxhead.errors import ConfigError, DataError, ModelError, OutputError, ResumeError, VerificationError
+from auxhead.keys.heads import head_spec
 from auxhead.model import state
-from auxhead.model.choices import RunPlan, head_spec
+from auxhead.model.choices import RunPlan
 from auxhead.shipping.certificate import certify
 from auxhead.shipping.ship import ship
 from auxhead.training.trainer import make_trainer

@@ -8,7 +8,7 @@ from typing import Any
 from auxhead.errors import ConfigError, UnfairComparisonError
 from auxhead.host.model_names import sibling
 from auxhead.keys.reading import closest
-from auxhead.training.resolve import with_recipe
+from auxhead.keys.train_reading import with_recipe
 
 Keys = Mapping[str, Any]
 

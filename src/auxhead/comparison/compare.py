@@ -17,7 +17,7 @@ from auxhead.progress import Progress, silent
 from auxhead.reporting.report import report as write_report
 
 if TYPE_CHECKING:  # the report needs nothing of what trains
-    from auxhead.comparison.estimate import Estimate
+    from auxhead.comparison.dry_run import DryRun
     from auxhead.comparison.machines.job import Executor
     from auxhead.comparison.plan import ComparisonPlan
     from auxhead.comparison.run import Watch
@@ -65,35 +65,6 @@ class Comparison:
         return "\n".join([*self.verdicts, f"Report: {self.report}"])
 
 
-@dataclass(frozen=True)
-class DryRun:
-    """What a comparison would do.
-
-    Attributes:
-        plan: The plan, completed.
-        folder: Where it would go.
-        estimate: How long it would take.
-    """
-
-    plan: ComparisonPlan
-    folder: Path
-    estimate: Estimate
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        from auxhead.comparison.plan import differences
-
-        return {
-            "plan": self.plan.to_dict(),
-            "folder": str(self.folder),
-            "differences": {
-                arm: {key: {"control": pair[0], "arm": pair[1]} for key, pair in keys.items()}
-                for arm, keys in differences(self.plan).items()
-            },
-            "estimate": self.estimate.to_dict(),
-        }
-
-
 def compare(
     plan: str | Path | None = None,
     *,
@@ -124,9 +95,9 @@ def compare(
         OutputError: `out` holds something else, or can't be written to.
         MissingExtraError: executor=ray without Ray.
     """
+    resolved, own, folder = _resolve(plan, keys, progress or silent)
     from auxhead.comparison.run import Runs
 
-    resolved, own, folder = _resolve(plan, keys, progress or silent)
     runs = Runs(folder, resolved, watch or (lambda _name, _state, _remark: None))
     executor = _executor(own, resolved)
     for remark in runs.open(progress or silent):
@@ -180,10 +151,11 @@ def plan_only(plan: str | Path | None = None, *, progress: Progress | None = Non
     Raises:
         ConfigError, DataError, UnfairComparisonError: As in `compare`.
     """
-    from auxhead.comparison.estimate import estimate
-
     tell = progress or silent
     resolved, own, folder = _resolve(plan, keys, tell)
+    from auxhead.comparison.dry_run import DryRun
+    from auxhead.comparison.estimate import estimate
+
     with TemporaryDirectory(prefix="auxhead-dry-") as scratch:
         return DryRun(
             resolved, folder, estimate(resolved, Path(scratch), _executor(own, resolved), own.slots or 1, tell)
@@ -214,16 +186,16 @@ def _percent(value: float | None, sign: str = "") -> str:
 def _resolve(
     plan: str | Path | None, keys: Mapping[str, Any], tell: Progress
 ) -> tuple[ComparisonPlan, CompareKeys, Path]:
-    """Part the keys, and complete the plan."""
-    from auxhead.comparison.data import data_hash
-    from auxhead.comparison.plan import read_plan, resolve_plan
-    from auxhead.host.datasets import read_source
-
+    """Separate the keys, and complete the plan."""
     given = {key: value for key, value in keys.items() if key in PlanKeys.model_fields and key != "base"}
     where = {key: value for key, value in keys.items() if key in CompareKeys.model_fields}
     shared = {key: value for key, value in keys.items() if key not in given and key not in where and key != "base"}
     _require_known(shared)
     own = validated(CompareKeys, where)
+    from auxhead.comparison.data import data_hash  # the checks above need no torch
+    from auxhead.comparison.plan import read_plan, resolve_plan
+    from auxhead.host.datasets import read_source
+
     name, content = read_plan(plan, given, {**(keys.get("base") or {}), **shared})
     resolve = partial(resolve_plan, name, content)
     resolve()  # mistakes come before the hashing of the data
@@ -233,7 +205,7 @@ def _resolve(
 
 def _require_known(shared: Mapping[str, Any]) -> None:
     """Check the names of shared training keys before they turn up in every arm."""
-    from auxhead.training.resolve import known_keys
+    from auxhead.keys.train_reading import known_keys
 
     known = [*PlanKeys.model_fields, *CompareKeys.model_fields, *known_keys()]
     wrong = [unknown(key, known) for key in shared if key not in known]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -123,3 +123,14 @@ def _epoch_seconds(csv: Path) -> float | None:
     """Return the median time between two rows of results.csv."""
     times = [row["time"] or 0.0 for row in read_rows(csv)]
     return median(later - earlier for earlier, later in pairwise(times)) if len(times) > 1 else None
+
+
+def table(rows: Sequence[DemoRow]) -> list[list[str]]:
+    """Lay both arms out; the first row is the head, a dash stands for what was not measured."""
+    cells = [["", "mAP50", "mAP50-95", "parameters", "GFLOPs", "s/epoch", "float32 difference"]]
+    for row in rows:
+        proof = row.certificate
+        seconds = "-" if row.epoch_seconds is None else f"{row.epoch_seconds:.1f}"
+        numbers = [f"{row.map50:.3f}", f"{row.map50_95:.3f}", f"{proof.parameters:,}", f"{proof.gflops:.2f}"]
+        cells.append([row.arm, *numbers, seconds, f"{proof.float32_difference:g}"])
+    return cells

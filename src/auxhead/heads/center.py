@@ -4,36 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import Conv2dNormActivation
 
 from auxhead.heads.base import Head, HeadSpec, ObjectSizes, SharedFeatures, Targets
-
-Metric = Literal["oks", "nwd", "dotd", "smooth_l1"]
-
-
-class CenterSpec(HeadSpec):
-    """Keys of the center head."""
-
-    metric: Metric = Field(default="oks", description="how the distance to the box center becomes a loss")
-    sigma: float = Field(
-        default=0.25, gt=0, description="OKS: tolerance as a fraction of the box size (the tutorial's is 1.0)"
-    )
-    constant: float | None = Field(
-        default=None,
-        gt=0,
-        description="NWD, DotD: distance in pixels of the network input at which the similarity is 1/e "
-        "(default: the objects' mean size)",
-    )
-    visibility: bool = Field(default=False, description="also predict a visibility logit, as pose heads do")
-    visibility_gain: float = Field(
-        default=1 / 12, ge=0, description="weight of the visibility term relative to the center term"
-    )
+from auxhead.keys.center import CenterSpec, Metric
 
 
 def decode_centers(raw: Tensor, anchors: Tensor) -> Tensor:

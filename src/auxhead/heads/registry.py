@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
 
-from auxhead.errors import ConfigError
 from auxhead.heads.base import Head
+from auxhead.keys.heads import installed_head, not_a_head
 
 BUILT_IN = {
     "center": "auxhead.heads.center:CenterHead",
 }
-ENTRY_POINT_GROUP = "auxhead.heads"
-
-
-def head_names() -> list[str]:
-    """Return the names of all heads that can be asked for, built in or installed, sorted."""
-    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+"""Our own heads; their keys are in `auxhead.keys.heads`."""
 
 
 def head_class(name: str) -> type[Head]:
@@ -29,20 +23,7 @@ def head_class(name: str) -> type[Head]:
         module, _, attribute = BUILT_IN[name].partition(":")
         loaded = getattr(import_module(module), attribute)
     else:
-        found = [point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name == name]
-        if not found:
-            raise ConfigError(
-                expected=f"a head among {', '.join(head_names())}",
-                found=f"'{name}'",
-                where="heads",
-                fix="name one of them, or install the package that brings it",
-            )
-        loaded = found[0].load()
+        loaded = installed_head(name).load()
     if not (isinstance(loaded, type) and issubclass(loaded, Head)):
-        raise ConfigError(
-            expected="a subclass of auxhead.heads.base.Head",
-            found=repr(loaded),
-            where=f"entry point '{name}' of the group {ENTRY_POINT_GROUP}",
-            fix="correct the package that registers it",
-        )
+        raise not_a_head(name, loaded)
     return loaded

@@ -1,17 +1,22 @@
-"""Read what was typed, and say what is wrong with it: all mistakes at once."""
+"""Turn words into checked keys, and say what is wrong with them: all mistakes at once. Needs no torch."""
 
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from auxhead.errors import ConfigError
 
 AnyKeys = TypeVar("AnyKeys", bound=BaseModel)
+OWN_FIX = "correct them; --help lists all keys"
+NAMED = {"none": None, "true": True, "false": False}
 
 
 class Keys(BaseModel):
@@ -20,39 +25,175 @@ class Keys(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-def read_words(words: Iterable[str], model: type[BaseModel]) -> dict[str, Any]:
-    """Read `key=value` words without Ultralytics, with the values that its grammar gives them.
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words that a command takes.
+
+    Attributes:
+        known: All keys, for the closest match to a mistyped one.
+        flags: Keys that mean true when they stand alone.
+        verbatim: Keys whose values stay text, whatever they look like.
+        skipped: Words that mean nothing here.
+        fix: What to do about a mistake.
+    """
+
+    known: Collection[str]
+    flags: Collection[str] = ()
+    verbatim: Collection[str] = ()
+    skipped: Collection[str] = ()
+    fix: str = OWN_FIX
+
+
+def parse_words(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:
+    """Turn `key=value` words into keys and Python values, in Ultralytics' grammar.
 
     Args:
-        words: What the user typed.
-        model: The keys there are; `plots` alone means `plots=true` if it is a boolean one.
+        words: What the user typed; spaces around "=" and leading dashes are allowed.
+        vocabulary: The words there are. Keys that it doesn't know are returned as well: the check of keys names them.
+
+    Returns:
+        The keys; the last of equal ones counts. No words give an empty dictionary.
 
     Raises:
-        ConfigError: A word is no `key=value`.
+        ConfigError: Words that are no `key=value`, all of them at once.
 
     Source:
-        Ultralytics, cfg/__init__.py, parse_key_value_pair and smart_value.
+        Ultralytics, cfg/__init__.py: merge_equals_args, parse_key_value_pair and entrypoint.
     """
     keys: dict[str, Any] = {}
-    for word in words:
+    problems: list[str] = []
+    try:
+        joined = join_words(words)
+    except ValueError as error:
+        raise config_error([str(error)], "key=value words", vocabulary.fix) from error
+    for word in (word.removeprefix("--").removesuffix(",") for word in joined):
         key, equals, value = (part.strip() for part in word.partition("="))
-        if not equals and isinstance(getattr(model.model_fields.get(key), "default", None), bool):
-            value = "true"
-        if not (key and value):
-            fix = closest(key, model.model_fields) or "--help lists all keys"
-            raise ConfigError("key=value words", repr(word), "the words given", fix)
-        keys[key] = _value(value)
+        if equals and value:
+            text = key in vocabulary.verbatim and value.lower() != "none"
+            keys[key] = value if text else read_value(value)
+        elif equals:
+            problems.append(f"{word}: missing '{key}' value")
+        elif word in vocabulary.flags:
+            keys[word] = True
+        elif word in vocabulary.known:
+            problems.append(f"{word}: no value; write {word}=value")
+        elif word not in vocabulary.skipped:
+            problems.append(unknown(word, vocabulary.known, what="not a key=value pair"))
+    if problems:
+        raise config_error(problems, "key=value words", vocabulary.fix)
     return keys
 
 
-def _value(text: str) -> Any:
-    named = {"none": None, "true": True, "false": False}
-    if text.lower() in named:
-        return named[text.lower()]
+def join_words(words: Sequence[str]) -> list[str]:
+    """Join words that belong together: `a = 1`, `a= 1`, `a =1` and `a=[1, 2]`.
+
+    Raises:
+        ValueError: A bracket is left open or closed too often, or a "=" has no key.
+
+    Source:
+        Ultralytics, cfg/__init__.py, merge_equals_args.
+    """
+    joined: list[str] = []
+    parts: list[str] = []  # of a value whose brackets are still open
+    depth = place = 0
+    while place < len(words):
+        word = words[place]
+        more = words[place + 1] if place + 1 < len(words) else None
+        if word == "=" and place and more is not None:
+            word, place = f"{_last(joined, words)}={more}", place + 1
+        elif word.endswith("=") and more is not None and "=" not in more:
+            word, place = word + more, place + 1
+        elif word.startswith("=") and place:
+            word = _last(joined, words) + word
+        depth += word.count("[") - word.count("]")
+        parts.append(word)
+        if not depth:
+            joined.append("".join(parts))
+            parts = []
+        place += 1
+    if parts:
+        message = f"'{parts[0]}' has an unmatched '[' or ']' bracket."
+        raise ValueError(message)
+    return joined
+
+
+def _last(joined: list[str], words: Sequence[str]) -> str:
+    """Take back the word before a "="."""
+    if not joined:
+        message = f"{' '.join(words)}: a bracket or '=' too many"
+        raise ValueError(message)
+    return joined.pop()
+
+
+def read_value(text: str) -> Any:
+    """Read a value: none, true, false in any case, a Python literal, else text.
+
+    Source:
+        Ultralytics, cfg/__init__.py, smart_value; names of constants in other packages (cv2.X) stay text here.
+    """
+    if text.lower() in NAMED:
+        return NAMED[text.lower()]
     try:
         return literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
+
+
+def read_words(words: Sequence[str], model: type[BaseModel]) -> dict[str, Any]:
+    """Read the words of a command that takes no keys of Ultralytics; the keys are not checked yet.
+
+    Args:
+        words: What the user typed; `cfg=FILE` brings the keys of a YAML file, below those given as words.
+        model: The keys there are; boolean ones may stand alone.
+
+    Raises:
+        ConfigError: A word is no `key=value`, or the file can't be read.
+    """
+    flags = [name for name, field in model.model_fields.items() if field.annotation in (bool, bool | None)]
+    return with_file(parse_words(words, Vocabulary(list(model.model_fields), flags)))
+
+
+def read_keys(words: Sequence[str], model: type[AnyKeys]) -> AnyKeys:
+    """Read and check the words of a command that takes no keys of Ultralytics.
+
+    Raises:
+        ConfigError: As read_words and validated.
+    """
+    return validated(model, read_words(words, model))
+
+
+def with_file(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the keys of the YAML file named by `cfg` below those given beside it; without `cfg` they stay as they are.
+
+    Raises:
+        ConfigError: The file can't be read, or holds no keys.
+    """
+    path = keys.get("cfg")
+    if path is None:
+        return dict(keys)
+    return {**read_file(path), **{key: value for key, value in keys.items() if key != "cfg"}}
+
+
+def read_file(path: object) -> dict[str, Any]:
+    """Read a YAML file of keys; a `cfg` in it is left out.
+
+    Raises:
+        ConfigError: It can't be read, or holds no keys.
+    """
+    if not str(path).lower().endswith((".yaml", ".yml")):
+        found = f"Not a YAML file: {path}"
+    else:
+        try:
+            content = yaml.safe_load(Path(str(path)).read_text(encoding="utf-8", errors="ignore"))
+            if isinstance(content, dict):
+                pairs = ((str(key), None if value == "None" else value) for key, value in content.items())
+                return {key: value for key, value in pairs if key != "cfg"}
+            found = f"no mapping of keys to values, but {type(content).__name__}"
+        except OSError as error:
+            found = error.strerror or str(error)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            found = f"YAML syntax error: {error}"
+    raise ConfigError("a YAML file of keys", found, f"cfg={path}", "correct the path or the file")
 
 
 def closest(key: str, known: Iterable[str], prefix: str = "") -> str:
@@ -62,7 +203,7 @@ def closest(key: str, known: Iterable[str], prefix: str = "") -> str:
 
 
 def unknown(key: str, known: Iterable[str], prefix: str = "", what: str = "unknown key") -> str:
-    """Return the line about a key that is none, with the closest ones."""
+    """Return the line about a key that does not exist, with the closest ones."""
     return f"{prefix}{key}: {what}; {closest(key, known, prefix)}".removesuffix("; ")
 
 
@@ -107,7 +248,7 @@ def validated(model: type[AnyKeys], keys: Mapping[str, Any]) -> AnyKeys:
         return model.model_validate(keys)
     except ValidationError as error:
         known = f"keys {', '.join(f'{name}=' for name in model.model_fields)}"
-        raise config_error(describe(error, model), known, "correct them; --help lists all keys") from error
+        raise config_error(describe(error, model), known, OWN_FIX) from error
 
 
 def floats(value: Any) -> Any:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from auxhead.heads.base import HeadSpec
-from auxhead.heads.registry import head_class
 from auxhead.keys.convert import OnError, PoseKeys, SegmentKeys
+from auxhead.keys.heads import HeadSpec, head_spec
 from auxhead.keys.train import ROUTE_KEYS, Metric, Route
 
 PLAN_FILE = "auxhead.json"
@@ -56,14 +55,3 @@ class RunPlan:
         labels = data.get("labels")
         rebuilt = ROUTE_KEYS[data["route"]].model_validate(labels) if labels is not None else None
         return cls(**{**data, "heads": heads, "labels": rebuilt})
-
-
-def head_spec(name: str, keys: Mapping[str, Any]) -> HeadSpec:
-    """Check the keys of one head.
-
-    Raises:
-        ConfigError: No such head.
-        pydantic.ValidationError: Keys or values are wrong.
-    """
-    given = {key: value for key, value in keys.items() if not (key in {"gain", "share"} and value is None)}
-    return head_class(name).Spec.model_validate(given)

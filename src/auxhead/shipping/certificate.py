@@ -80,9 +80,13 @@ class Certificate:
     torch: str
     export: ExportFacts | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as plain data."""
+        return asdict(self)
+
     def to_json(self) -> str:
         """Return all fields as JSON text."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return json.dumps(self.to_dict(), indent=2) + "\n"
 
     def __str__(self) -> str:
         """Return the proof as a few lines of text."""

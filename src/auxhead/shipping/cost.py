@@ -149,6 +149,26 @@ def cost(
     return [Cost(**{**vars(one), "latency": measured}) for one, measured in zip(costs, times, strict=True)]
 
 
+def table(costs: Sequence[Cost]) -> list[list[str]]:
+    """Lay costs out, a model a row; the first row is the head."""
+    latency = costs[0].latency
+    head = ["model", "task", "nc", "params", "fused", "GFLOPs", "fused", "layers", "fused"]
+    rows = [head + ([f"ms ({latency.device})", "ratio"] if latency else [])]
+    for one in costs:
+        pairs = zip(asdict(one.unfused).values(), asdict(one.fused).values(), strict=True)
+        counts = [f"{value:.2f}" if isinstance(value, float) else f"{value:,}" for pair in pairs for value in pair]
+        time = one.latency
+        timed = [f"{time.milliseconds:.1f}", f"{time.ratio:.2f} ({time.low:.2f}-{time.high:.2f})"] if time else []
+        rows.append([one.model, one.task, str(one.nc), *counts, *timed])
+    return rows
+
+
+def remark(costs: Sequence[Cost]) -> str:
+    """Say what the numbers of the table are."""
+    note = " Ratio: to the first model, median of the rounds (quartiles); one image, float32, without NMS."
+    return f"At {costs[0].imgsz} px; fused is what predicts." + (note if costs[0].latency else "")
+
+
 def count(model: torch.nn.Module, imgsz: int) -> Counts:
     """Count parameters, GFLOPs and layers as Ultralytics' `model.info()` does.
 

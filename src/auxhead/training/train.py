@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from auxhead.errors import ConfigError
 from auxhead.host.cpu import restored_threads
+from auxhead.keys.train_reading import NOT_OURS
 from auxhead.training.begin_or_resume import begin, resume
 from auxhead.training.data_check import check_data
 from auxhead.training.launch import Callbacks
-from auxhead.training.resolve import NOT_OURS, resolve
+from auxhead.training.resolve import resolve
 from auxhead.training.result import TrainResult
 from auxhead.training.trainer import HeadTrainer, make_trainer
 
@@ -37,10 +37,7 @@ def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
     with restored_threads():
         if keys.get("resume"):
             return resume(dict(keys), callbacks)
-        plan, arguments = resolve(keys)
-        for key in ("model", "data"):
-            if not isinstance(arguments.get(key), (str, Path)):
-                raise ConfigError(f"{key}=FILE", f"{key}={arguments.get(key)}", key, f"name one file with {key}=")
+        plan, arguments = resolve(keys, files=True)
         check_data(arguments, plan)
         return begin(plan, arguments, callbacks)
 

@@ -53,3 +53,15 @@ class Conversion:
         """Return the fields as json takes them."""
         csv = str(self.problems_csv) if self.problems_csv else None
         return {**asdict(self), "data": str(self.data), "absent": list(self.absent), "problems_csv": csv}
+
+    def __str__(self) -> str:
+        """Return a line a split, and where the data set is."""
+        lines = []
+        for name, split in self.splits.items():
+            left_out = f", {split.left_out} left out" if split.left_out else ""
+            lines.append(
+                f"{name}: {split.images} images, {split.boxes} boxes; {split.missing} without label file, "
+                f"{split.empty} with an empty one{left_out}"
+            )
+        where = "Written to" if self.fresh else "Nothing has changed since it was written:"
+        return "\n".join([*lines, f"{where} {self.data}"])

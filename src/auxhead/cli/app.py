@@ -1,0 +1,95 @@
+"""The command line as a whole: its commands, and what an error becomes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from auxhead._version import __version__
+from auxhead.cli.compare import compare, report
+from auxhead.cli.cost import cost
+from auxhead.cli.evaluate import evaluate
+from auxhead.cli.inspect import inspect
+from auxhead.cli.parts import WORDS, Json, emit, json_only
+from auxhead.cli.train import convert, demo, strip, train
+from auxhead.errors import AuxHeadError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (train, convert, strip, cost, inspect, evaluate, demo, compare, report):
+    app.command(context_settings=WORDS)(command)
+
+DEBUG = "AUXHEAD_DEBUG"
+"""Environment variable: where it is set and not 0, an error comes with its whole traceback."""
+MISTYPED: type[Exception] = typer.BadParameter.__bases__[0]  # click's UsageError, which typer names only inside
+STOPPED = 130  # what shells give a process that Ctrl-C ended
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 a mistake we can name, 130 stopped by Ctrl-C, 1 anything else."""
+    words = sys.argv[1:]
+    if words[:2] == ["detect", "train"]:  # `yolo detect train ...` with one word changed
+        words = words[1:]
+    words = [word.removeprefix("--") if "=" in word else word for word in words]  # `--epochs=3`, as `yolo` takes it
+    try:
+        code = app(words, standalone_mode=False)
+    except AuxHeadError as error:
+        _show_cause()
+        print(f"auxhead: {type(error).__name__}\n{error}", file=sys.stderr)  # noqa: T201 - one message, no frame
+        sys.exit(2)
+    except typer.Abort as error:
+        if isinstance(error.__cause__, EOFError):  # of a file that ends too early; typer takes it for Ctrl-D
+            raise error.__cause__ from None
+        code = STOPPED
+    except KeyboardInterrupt:
+        code = STOPPED
+    except MISTYPED as error:
+        error.show()  # type: ignore[attr-defined]  # what typer says about its own flags and commands
+        sys.exit(2)
+    if code == STOPPED:
+        print("auxhead: stopped", file=sys.stderr)  # noqa: T201
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_cause() -> None:
+    """Print where an error of ours comes from, if that is asked for."""
+    if os.environ.get(DEBUG, "0") not in {"", "0"}:
+        traceback.print_exc()
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"auxhead {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train YOLO detectors with extra heads that are thrown away before the weights are shipped."""
+
+
+@app.command()
+def env(as_json: Json = False) -> None:
+    """Print versions, hardware and settings, for bug reports."""
+    with json_only(as_json):
+        from auxhead.host.environment import environment
+
+        facts = environment()
+    if as_json:
+        emit(facts)
+    else:
+        for name, value in facts.items():
+            typer.echo(f"{name:22}{value}")

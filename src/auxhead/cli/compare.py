@@ -1,0 +1,120 @@
+"""The commands `auxhead compare` and `auxhead report`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+
+if TYPE_CHECKING:
+    from auxhead.comparison.compare import Comparison
+    from auxhead.comparison.dry_run import DryRun
+
+NOTE = """
+Training keys that all arms share work too: model, epochs, imgsz, batch, optimizer, lr0, center.share, ...
+Ready-made plans: controls, quick. Ready-made arms: plain, plain-noflip, plain-gains, plain-noflip-gains, center,
+center-noflip, center-nogain, center-sigma1, center-tutorial, tutorial, p2, ghost-p2, larger."""
+
+
+def compare(
+    context: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show runs, differences between arms, and the time, from one timed epoch.")
+    ] = False,
+    as_json: Json = False,
+    _help: Annotated[bool, key_help("compare", NOTE)] = False,
+) -> None:
+    """Train arms times seeds alike, and say what the differences are worth: plan.yaml, or data=... arms=plain,p2."""
+    plan, keys = _plan_and_keys(context.args)
+    show = _dry_run if dry_run else _run
+    with json_only(as_json):
+        found, table = show(plan, keys)
+    if as_json:
+        emit(found)
+    else:
+        table()
+
+
+def report(
+    context: typer.Context,
+    folder: Annotated[str, typer.Argument(help="The folder of a comparison, finished or not.")],
+    as_json: Json = False,
+    _help: Annotated[bool, key_help("report")] = False,
+) -> None:
+    """Write the page of a comparison anew from its folder, also while it runs: report FOLDER."""
+    from auxhead.keys.reading import read_words, validated
+    from auxhead.keys.report import ReportKeys
+
+    keys = read_words(context.args, ReportKeys)
+    validated(ReportKeys, keys)
+    with json_only(as_json):
+        from auxhead.comparison.compare import report as run
+
+        found = run(folder, **keys)
+    if as_json:
+        emit(found.to_dict())
+    else:
+        _print_comparison(found)
+
+
+def _plan_and_keys(words: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
+    """Separate the plan's name from the keys; shared training keys are read as `auxhead train` reads them."""
+    from auxhead.keys.compare import CompareKeys, PlanKeys
+    from auxhead.keys.train_reading import known_keys, read_train_words
+
+    ours = {**PlanKeys.model_fields, **CompareKeys.model_fields}
+    named = bool(words) and "=" not in words[0] and words[0] not in {*ours, *known_keys()}
+    return (words[0] if named else None), read_train_words(words[named:], list(ours))
+
+
+def _dry_run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Return what would be done, as plain data and as what prints it."""
+    from auxhead.comparison.compare import plan_only
+
+    with progress() as tell:
+        found = plan_only(plan, progress=tell, **keys)
+    return found.to_dict(), partial(_print_dry_run, found)
+
+
+def _run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Run, and return what was found, as plain data and as what prints it."""
+    from rich.console import Console
+
+    from auxhead.cli.runs_table import live_runs
+    from auxhead.comparison.compare import compare as run
+    from auxhead.comparison.compare import folder_of
+
+    console = Console(stderr=True, markup=False, emoji=False)
+    folder = folder_of(plan, keys)
+    console.print(
+        f"Comparison in {folder}: its runs write log.txt, `auxhead report {folder}` works at any time", soft_wrap=True
+    )
+    try:
+        with live_runs(console, folder) as table:
+            found = run(plan, progress=table.tell, watch=table.watch, say=console.print, **keys)
+    except KeyboardInterrupt:
+        done = f"{table.finished()} of {len(table.states)} runs are finished, the others go on where they were"
+        console.print(f"\nstopped; {done}: give the same command again", soft_wrap=True)
+        raise
+    return found.to_dict(), partial(_print_comparison, found)
+
+
+def _print_comparison(found: Comparison) -> None:
+    console = page_console()
+    console.print(found.title, soft_wrap=True)
+    print_table(console, found.table())
+    for line in found.verdicts:
+        console.print(line, soft_wrap=True)
+    console.print(f"\nReport: {found.report}", soft_wrap=True)
+
+
+def _print_dry_run(found: DryRun) -> None:
+    console = page_console()
+    head, foot = found.remarks()
+    console.print(head, soft_wrap=True)
+    print_table(console, found.table())
+    console.print(foot, soft_wrap=True)

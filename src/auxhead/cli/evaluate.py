@@ -1,0 +1,35 @@
+"""The command `auxhead evaluate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+
+
+def evaluate(
+    context: typer.Context,
+    as_json: Json = False,
+    _help: Annotated[bool, key_help("evaluate")] = False,
+) -> None:
+    """Measure small objects, with intervals: model=best.pt (or predictions=preds.json) data=signs.yaml versus=b.pt."""
+    from auxhead.keys.evaluate import EvaluateKeys
+    from auxhead.keys.reading import read_words, validated
+
+    keys = read_words(context.args, EvaluateKeys)
+    validated(EvaluateKeys, keys)  # before numpy, scipy and polars take their time
+    with json_only(as_json), progress() as tell:
+        from auxhead.evaluation.evaluate import evaluate as run
+
+        result = run(tell, **keys)
+    if as_json:
+        emit(result.to_dict())
+        return
+    console = page_console()
+    for title, rows in result.tables():
+        print_table(console, rows, title)
+    for remark in result.remarks():
+        console.print(remark, soft_wrap=True)
+    console.print(f"\nResults: {result.folder}", soft_wrap=True)

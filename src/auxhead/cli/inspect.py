@@ -1,0 +1,35 @@
+"""The command `auxhead inspect`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+
+
+def inspect(
+    context: typer.Context,
+    as_json: Json = False,
+    _help: Annotated[bool, key_help("inspect")] = False,
+) -> None:
+    """Look at a data set before training on it: data=signs.yaml imgsz=640 out=signs-inspected."""
+    from auxhead.keys.inspect import InspectKeys
+    from auxhead.keys.reading import read_keys
+
+    keys = read_keys(context.args, InspectKeys)
+    with json_only(as_json), progress() as tell:
+        from auxhead.inspection.inspect import inspect as run
+        from auxhead.inspection.tables import remarks, table
+
+        found = run(**keys.model_dump(), progress=tell)
+    if as_json:
+        emit(found.to_dict())
+        return
+    console = page_console()
+    print_table(console, table(found))
+    for line in remarks(found):
+        console.print(line, soft_wrap=True)
+    if keys.out:
+        typer.echo(f"\nWritten to {keys.out}")

@@ -1,0 +1,138 @@
+"""What all commands of the command line share: help from the keys, progress, tables and JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.console import Console
+    from rich.table import Table
+
+PAGE = 132  # columns of tables that don't go to a terminal
+WORDS = {"allow_extra_args": True, "help_option_names": []}
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
+
+KEYS: Mapping[str, Sequence[tuple[str, str]]] = {
+    "train": [("train", "TrainKeys")],
+    "convert": [("convert", "ConvertKeys")],
+    "strip": [("strip", "StripKeys")],
+    "cost": [("cost", "CostKeys")],
+    "inspect": [("inspect", "InspectKeys")],
+    "evaluate": [("evaluate", "EvaluateKeys")],
+    "compare": [("compare", "PlanKeys"), ("compare", "CompareKeys")],
+    "report": [("report", "ReportKeys")],
+    "demo": [("demo", "DemoKeys")],
+}
+"""Where the keys of each command stand: modules of `auxhead.keys`, and classes in them."""
+
+
+def models(command: str) -> Iterator[tuple[str, str, type[BaseModel]]]:
+    """Import the models of a command's keys: a title, the prefix of the keys, and the model."""
+    for module, name in KEYS[command]:
+        yield "Keys", "", getattr(import_module(f"auxhead.keys.{module}"), name)
+    if command == "train":
+        from auxhead.keys.heads import head_names, spec_class
+        from auxhead.keys.train import ROUTE_KEYS
+
+        yield from ((f"Keys {name}.* of the head", f"{name}.", spec_class(name)) for name in head_names())
+        yield from ((f"Keys {name}.* of the route", f"{name}.", model) for name, model in ROUTE_KEYS.items())
+
+
+def key_help(command: str, note: str = "") -> Any:
+    """Make a --help flag that lists a command's keys from their models, imported only then.
+
+    Args:
+        command: Its name.
+        note: Printed below the keys.
+    """
+
+    def show(context: typer.Context, asked: bool) -> None:
+        if not asked:
+            return
+        typer.echo(context.get_help())
+        before = ""
+        for title, prefix, model in models(command):
+            typer.echo(f"\n{title}:" if title != before else "", nl=title != before)
+            before = title
+            for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
+                default = "" if field.default is None else f" (default {field.default})"
+                default = " (required)" if field.is_required() else default
+                typer.echo(f"  {prefix + name + '=':26}{field.description}{default}")
+        typer.echo(note)
+        raise typer.Exit
+
+    return typer.Option("--help", "-h", callback=show, is_eager=True, help="Show this message and all keys.")
+
+
+def page_console() -> Console:
+    """Make a console for tables: as wide as the terminal, or as a page."""
+    from rich.console import Console
+
+    console = Console(markup=False, emoji=False)  # paths may hold brackets and colons
+    return console if console.is_terminal else Console(markup=False, emoji=False, width=PAGE)
+
+
+def print_table(console: Console, rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Print a table that a result has laid out.
+
+    Args:
+        console: Where.
+        rows: Rows of cells, the first of which is the head; the first column stands to the left, numbers to the right.
+        title: Printed above.
+    """
+    console.print(_table(rows, title))
+
+
+def _table(rows: Sequence[Sequence[str]], title: str | None) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Column, Table
+
+    head, *body = rows
+    columns = [Column(head[0], overflow="fold"), *(Column(cell, justify="right", overflow="fold") for cell in head[1:])]
+    table = Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD)
+    for row in body:
+        table.add_row(*row)
+    return table
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each kind of work that is reported, on standard error; no report, no bar."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True, markup=False, emoji=False))
+    tasks: dict[str, Any] = {}
+
+    def tell(task: str, done: int, total: int) -> None:
+        if not tasks:
+            bar.start()
+        if task not in tasks:
+            tasks[task] = bar.add_task(task, total=total)
+        bar.update(tasks[task], completed=done)
+
+    try:
+        yield tell
+    finally:
+        if tasks:
+            bar.stop()
+
+
+@contextlib.contextmanager
+def json_only(asked: bool) -> Iterator[None]:
+    """Send everything that libraries print to standard error while JSON is asked for on standard output."""
+    with contextlib.redirect_stdout(sys.stderr) if asked else contextlib.nullcontext():
+        yield
+
+
+def emit(content: Any) -> None:
+    """Print a result as JSON."""
+    typer.echo(json.dumps(content, indent=2, default=str))

@@ -1,0 +1,124 @@
+"""The commands that make a detector: `train`, and the tutorial's road in steps, `convert` and `strip`; `demo`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.progress import named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+THEIRS = "\nAll keys of `yolo detect train` work too (data, model, epochs, imgsz, batch, ...): `yolo cfg` lists them."
+
+
+def train(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and print the plan only.")] = False,
+    as_json: Json = False,
+    _help: Annotated[bool, key_help("train", THEIRS)] = False,
+) -> None:
+    """Train a detector with removable heads: data=signs.yaml model=yolov8n.pt heads=center epochs=100 imgsz=640."""
+    from auxhead.keys.train_reading import read_train_words, require_ours
+
+    keys = read_train_words(context.args)
+    again = bool(keys.get("resume"))
+    require_ours({**keys, **({"heads": "none"} if again else {})}, files=not again)  # in a second: torch takes ten
+    with json_only(as_json or dry_run):
+        if dry_run:
+            plan = _plan(keys)
+        else:
+            from auxhead.training.train import train as run
+
+            result = run(**keys)
+    if dry_run:
+        emit(plan)
+    elif as_json:
+        emit(result.to_dict())
+    else:
+        typer.echo(f"\nThe detector to ship: {result.best}")
+
+
+def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a training as far as it goes without training, and return what would be done."""
+    from auxhead.training.data_check import check_data
+    from auxhead.training.pose_road import require_task
+    from auxhead.training.resolve import resolve
+
+    plan, arguments = resolve(keys, files=True)
+    if plan.route != "native":
+        require_task(arguments["model"], plan.route)
+    check_data(arguments, plan)
+    return {"auxhead": plan.to_dict(), "ultralytics": arguments}
+
+
+def convert(
+    context: typer.Context,
+    as_json: Json = False,
+    _help: Annotated[bool, key_help("convert")] = False,
+) -> None:
+    """Write boxes as keypoint or polygon labels: data=signs.yaml out=signs-pose to=pose (or to=segment)."""
+    from auxhead.keys.convert import ConvertKeys
+    from auxhead.keys.reading import read_keys
+
+    keys = read_keys(context.args, ConvertKeys)
+    with json_only(as_json), progress() as tell:
+        from auxhead.training.converted_labels import convert as run
+
+        conversion = run(named(tell, "Converting"), **keys.model_dump(exclude_unset=True))
+    if as_json:
+        emit(conversion.to_dict())
+    else:
+        typer.echo(str(conversion))
+
+
+def strip(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="A pose or segment model (best.pt), a training state or a run's folder.")],
+    check_export: Annotated[
+        bool, typer.Option("--check-export", help="Export to ONNX, and compare with a stock detector and onnxruntime.")
+    ] = False,
+    as_json: Json = False,
+    _help: Annotated[bool, key_help("strip")] = False,
+) -> None:
+    """Make a stock detector of a pose or segment model, or of a training state, with its certificate."""
+    from auxhead.keys.reading import read_keys
+    from auxhead.keys.strip import StripKeys
+
+    keys = read_keys(context.args, StripKeys)
+    with json_only(as_json):
+        from auxhead.shipping.strip import strip as run
+
+        certificate = run(file, **keys.model_dump(), check_export=check_export)
+    if certificate is None:
+        typer.echo(f"{file} is a plain detector already; nothing written", err=as_json)
+    if as_json:
+        emit(certificate and certificate.to_dict())
+    elif certificate is not None:
+        typer.echo(str(certificate))
+
+
+def demo(
+    context: typer.Context,
+    _help: Annotated[bool, key_help("demo")] = False,
+) -> None:
+    """Generate small signs, train on them plain and with heads=center, and compare. A few minutes, no download."""
+    from auxhead.keys.demo import DemoKeys
+    from auxhead.keys.reading import read_keys
+
+    keys = read_keys(context.args, DemoKeys)
+    console = page_console()
+    console.print("Loading PyTorch and Ultralytics ...")
+    from auxhead.demonstration.demo import demo as run
+    from auxhead.demonstration.demo import table
+
+    with progress() as tell:
+        rows = run(**keys.model_dump(), progress=tell)
+    print_table(console, table(rows))
+    console.print("From scratch, one seed: this shows that it works, not that the head pays on your data.")
+    console.print(f"\n{rows[-1].certificate}\n", soft_wrap=True)
+    for row in rows:
+        console.print(f"{row.arm}: {row.best}", soft_wrap=True)

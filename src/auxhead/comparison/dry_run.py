@@ -1,0 +1,71 @@
+"""What a comparison would do, before it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auxhead.comparison.estimate import Estimate
+from auxhead.comparison.plan import ComparisonPlan, differences
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a comparison would do.
+
+    Attributes:
+        plan: The plan, completed.
+        folder: Where it would go.
+        estimate: How long it would take.
+    """
+
+    plan: ComparisonPlan
+    folder: Path
+    estimate: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "plan": self.plan.to_dict(),
+            "folder": str(self.folder),
+            "differences": {
+                arm: {key: {"control": pair[0], "arm": pair[1]} for key, pair in keys.items()}
+                for arm, keys in differences(self.plan).items()
+            },
+            "estimate": self.estimate.to_dict(),
+        }
+
+    def table(self) -> list[list[str]]:
+        """Lay the arms out: how each differs from the control, and what it costs; the first row is the head."""
+        rows = [["arm", "differs from the control", "GFLOPs", "a run"]]
+        found = differences(self.plan)
+        for arm in self.plan.arms:
+            words = _words({key: pair[1] for key, pair in found.get(arm, {}).items()})
+            own = "(the control)" if arm == self.plan.control else words
+            rows.append([arm, own, f"{self.estimate.gflops[arm]:.2f}", _duration(self.estimate.seconds[arm])])
+        return rows
+
+    def remarks(self) -> tuple[str, str]:
+        """Return what stands above the table, and what below it."""
+        plan, time = self.plan, self.estimate
+        above = (
+            f"{len(plan.arms)} arms x {len(plan.seeds)} seeds on {plan.data}, {plan.split} split, {plan.primary} "
+            f"decides, control {plan.control}, weights {plan.checkpoint}.pt, in {self.folder}"
+        )
+        below = (
+            f"base: {_words(plan.base)}\n"
+            f"About {_duration(time.total_seconds)} in all: one epoch of {plan.control} took {time.epoch_seconds:.1f} "
+            f"s, a run {time.overhead_seconds:.0f} s beside its epochs; the time of other arms follows their GFLOPs."
+        )
+        return above, below
+
+
+def _words(keys: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={'none' if value is None else value}" for key, value in keys.items())
+
+
+def _duration(seconds: float) -> str:
+    minutes = max(round(seconds / 60), 0)
+    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,31 @@
+"""Check the arguments of Ultralytics' trainer, with its own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ultralytics.cfg import _handle_deprecation, check_cfg
+
+
+def check_arguments(theirs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Bring Ultralytics' keys up to date, and check each alone, so that no mistake hides another.
+
+    Args:
+        theirs: Keys that Ultralytics has, or had.
+
+    Returns:
+        The arguments, and what is wrong with them, a line each.
+    """
+    problems = []
+    try:
+        arguments: dict[str, Any] = _handle_deprecation(dict(theirs))
+    except TypeError as error:  # of the old keys, only end2end is checked
+        problems.append(str(error))
+        arguments = _handle_deprecation({key: value for key, value in theirs.items() if key != "end2end"})
+    for key, value in arguments.items():
+        try:
+            check_cfg({key: value})
+        except (TypeError, ValueError) as error:
+            problems.append(str(error))
+    return arguments, problems

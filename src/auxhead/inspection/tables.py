@@ -1,0 +1,59 @@
+"""Lay an inspection out: a table, and lines below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auxhead.inspection.result import Inspection, SplitInspection
+
+CLASSES = 20  # shown of a data set's
+
+
+def table(found: Inspection) -> list[list[str]]:
+    """Return the table of an inspection, a split a column; the first row is the head."""
+    columns = [_cells(one, found.names) for one in found.splits.values()]
+    head = [f"at {found.imgsz} px", *found.splits]
+    return [head, *([label, *(cells[label] for cells in columns)] for label in columns[0])]
+
+
+def remarks(found: Inspection) -> list[str]:
+    """Return what the table has no place for: empty classes, copies, mirrored names, keys worth setting."""
+    lines = [
+        f"No box in {name}: {', '.join(one.empty_classes)}" for name, one in found.splits.items() if one.empty_classes
+    ]
+    for where, count in {**found.copies.within, **found.copies.between}.items():
+        lines += [f"Images of {where} with the same bytes: {count}"] if count else []
+    lines += [f"  {first} = {second}" for first, second in found.copies.pairs]
+    if found.mirrored:
+        names = [f"{hint.name} ({hint.reason})" for hint in found.mirrored]
+        more = f" and {len(names) - CLASSES} more" if len(names) > CLASSES else ""
+        lines.append(f"Classes that a mirror may change, by their names: {', '.join(names[:CLASSES])}{more}")
+    lines.append("\nWorth setting:")
+    return lines + [f"  {one.key}={one.value}: {one.reason}" for one in found.suggestions]
+
+
+def _cells(one: SplitInspection, names: Sequence[str]) -> dict[str, str]:
+    """Return the cells of one split by their labels; a dash where nothing can be measured."""
+    rows = {"images": f"{one.images:,}", "images without boxes": f"{one.without_boxes:,}", "boxes": f"{one.boxes:,}"}
+    rows |= {f"  {name}": f"{count:,}" for name, count in zip(names[:CLASSES], one.per_class, strict=False)}
+    if len(names) > CLASSES:
+        rows[f"  {len(names) - CLASSES} more classes"] = f"{sum(one.per_class[CLASSES:]):,}"
+    rows["classes without a box"] = f"{len(one.empty_classes)}"
+    rows["side: mean, median, px"] = f"{_px(one.sizes.mean)}, {_px(one.sizes.median)}"
+    rows |= {f"  side {band} px": f"{count:,}" for band, count in one.sizes.bands.items()}
+    rows |= {f"smaller than a cell of {level} px": _share(share) for level, share in one.sizes.below_stride.items()}
+    for levels, anchors in one.anchors.items():
+        rows[f"{levels}: no candidate anchor"] = _share(anchors.none)
+        rows[f"{levels}: 1 to 3 of them"] = _share(anchors.few)
+        rows[f"{levels}: all contested"] = _share(anchors.contested)
+    rows["cut off at the border"] = _share(one.truncated)
+    rows["rows that repeat another"] = f"{one.repeated:,}"
+    return rows | {"boxes with two classes": f"{one.disagreeing:,}"}
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _px(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
