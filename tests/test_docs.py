@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import json
 import re
@@ -157,3 +158,18 @@ def test_evaluate_and_inspect_commands_of_the_pages_have_keys_there_are() -> Non
                 seen.add(command)
                 kinds[command].model_validate(read_words(shlex.split(line, comments=True)[2:], kinds[command]))
     assert seen == set(kinds)
+
+
+def test_the_page_of_errors_shows_the_tree_and_every_variable() -> None:
+    page = TEXTS[ROOT / "docs" / "errors.md"]
+    source = (ROOT / "src" / "auxhead" / "errors.py").read_text(encoding="utf-8")
+    tree = source.partition("::\n\n")[2].partition("\nEvery message")[0]
+    assert "\n".join(line[4:] for line in tree.rstrip().splitlines()) in page
+    for name, kind in vars(importlib.import_module("auxhead.errors")).items():
+        if isinstance(kind, type):
+            builtin = [base.__name__ for base in kind.__bases__ if base.__module__ == "builtins"]
+            assert f"{name} ({builtin[0]})" in page or name == "AuxHeadError"
+    listed = set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE))
+    used = re.compile(r"[\"']((?:AUXHEAD|YOLO|OMP|CUDA|XDG)_[A-Z_]+)[\"']")
+    named = {name for path in (ROOT / "src").rglob("*.py") for name in used.findall(path.read_text(encoding="utf-8"))}
+    assert named - {"YOLO_OFFLINE"} <= listed
