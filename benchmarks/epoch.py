@@ -21,7 +21,7 @@ import torch
 
 from auxhead.demonstration.sign_dataset import make_signs
 from auxhead.host.quiet import quiet
-from auxhead.keys.heads import head_spec
+from auxhead.keys.heads.registry import head_spec
 from auxhead.model import gradients
 from auxhead.model.choices import RunPlan
 from auxhead.training.trainer import HeadTrainer, make_trainer

@@ -20,10 +20,10 @@ from ultralytics.nn.tasks import load_checkpoint
 
 import auxhead
 from auxhead.cli import app
-from auxhead.keys.center import CenterSpec
 from auxhead.keys.convert import ConvertKeys, PoseKeys, SegmentKeys
 from auxhead.keys.cost import CostKeys
 from auxhead.keys.demo import DemoKeys
+from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import TrainKeys
 from auxhead.shipping.certificate import Certificate

@@ -16,9 +16,9 @@ import yaml
 
 import auxhead
 from auxhead.comparison.arms import PRESETS
-from auxhead.keys.center import CenterSpec
 from auxhead.keys.compare import CompareKeys, PlanKeys
 from auxhead.keys.evaluate import EvaluateKeys
+from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.inspect import InspectKeys
 from auxhead.keys.reading import read_words
 from auxhead.keys.report import ReportKeys

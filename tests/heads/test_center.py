@@ -11,7 +11,7 @@ from ultralytics.utils.loss import KeypointLoss, v8PoseLoss
 
 from auxhead.heads.base import ObjectSizes, SharedFeatures, Targets
 from auxhead.heads.center import CenterHead, center_loss, decode_centers
-from auxhead.keys.center import CenterSpec
+from auxhead.keys.heads.center import CenterSpec
 
 SHARED = SharedFeatures(channels=(16, 32), strides=(8.0, 16.0), nc=3)
 BOX = torch.tensor([[8.0, 16.0, 24.0, 24.0]])  # 16 x 8 px, center (16, 20)

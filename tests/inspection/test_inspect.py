@@ -24,7 +24,7 @@ from auxhead.inspection.inspect import inspect
 from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.result import Inspection
 from auxhead.inspection.suggestions import suggest
-from auxhead.keys.center import CenterSpec
+from auxhead.keys.heads.center import CenterSpec
 from auxhead.metrics.truth import Truth
 from auxhead.training.trainer import object_sizes
 

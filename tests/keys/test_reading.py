@@ -22,9 +22,10 @@ from ultralytics.utils import YAML
 
 from auxhead.errors import ConfigError, HostVersionError
 from auxhead.heads import registry
-from auxhead.keys import heads, host
+from auxhead.keys import host
 from auxhead.keys.cost import CostKeys
 from auxhead.keys.evaluate import EvaluateKeys
+from auxhead.keys.heads import registry as key_registry
 from auxhead.keys.reading import Vocabulary, join_words, parse_words, read_file, read_value, read_words
 from auxhead.keys.train_reading import read_train_words
 
@@ -135,9 +136,9 @@ def test_a_word_without_a_value_is_named() -> None:
 
 
 def test_built_in_heads_and_their_keys_belong_together() -> None:
-    assert set(registry.BUILT_IN) == set(heads.BUILT_IN)
+    assert set(registry.BUILT_IN) == set(key_registry.BUILT_IN)
     for name in registry.BUILT_IN:
-        assert registry.head_class(name).Spec is heads.spec_class(name)
+        assert registry.head_class(name).Spec is key_registry.spec_class(name)
 
 
 # -- no torch -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.loss import E2ELoss
 
 from auxhead.errors import ModelError
-from auxhead.keys.center import CenterSpec
+from auxhead.keys.heads.center import CenterSpec
 from auxhead.model.attach import attach, plain, require_detector
 from auxhead.model.criterion import schedule_factor
 from auxhead.model.gradients import (

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from ultralytics.utils.dist import ddp_cleanup, generate_ddp_file
 
-from auxhead.keys.center import CenterSpec
+from auxhead.keys.heads.center import CenterSpec
 from auxhead.model.choices import RunPlan
 from auxhead.model.state import load_state
 from auxhead.training.trainer import make_trainer

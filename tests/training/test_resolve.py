@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from ultralytics.cfg import DEFAULT_CFG_DICT, _handle_deprecation
 
 from auxhead.errors import ConfigError
-from auxhead.keys.center import CenterSpec
 from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.keys.demo import DemoKeys
-from auxhead.keys.heads import head_spec
+from auxhead.keys.heads.center import CenterSpec
+from auxhead.keys.heads.registry import head_spec
 from auxhead.keys.reading import read_keys
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import RECIPES

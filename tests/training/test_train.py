@@ -19,7 +19,7 @@ from ultralytics.utils.torch_utils import strip_optimizer
 
 import auxhead
 from auxhead.errors import ConfigError, DataError, ModelError, OutputError, ResumeError, VerificationError
-from auxhead.keys.heads import head_spec
+from auxhead.keys.heads.registry import head_spec
 from auxhead.model import state
 from auxhead.model.choices import RunPlan
 from auxhead.shipping.certificate import certify

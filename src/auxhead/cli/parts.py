@@ -39,7 +39,7 @@ def models(command: str) -> Iterator[tuple[str, str, type[BaseModel]]]:
     for module, name in KEYS[command]:
         yield "Keys", "", getattr(import_module(f"auxhead.keys.{module}"), name)
     if command == "train":
-        from auxhead.keys.heads import head_names, spec_class
+        from auxhead.keys.heads.registry import head_names, spec_class
         from auxhead.keys.train import ROUTE_KEYS
 
         yield from ((f"Keys {name}.* of the head", f"{name}.", spec_class(name)) for name in head_names())

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from auxhead.keys.heads import HeadSpec
+from auxhead.keys.heads.base import HeadSpec
 
 __all__ = ["Head", "HeadSpec", "ObjectSizes", "SharedFeatures", "Targets"]
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torchvision.ops import Conv2dNormActivation
 
 from auxhead.heads.base import Head, HeadSpec, ObjectSizes, SharedFeatures, Targets
-from auxhead.keys.center import CenterSpec, Metric
+from auxhead.keys.heads.center import CenterSpec, Metric
 
 
 def decode_centers(raw: Tensor, anchors: Tensor) -> Tensor:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 
 from auxhead.heads.base import Head
-from auxhead.keys.heads import installed_head, not_a_head
+from auxhead.keys.heads.registry import installed_head, not_a_head
 
 BUILT_IN = {
     "center": "auxhead.heads.center:CenterHead",
 }
-"""Our own heads; their keys are in `auxhead.keys.heads`."""
+"""Our own heads; their keys are in `auxhead.keys.heads.registry`."""
 
 
 def head_class(name: str) -> type[Head]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from auxhead.inspection.boxes import at_imgsz, sides
 from auxhead.inspection.mirrored_names import MirrorHint
-from auxhead.keys.center import CenterSpec
+from auxhead.keys.heads.center import CenterSpec
 from auxhead.metrics.truth import Floats, Truth
 
 MULTIPLE = 32  # image sizes are multiples of the largest stride. Source: Ultralytics, utils/checks.py, check_imgsz

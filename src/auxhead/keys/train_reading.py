@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from auxhead.errors import ConfigError
 from auxhead.keys.convert import PoseKeys, SegmentKeys
-from auxhead.keys.heads import HeadSpec, head_names, head_spec, spec_class
+from auxhead.keys.heads.base import HeadSpec
+from auxhead.keys.heads.registry import head_names, head_spec, spec_class
 from auxhead.keys.host import FLAGS, VERBATIM, host_defaults, host_flags, is_host_key
 from auxhead.keys.reading import (
     Vocabulary,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from auxhead.keys.convert import OnError, PoseKeys, SegmentKeys
-from auxhead.keys.heads import HeadSpec, head_spec
+from auxhead.keys.heads.base import HeadSpec
+from auxhead.keys.heads.registry import head_spec
 from auxhead.keys.train import ROUTE_KEYS, Metric, Route
 
 PLAN_FILE = "auxhead.json"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from auxhead.keys.heads import HeadSpec
+from auxhead.keys.heads.base import HeadSpec
 
 Metric = Literal["oks", "nwd", "dotd", "smooth_l1"]
 
