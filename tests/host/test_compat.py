@@ -16,7 +16,7 @@ from ultralytics.utils.loss import E2ELoss, v8DetectionLoss
 from auxhead.errors import HostVersionError
 from auxhead.host import compat
 from auxhead.host.checkpoint import nothing_installed
-from auxhead.training.resolve import EXTRA_KEYS
+from auxhead.keys.host import EXTRA_KEYS
 
 
 def test_all_touch_points_are_there() -> None:
