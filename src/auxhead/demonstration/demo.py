@@ -73,7 +73,7 @@ def demo(
         flip_variant: Classes that a mirror confuses.
         seed: Seed of pictures and trainings.
         epochs: Epochs of each training.
-        progress: Called with what is being done, how far it is, and of how much.
+        progress: Called as progress(task, done, total).
 
     Returns:
         One row a training. A single seed: it shows that the tool works, not that the head pays.

@@ -50,7 +50,7 @@ def count_candidates(
         truth: Boxes in pixels of the original images.
         imgsz: Side of the network input, pixels, a multiple of the largest stride.
         strides: Pixels a grid cell of each level, ascending.
-        progress: Called with the number of images done and their total.
+        progress: Called as progress(done, total), in images.
 
     Returns:
         Candidates of each box and whether it is contested (see Anchors), both of shape (m,).

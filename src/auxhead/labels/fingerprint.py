@@ -19,7 +19,7 @@ def fingerprint(files: Sequence[Path], progress: Steps | None = None) -> str:
 
     Args:
         files: Any number; the same files in a copy elsewhere give the same hash.
-        progress: Called with the number of files read and their total.
+        progress: Called as progress(done, total), in files.
 
     Returns:
         SHA-256, hexadecimal.

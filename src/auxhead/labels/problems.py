@@ -70,7 +70,7 @@ class ProblemLog:
     """
 
     def __init__(self, path: Path) -> None:
-        """Name the csv file; it is begun with the first problem, so there is none without one."""
+        """Name the csv file; it is begun with the first problem; without problems there is no file."""
         self.path = path
         self.rows = self.files = self.images = 0  # bad rows, the files they are in, images that can't be used
         self.first: list[LabelProblem] = []

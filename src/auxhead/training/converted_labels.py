@@ -23,7 +23,7 @@ def convert(progress: Steps | None = None, **keys: Any) -> Conversion:
     """Write a detection data set anew with keypoints (to="pose") or polygons (to="segment") made from its boxes.
 
     Args:
-        progress: Called with the number of images done and their total.
+        progress: Called as progress(done, total), in images.
         **keys: `data`, `out`, `to`, and for pose `keypoints`, `visibility`, `flips`, `kpt_oks_sigmas`, for segment
             `shape`; `images` ("link" or "copy") and `on_error` ("fail" or "skip") for both.
 

@@ -36,7 +36,7 @@ class Writer:
         target: What to write.
         images: How images come.
         on_error: What bad rows and absent images do.
-        progress: Called with images done and their total.
+        progress: Called as progress(done, total), in images.
     """
 
     def __init__(
