@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, _SafeL
 from ultralytics.utils import checks
 
 from auxhead.errors import ModelError
-from auxhead.host.compat import UNUSABLE
 from auxhead.host.quiet import quiet
+from auxhead.host.unusable import UNUSABLE, told_as
 from auxhead.model.attach import require_detector
 
 EXPECTED = "a checkpoint of Ultralytics (.pt) with the whole model in it"
@@ -53,6 +55,23 @@ REFUSED = {
 """What can't become a plain detector, by the name of its last layer."""
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A model and the file it came from.
+
+    Attributes:
+        model: The model in float32, ready to run.
+        task: What it is: detect, pose or segment.
+        content: The checkpoint's entries.
+        precision: The type that holds all weights exactly as they are stored.
+    """
+
+    model: BaseModel
+    task: str
+    content: Mapping[str, Any]
+    precision: torch.dtype
+
+
 def load(path: Path, *, trust: bool = False) -> dict[str, Any]:
     """Read a checkpoint file.
 
@@ -71,11 +90,8 @@ def load(path: Path, *, trust: bool = False) -> dict[str, Any]:
     _require_archive(path)
     if not trust:
         _require_known_classes(path)
-    try:
-        with quiet(), nothing_installed():
-            content, _ = torch_safe_load(str(path.resolve()), safe_only=not trust)
-    except UNREADABLE as error:
-        raise _unreadable(path, error, trust=trust) from error
+    with told_as(partial(_unreadable, path, trust=trust), UNREADABLE), quiet(), nothing_installed():
+        content, _ = torch_safe_load(str(path.resolve()), safe_only=not trust)
     return dict(content)
 
 
@@ -114,7 +130,7 @@ def task_of(model: BaseModel, where: str) -> str:
     Raises:
         ModelError: It is anything else, or fused, or has other classes than names.
     """
-    last = model.model[-1]
+    last = _last_layer(model, where)
     if type(last).__name__ in REFUSED and type(last).__module__ == Detect.__module__:
         raise ModelError("a pose or segment model", REFUSED[type(last).__name__], where, "strip another model")
     if type(last) in {Detect, v10Detect}:
@@ -134,18 +150,51 @@ def task_of(model: BaseModel, where: str) -> str:
             where,
             "name the file it was fused from (best.pt of its run)",
         )
-    names, nc = len(getattr(model, "names", None) or ()), last.nc
-    if not names == nc == model.yaml["nc"]:
+    names, nc = len(getattr(model, "names", None) or ()), getattr(last, "nc", None)
+    described = (getattr(model, "yaml", None) or {}).get("nc")
+    if not names == nc == described:
         raise ModelError(
-            f"as many names as classes ({nc})", f"{names} names, nc={model.yaml['nc']}", where, "mend model.names"
+            f"as many names as classes ({nc})", f"{names} names, nc={described}", where, "mend model.names"
         )
     return task
+
+
+def _last_layer(model: BaseModel, where: str) -> nn.Module:
+    """Return a model's last layer.
+
+    Raises:
+        ModelError: It has no layers, as no model that Ultralytics has built.
+    """
+    layers = getattr(model, "model", None)
+    if isinstance(layers, nn.Sequential) and len(layers):
+        return layers[-1]
+    raise ModelError(
+        "a model of Ultralytics, with layers", f"{type(model).__name__} without any", where, "save it again"
+    )
 
 
 def stored_precision(model: BaseModel) -> torch.dtype:
     """Return the precision that holds all weights of a model exactly as they are stored: half, bfloat16 or float32."""
     found = {value.dtype for value in model.state_dict().values() if value.is_floating_point()}
     return found.pop() if len(found) == 1 and found <= {torch.float16, torch.bfloat16} else torch.float32
+
+
+def open_model(path: Path, *, trust: bool = False, accept: Callable[[BaseModel, str], str] = task_of) -> Opened:
+    """Open the model of a checkpoint file.
+
+    Args:
+        path: The file.
+        trust: Whether whatever code the file contains may run; see `load`.
+        accept: Names a model's task, or refuses the model.
+
+    Raises:
+        ModelError: It is no file of a model (`load`, `model_of`), or one of a model that `accept` refuses.
+    """
+    content = load(path, trust=trust)
+    model = model_of(content, path)
+    task = accept(model, str(path))
+    precision = stored_precision(model)
+    return Opened(model.float(), task, content, precision)
 
 
 def plain_data(value: Any) -> Any:
@@ -212,11 +261,11 @@ def _require_archive(path: Path) -> None:
 
 def _require_known_classes(path: Path) -> None:
     """Refuse a file that names classes which neither torch nor Ultralytics rebuild without running code."""
-    try:
-        with _SafeLoad.loading(str(path)):  # registers what Ultralytics knows of the classes in this file
-            unknown = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
-    except UNREADABLE as error:
-        raise _unreadable(path, error, trust=False) from error
+    with (
+        told_as(partial(_unreadable, path, trust=False), UNREADABLE),
+        _SafeLoad.loading(str(path)),  # registers what Ultralytics knows of the classes in this file
+    ):
+        unknown = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
     if unknown:
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
         raise ModelError(

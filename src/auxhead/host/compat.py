@@ -10,29 +10,11 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-from yaml import YAMLError
-
 from auxhead.errors import HostVersionError
 from auxhead.machine import OMP_NUM_THREADS  # noqa: F401  read before Ultralytics sets it
 
 TESTED = ("8.4.180", "8.4.190")
 """Oldest and newest release that the contract tests passed on."""
-
-UNUSABLE = (
-    AssertionError,
-    AttributeError,
-    ImportError,
-    IndexError,
-    KeyError,
-    NameError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    YAMLError,
-)
-"""What Ultralytics raises for a model or data.yaml that can't be used: it has no exceptions of its own."""
 
 TOUCH_POINTS: dict[str, str] = {
     "ultralytics.cfg:_handle_deprecation": "old key names are accepted as Ultralytics accepts them",

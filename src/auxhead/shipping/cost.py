@@ -25,9 +25,9 @@ from ultralytics.utils.torch_utils import select_device
 
 from auxhead.errors import ConfigError, ModelError
 from auxhead.host import checkpoint
-from auxhead.host.compat import UNUSABLE
 from auxhead.host.cpu import restored_threads
 from auxhead.host.quiet import quiet
+from auxhead.host.unusable import UNUSABLE
 from auxhead.keys.reading import closest
 from auxhead.machine import cores
 from auxhead.progress import Progress, silent

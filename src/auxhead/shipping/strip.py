@@ -18,10 +18,10 @@ from ultralytics.utils import DEFAULT_CFG_KEYS
 from auxhead.errors import AuxHeadError, ModelError, OutputError, ResumeError, VerificationError
 from auxhead.files import sha256, write_atomic
 from auxhead.host import checkpoint
-from auxhead.host.compat import UNUSABLE
 from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import validation_images
 from auxhead.host.quiet import quiet
+from auxhead.host.unusable import UNUSABLE
 from auxhead.host.validation import Row, validate
 from auxhead.model import state
 from auxhead.shipping.certificate import Certificate, certify
