@@ -204,7 +204,7 @@ def strip(
     if certificate is None:
         typer.echo(f"{file} is a plain detector already; nothing written", err=as_json)
     if as_json:
-        emit(certificate and asdict(certificate))
+        emit(certificate and certificate.to_dict())
     elif certificate is not None:
         typer.echo(str(certificate))
 

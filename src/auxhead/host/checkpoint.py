@@ -211,8 +211,8 @@ def plain_data(value: Any) -> Any:
 
 
 def as_dict(arguments: Any) -> dict[str, Any]:
-    """Read a model's `args`, which is a mapping in finished checkpoints and a namespace in others."""
-    return dict(arguments) if isinstance(arguments, Mapping) else dict(vars(arguments))
+    """Read a model's `args`: a mapping in finished checkpoints, a namespace in others; anything else has none."""
+    return dict(arguments if isinstance(arguments, Mapping) else getattr(arguments, "__dict__", {}))
 
 
 def building(path: Path, *, trust: bool = False) -> AbstractContextManager[None]:
