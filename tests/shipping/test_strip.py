@@ -369,7 +369,7 @@ def test_out_is_not_replaced_unasked(alter, tmp_path: Path) -> None:
 
 
 def test_models_of_subclasses_are_refused(tmp_path: Path) -> None:
-    from auxhead.host.checkpoint import task_of
+    from auxhead.host.model_tasks import task_of
 
     class Mine(PoseModel):
         pass

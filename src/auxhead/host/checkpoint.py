@@ -15,14 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from ultralytics.nn.distill_model import DistillationModel
-from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment, Segment26, v10Detect
-from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, _SafeLoad, torch_safe_load
+from ultralytics.nn.tasks import BaseModel, _SafeLoad, torch_safe_load
 from ultralytics.utils import checks
 
 from auxhead.errors import ModelError
+from auxhead.host.model_tasks import task_of
 from auxhead.host.quiet import quiet
 from auxhead.host.unusable import UNUSABLE, told_as
-from auxhead.model.attach import require_detector
 
 EXPECTED = "a checkpoint of Ultralytics (.pt) with the whole model in it"
 UNREADABLE = (*UNUSABLE, pickle.UnpicklingError, EOFError, MemoryError, OverflowError)
@@ -30,29 +29,6 @@ EXPANSION = 4
 """How many times its size a checkpoint may claim to unpack to. Source: own choice; torch never compresses (1), and
 trained weights that someone zipped again shrink by less than a tenth."""
 NAMED = 5  # classes listed in a message
-
-
-TASKS: dict[tuple[type[nn.Module], type[nn.Module]], str] = {
-    (PoseModel, Pose): "pose",
-    (PoseModel, Pose26): "pose",
-    (SegmentationModel, Segment): "segment",
-    (SegmentationModel, Segment26): "segment",
-}
-"""Models, by class and last layer, that are a detector with something added."""
-
-REFUSED = {
-    "OBB": "an oriented-box model: its boxes are rotated, which no plain detector predicts",
-    "OBB26": "an oriented-box model: its boxes are rotated, which no plain detector predicts",
-    "RTDETRDecoder": "an RT-DETR: a detector already, but not one with the Detect head that this command makes",
-    "Classify": "a classifier: it predicts no boxes",
-    "SemanticSegment": "a semantic segmentation model: it predicts a class for every pixel and no boxes",
-    "Depth": "a depth model: it predicts distances and no boxes",
-    "WorldDetect": "a YOLO-World model: its classes come from text while it runs; a plain detector's are fixed",
-    "YOLOEDetect": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
-    "YOLOESegment": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
-    "YOLOESegment26": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
-}
-"""What can't become a plain detector, by the name of its last layer."""
 
 
 @dataclass(frozen=True)
@@ -122,55 +98,6 @@ def model_of(content: Mapping[str, Any], path: Path) -> BaseModel:
         if isinstance(module, nn.Upsample) and not hasattr(module, "recompute_scale_factor"):
             module.recompute_scale_factor = None  # files of torch before 1.11, as Ultralytics mends them
     return model.eval()
-
-
-def task_of(model: BaseModel, where: str) -> str:
-    """Tell what a model is: pose or segment, which can be stripped, or detect, which needs no stripping.
-
-    Raises:
-        ModelError: It is anything else, or fused, or has other classes than names.
-    """
-    last = _last_layer(model, where)
-    if type(last).__name__ in REFUSED and type(last).__module__ == Detect.__module__:
-        raise ModelError("a pose or segment model", REFUSED[type(last).__name__], where, "strip another model")
-    if type(last) in {Detect, v10Detect}:
-        require_detector(model, where)
-        return "detect"
-    task = TASKS.get((type(model), type(last)))
-    if task is None:
-        kind = f"{type(model).__module__}.{type(model).__qualname__}"
-        ending = f" ending in {type(last).__module__}.{type(last).__qualname__}"
-        raise ModelError(
-            "a pose or segment model of Ultralytics' own classes", f"{kind}{ending}", where, "strip another model"
-        )
-    if model.is_fused():
-        raise ModelError(
-            "a model as it was trained",
-            "a fused one: its normalisation is folded into the convolutions",
-            where,
-            "name the file it was fused from (best.pt of its run)",
-        )
-    names, nc = len(getattr(model, "names", None) or ()), getattr(last, "nc", None)
-    described = (getattr(model, "yaml", None) or {}).get("nc")
-    if not names == nc == described:
-        raise ModelError(
-            f"as many names as classes ({nc})", f"{names} names, nc={described}", where, "mend model.names"
-        )
-    return task
-
-
-def _last_layer(model: BaseModel, where: str) -> nn.Module:
-    """Return a model's last layer.
-
-    Raises:
-        ModelError: It has no layers, as no model that Ultralytics has built.
-    """
-    layers = getattr(model, "model", None)
-    if isinstance(layers, nn.Sequential) and len(layers):
-        return layers[-1]
-    raise ModelError(
-        "a model of Ultralytics, with layers", f"{type(model).__name__} without any", where, "save it again"
-    )
 
 
 def stored_precision(model: BaseModel) -> torch.dtype:
