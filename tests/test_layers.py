@@ -30,7 +30,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "labels": "defusedxml numpy yaml",
     "metrics": "PIL faster_coco_eval numpy polars",
     "model": "torch ultralytics",
-    "host": "numpy torch ultralytics yaml",
+    "host": "numpy packaging torch ultralytics yaml",
     "shipping": "torch ultralytics",
     "training": "numpy pydantic torch ultralytics",
     "inspection": "matplotlib numpy",

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from copy import deepcopy
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from ultralytics.cfg import get_cfg
-from ultralytics.engine.trainer import BaseTrainer
+from ultralytics.data.utils import check_det_dataset
+from ultralytics.engine.trainer import BaseTrainer, autocast
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.nn import tasks
 from ultralytics.nn.tasks import DetectionModel, _SafeLoad, yaml_model_load
+from ultralytics.utils import ROOT, SETTINGS, checks
 from ultralytics.utils.loss import E2ELoss, v8DetectionLoss
+from ultralytics.utils.tal import TaskAlignedAssigner
 
 from auxhead.errors import HostVersionError
 from auxhead.host import compat
 from auxhead.host.checkpoint import nothing_installed
+from auxhead.host.touch_points import ATTRIBUTES, TouchPoint
 from auxhead.keys.host import EXTRA_KEYS
 
 
@@ -32,10 +41,40 @@ def test_all_touch_points_are_there() -> None:
     ],
 )
 def test_a_missing_touch_point_is_named(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(compat.TOUCH_POINTS, gone, "a test needs it")
+    monkeypatch.setitem(compat.TOUCH_POINTS, gone, TouchPoint("...", "a test needs it"))
     with pytest.raises(HostVersionError, match="a test needs it") as caught:
         compat.require_host()
     assert "pip install" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("ultralytics.engine.trainer:BaseTrainer.save_metrics", lambda self: None),
+        ("ultralytics.engine.trainer:BaseTrainer.save_metrics", lambda self, metrics, epoch=0: None),  # we override it
+        ("ultralytics.nn.tasks:torch_safe_load", lambda weight, only=None: None),
+        ("ultralytics.nn.tasks:torch_safe_load", lambda safe_only, weight: None),
+        ("ultralytics.nn.tasks:torch_safe_load", lambda weight, safe_only, device: None),
+        ("ultralytics.utils.tal:make_anchors", lambda strides, feats, grid_cell_offset=0.5: None),
+        ("ultralytics.utils.tal:make_anchors", lambda feats, *, strides, grid_cell_offset=0.5: None),
+    ],
+    ids=["fewer", "more than ours takes", "renamed", "other order", "one more is needed", "swapped", "by name only"],
+)
+def test_a_changed_signature_is_named(name: str, changed: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, _, path = name.partition(":")
+    owner, _, function = path.rpartition(".")
+    place = import_module(module)
+    monkeypatch.setattr(getattr(place, owner) if owner else place, function, changed)
+    with pytest.raises(HostVersionError) as caught:
+        compat.require_host()
+    assert name in caught.value.found
+    assert compat.TOUCH_POINTS[name].reason in caught.value.found
+    assert caught.value.found.count(" takes ") == 1
+
+
+def test_other_parameters_may_come_where_we_only_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "torch_safe_load", lambda weight, device=None, *, safe_only=False, **more: None)
+    compat.require_host()
 
 
 def test_missing_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,3 +186,81 @@ def test_restricted_building_evaluates_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "seen").exists()
     DetectionModel(deepcopy(yaml), verbose=False)
     assert (tmp_path / "seen").exists()  # what it would do otherwise
+
+
+# -- what only instances have ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny_ones(tiny: dict[str, object], signs: Path, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A stock trainer ready for its first batch, and an end-to-end model with its criterion."""
+    folder = str(tmp_path_factory.mktemp("contract"))
+    trainer = DetectionTrainer(overrides={**tiny, "project": folder, "workers": 0})
+    trainer._setup_train()
+    model = DetectionModel("yolo26n.yaml", nc=3, verbose=False)
+    model.args = get_cfg()
+    return SimpleNamespace(trainer=trainer, model=model, criterion=model.init_criterion(), data=str(signs))
+
+
+def amp(one: SimpleNamespace) -> bool:
+    with autocast(True, device="cpu"):
+        wide = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
+    return wide and one.trainer.amp is False and "self.amp, device=" in inspect.getsource(BaseTrainer._do_train)
+
+
+def replaced(one: SimpleNamespace) -> bool:
+    batch = next(iter(one.trainer.train_loader))
+    assert set(batch) >= {"img", "cls", "bboxes", "batch_idx", "im_file"}
+    assert one.trainer.preprocess_batch(batch)["img"].dtype is torch.float32
+    return "self.preprocess_batch(batch)" in inspect.getsource(BaseTrainer._do_train)
+
+
+def branch(one: SimpleNamespace) -> bool:
+    head = one.model.model[-1]
+    told = []
+    for end2end in (True, False):
+        one.model.end2end = end2end
+        told.append((head.end2end, vars(head)["_end2end"]))
+    return told == [(True, True), (False, False)]
+
+
+def anchors(one: SimpleNamespace) -> bool:
+    keys = {"topk": 10, "num_classes": 1, "alpha": 0.5, "beta": 6.0}
+    values = [TaskAlignedAssigner(**keys, stride=stride).stride_val for stride in ([8.0, 16.0, 32.0], [4.0, 8.0])]
+    return values == [16.0, 8.0]
+
+
+def entries(one: SimpleNamespace) -> bool:
+    found = check_det_dataset(one.data)
+    there = {"yaml_file", "channels", "names", "nc", "train", "val"} <= set(found)
+    return there and found["channels"] == 3 and Path(found["yaml_file"]).resolve() == Path(one.data).resolve()
+
+
+CHECKS: dict[str, Callable[[SimpleNamespace], object]] = {
+    "BaseTrainer.amp": amp,
+    "BaseTrainer.preprocess_batch": replaced,
+    "BaseTrainer.test_loader": lambda one: next(iter(one.trainer.test_loader))["img"].dtype is torch.uint8,
+    "Detect._end2end": branch,
+    "Detect.cv2": lambda one: [layers[0].conv.in_channels for layers in one.model.model[-1].cv2] == [64, 128, 256],
+    "E2ELoss.o2m": lambda one: one.criterion.o2m == pytest.approx(0.8),
+    "E2ELoss.o2o": lambda one: one.criterion.o2o == pytest.approx(0.2),
+    "E2ELoss.one2many": lambda one: isinstance(one.criterion.one2many, v8DetectionLoss),
+    "E2ELoss.one2one": lambda one: callable(one.criterion.one2one.loss),
+    "ROOT/cfg/models": lambda one: (
+        {"yolov8.yaml", "yolov8-p2.yaml"} <= {path.name for path in (ROOT / "cfg" / "models").rglob("*.yaml")}
+    ),
+    "SETTINGS": lambda one: {"datasets_dir", "runs_dir"} <= set(SETTINGS),
+    "TaskAlignedAssigner.stride_val": anchors,
+    "check_det_dataset": entries,
+    "checks.AUTOINSTALL": lambda one: checks.AUTOINSTALL is False,  # as YOLO_AUTOINSTALL says here
+    "v8DetectionLoss.loss_names": lambda one: one.criterion.one2many.loss_names == ("box_loss", "cls_loss", "l1_loss"),
+}
+
+
+def test_every_attribute_has_its_check() -> None:
+    assert set(CHECKS) == set(ATTRIBUTES)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_attributes_are_what_we_take_them_for(name: str, tiny_ones: SimpleNamespace) -> None:
+    assert CHECKS[name](tiny_ones), ATTRIBUTES[name]

@@ -10,7 +10,8 @@ import torch
 from ultralytics import YOLO
 
 import auxhead
-from auxhead.shipping.cost import Counts, cost, model_names
+from auxhead.shipping.cost import cost, model_names
+from auxhead.shipping.counts import Counts
 
 room = import_module("auxhead.shipping.cost")  # the package has the function under that name
 

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +117,12 @@ def test_every_family_gives_the_detector_of_its_yaml(family: str, tmp_path: Path
     assert right.task == "detect"
 
     parameters = sum(value.numel() for value in stock.parameters())
-    assert certificate.parameters == certificate.stock_parameters == parameters
-    assert certificate.source_parameters - certificate.parameters == certificate.left_out_parameters > 0
+    assert certificate.parameters == certificate.stock_counts.parameters == parameters
+    assert certificate.source_counts.parameters - certificate.parameters == certificate.left_out_parameters > 0
     assert certificate.tensors_moved + certificate.tensors_left_out == len(before)
     assert certificate.tensors_moved == len(stock.state_dict())
-    assert certificate.gflops == certificate.stock_gflops
-    assert 0 < certificate.gflops < certificate.source_gflops
+    assert certificate.counts == certificate.stock_counts
+    assert 0 < certificate.gflops < certificate.source_counts.gflops
     assert certificate.float32_difference == 0
     assert certificate.task == ("pose" if "pose" in family else "segment")
     assert not any(parameter.requires_grad for parameter in torch.load(out, weights_only=False)["model"].parameters())
@@ -159,7 +158,7 @@ def test_class_branches_as_wide_as_pretrained_ones(tmp_path: Path) -> None:
     out = load_checkpoint(str(tmp_path / "wide-detect.pt"))[0]
     assert out.model[-1].cv3[0][-1].in_channels == out.model[-1].one2one_cv3[0][-1].in_channels == 80
     assert out.model[-1].cv3[0][-1].out_channels == 3
-    assert certificate.parameters == certificate.stock_parameters
+    assert certificate.counts == certificate.stock_counts
 
 
 @pytest.mark.parametrize("end2end", [False, True])
@@ -258,7 +257,7 @@ def test_stripped_file_trains_on(pose_run: Path, tiny: dict[str, Any], tmp_path:
 def test_certificate_is_written_printed_and_read_back(pose_run: Path, tmp_path: Path) -> None:
     certificate = auxhead.strip(pose_run, tmp_path / "plain.pt")
     written = json.loads((tmp_path / "plain.certificate.json").read_text())
-    assert StripCertificate.from_dict(written) == certificate == StripCertificate.from_dict(asdict(certificate))
+    assert StripCertificate.from_dict(written) == certificate == StripCertificate.from_dict(certificate.to_dict())
     assert set(files(tmp_path)) == {tmp_path / "plain.pt", tmp_path / "plain.certificate.json"}
     for path, found in (
         (pose_run / "weights" / "best.pt", certificate.source_sha256),
@@ -269,7 +268,7 @@ def test_certificate_is_written_printed_and_read_back(pose_run: Path, tmp_path: 
     assert "Certificate for plain.pt (from the pose model best.pt)" in text
     assert f"{certificate.tensors_moved} moved, equal bit for bit" in text
     assert "difference 0 in float32 on 2 random images" in text
-    assert f"{certificate.source_parameters:,} parameters" in text
+    assert f"{certificate.source_counts.parameters:,} parameters" in text
     assert certificate.sha256 in text
 
 
@@ -337,7 +336,7 @@ def test_a_file_that_changed_on_its_way_is_found(alter, monkeypatch: pytest.Monk
     import importlib
 
     module = importlib.import_module("auxhead.shipping.strip")
-    original = module._content
+    original = module.compose
 
     def forge(*arguments: Any) -> dict[str, Any]:
         content = original(*arguments)
@@ -346,7 +345,7 @@ def test_a_file_that_changed_on_its_way_is_found(alter, monkeypatch: pytest.Monk
         return content
 
     source = alter(lambda _: None)
-    monkeypatch.setattr(module, "_content", forge)
+    monkeypatch.setattr(module, "compose", forge)
     with pytest.raises(VerificationError, match=r"1 tensors that differ \(model\.3\.conv\.weight\)"):
         auxhead.strip(source)
     assert not (tmp_path / "best-detect.pt").exists()
@@ -370,7 +369,7 @@ def test_out_is_not_replaced_unasked(alter, tmp_path: Path) -> None:
 
 
 def test_models_of_subclasses_are_refused(tmp_path: Path) -> None:
-    from auxhead.host.checkpoint import task_of
+    from auxhead.host.model_tasks import task_of
 
     class Mine(PoseModel):
         pass
@@ -385,7 +384,7 @@ def test_detector_of_leaves_the_model_as_it_was() -> None:
     model = build("yolov8n-seg.yaml", 2)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     yaml = deepcopy(model.yaml)
-    detector, left_out = detector_of(model)
+    detector, left_out = detector_of(model, "best.pt")
     assert model.yaml == yaml
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert {name.split(".")[2] for name in left_out} == {"cv4", "proto"}

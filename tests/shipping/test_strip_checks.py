@@ -139,7 +139,7 @@ def test_both_models_are_validated_alike(
 
 
 def test_metrics_that_differ_are_found(models: dict[str, Path], labelled: Any, tmp_path: Path, monkeypatch) -> None:
-    module = importlib.import_module("auxhead.shipping.strip")
+    module = importlib.import_module("auxhead.shipping.strip_proof")
     calls = []
 
     def off(weights: Path, *arguments: Any, **keys: Any) -> Row:
@@ -156,7 +156,7 @@ def test_metrics_that_differ_are_found(models: dict[str, Path], labelled: Any, t
 
 @pytest.mark.parametrize(("gpu", "off", "accepted"), [(True, 4e-4, True), (True, 4e-3, False), (False, 4e-4, False)])
 def test_only_gpus_may_round_differently(gpu: bool, off: float, accepted: bool, monkeypatch) -> None:
-    module = importlib.import_module("auxhead.shipping.strip")
+    module = importlib.import_module("auxhead.shipping.strip_proof")
     rows = {
         "best.pt": Row("best", 2, 2.0, 0.5, 0.5, 0.5, 0.5),
         "plain.pt": Row("plain", 1, 1.0, 0.5, 0.5 + off, 0.5, 0.5),

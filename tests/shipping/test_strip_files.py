@@ -20,7 +20,8 @@ from ultralytics.utils import checks
 
 import auxhead
 from auxhead.errors import ModelError, ResumeError
-from auxhead.host.checkpoint import REFUSED, load, task_of
+from auxhead.host.checkpoint import load
+from auxhead.host.model_tasks import REFUSED, task_of
 from auxhead.host.quiet import quiet
 
 

@@ -148,7 +148,7 @@ def test_certificate_is_written_and_true(trained: auxhead.TrainResult) -> None:
     assert certificate.tensors_moved == len(load_checkpoint(str(trained.best))[0].state_dict())
     assert certificate.tensors_left_out > 0
     stock = DetectionModel("yolov8n.yaml", nc=6, verbose=False)
-    assert certificate.parameters == certificate.stock_parameters == sum(p.numel() for p in stock.parameters())
+    assert certificate.parameters == certificate.stock_counts.parameters == sum(p.numel() for p in stock.parameters())
     assert 0 < certificate.saved_box_difference < 1
     written = json.loads((trained.save_dir / "certificate.json").read_text())
     assert written["sha256"] == certificate.sha256
@@ -224,7 +224,7 @@ def test_ultralytics_own_entry_point_with_a_finetuned_pt(
 def test_other_class_counts_keep_pretrained_widths_and_still_certify(tiny: dict[str, object], tmp_path: Path) -> None:
     YOLO("yolov8n.yaml").save(str(tmp_path / "coco.pt"))  # 80 classes: a wider class branch than 6 classes give
     result = auxhead.train(**{**tiny, "model": str(tmp_path / "coco.pt"), "epochs": 1}, project=str(tmp_path))
-    assert result.certificate.parameters == result.certificate.stock_parameters
+    assert result.certificate.counts == result.certificate.stock_counts
 
 
 def test_end_to_end_family_trains_and_ships(tiny: dict[str, object], tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from ultralytics.nn.distill_model import DistillationModel
-from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment, Segment26, v10Detect
-from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, _SafeLoad, torch_safe_load
+from ultralytics.nn.tasks import BaseModel, _SafeLoad, torch_safe_load
 from ultralytics.utils import checks
 
 from auxhead.errors import ModelError
-from auxhead.host.compat import UNUSABLE
+from auxhead.host.model_tasks import task_of
 from auxhead.host.quiet import quiet
-from auxhead.model.attach import require_detector
+from auxhead.host.unusable import UNUSABLE, told_as
 
 EXPECTED = "a checkpoint of Ultralytics (.pt) with the whole model in it"
 UNREADABLE = (*UNUSABLE, pickle.UnpicklingError, EOFError, MemoryError, OverflowError)
@@ -30,27 +31,21 @@ trained weights that someone zipped again shrink by less than a tenth."""
 NAMED = 5  # classes listed in a message
 
 
-TASKS: dict[tuple[type[nn.Module], type[nn.Module]], str] = {
-    (PoseModel, Pose): "pose",
-    (PoseModel, Pose26): "pose",
-    (SegmentationModel, Segment): "segment",
-    (SegmentationModel, Segment26): "segment",
-}
-"""Models, by class and last layer, that are a detector with something added."""
+@dataclass(frozen=True)
+class Opened:
+    """A model and the file it came from.
 
-REFUSED = {
-    "OBB": "an oriented-box model: its boxes are rotated, which no plain detector predicts",
-    "OBB26": "an oriented-box model: its boxes are rotated, which no plain detector predicts",
-    "RTDETRDecoder": "an RT-DETR: a detector already, but not one with the Detect head that this command makes",
-    "Classify": "a classifier: it predicts no boxes",
-    "SemanticSegment": "a semantic segmentation model: it predicts a class for every pixel and no boxes",
-    "Depth": "a depth model: it predicts distances and no boxes",
-    "WorldDetect": "a YOLO-World model: its classes come from text while it runs; a plain detector's are fixed",
-    "YOLOEDetect": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
-    "YOLOESegment": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
-    "YOLOESegment26": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
-}
-"""What can't become a plain detector, by the name of its last layer."""
+    Attributes:
+        model: The model in float32, ready to run.
+        task: What it is: detect, pose or segment.
+        content: The checkpoint's entries.
+        precision: The type that holds all weights exactly as they are stored.
+    """
+
+    model: BaseModel
+    task: str
+    content: Mapping[str, Any]
+    precision: torch.dtype
 
 
 def load(path: Path, *, trust: bool = False) -> dict[str, Any]:
@@ -71,11 +66,8 @@ def load(path: Path, *, trust: bool = False) -> dict[str, Any]:
     _require_archive(path)
     if not trust:
         _require_known_classes(path)
-    try:
-        with quiet(), nothing_installed():
-            content, _ = torch_safe_load(str(path.resolve()), safe_only=not trust)
-    except UNREADABLE as error:
-        raise _unreadable(path, error, trust=trust) from error
+    with told_as(partial(_unreadable, path, trust=trust), UNREADABLE), quiet(), nothing_installed():
+        content, _ = torch_safe_load(str(path.resolve()), safe_only=not trust)
     return dict(content)
 
 
@@ -108,44 +100,28 @@ def model_of(content: Mapping[str, Any], path: Path) -> BaseModel:
     return model.eval()
 
 
-def task_of(model: BaseModel, where: str) -> str:
-    """Tell what a model is: pose or segment, which can be stripped, or detect, which needs no stripping.
-
-    Raises:
-        ModelError: It is anything else, or fused, or has other classes than names.
-    """
-    last = model.model[-1]
-    if type(last).__name__ in REFUSED and type(last).__module__ == Detect.__module__:
-        raise ModelError("a pose or segment model", REFUSED[type(last).__name__], where, "strip another model")
-    if type(last) in {Detect, v10Detect}:
-        require_detector(model, where)
-        return "detect"
-    task = TASKS.get((type(model), type(last)))
-    if task is None:
-        kind = f"{type(model).__module__}.{type(model).__qualname__}"
-        ending = f" ending in {type(last).__module__}.{type(last).__qualname__}"
-        raise ModelError(
-            "a pose or segment model of Ultralytics' own classes", f"{kind}{ending}", where, "strip another model"
-        )
-    if model.is_fused():
-        raise ModelError(
-            "a model as it was trained",
-            "a fused one: its normalisation is folded into the convolutions",
-            where,
-            "name the file it was fused from (best.pt of its run)",
-        )
-    names, nc = len(getattr(model, "names", None) or ()), last.nc
-    if not names == nc == model.yaml["nc"]:
-        raise ModelError(
-            f"as many names as classes ({nc})", f"{names} names, nc={model.yaml['nc']}", where, "mend model.names"
-        )
-    return task
-
-
 def stored_precision(model: BaseModel) -> torch.dtype:
     """Return the precision that holds all weights of a model exactly as they are stored: half, bfloat16 or float32."""
     found = {value.dtype for value in model.state_dict().values() if value.is_floating_point()}
     return found.pop() if len(found) == 1 and found <= {torch.float16, torch.bfloat16} else torch.float32
+
+
+def open_model(path: Path, *, trust: bool = False, accept: Callable[[BaseModel, str], str] = task_of) -> Opened:
+    """Open the model of a checkpoint file.
+
+    Args:
+        path: The file.
+        trust: Whether whatever code the file contains may run; see `load`.
+        accept: Names a model's task, or refuses the model.
+
+    Raises:
+        ModelError: It is no file of a model (`load`, `model_of`), or one of a model that `accept` refuses.
+    """
+    content = load(path, trust=trust)
+    model = model_of(content, path)
+    task = accept(model, str(path))
+    precision = stored_precision(model)
+    return Opened(model.float(), task, content, precision)
 
 
 def plain_data(value: Any) -> Any:
@@ -162,8 +138,8 @@ def plain_data(value: Any) -> Any:
 
 
 def as_dict(arguments: Any) -> dict[str, Any]:
-    """Read a model's `args`, which is a mapping in finished checkpoints and a namespace in others."""
-    return dict(arguments) if isinstance(arguments, Mapping) else dict(vars(arguments))
+    """Read a model's `args`: a mapping in finished checkpoints, a namespace in others; anything else has none."""
+    return dict(arguments if isinstance(arguments, Mapping) else getattr(arguments, "__dict__", {}))
 
 
 def building(path: Path, *, trust: bool = False) -> AbstractContextManager[None]:
@@ -212,11 +188,11 @@ def _require_archive(path: Path) -> None:
 
 def _require_known_classes(path: Path) -> None:
     """Refuse a file that names classes which neither torch nor Ultralytics rebuild without running code."""
-    try:
-        with _SafeLoad.loading(str(path)):  # registers what Ultralytics knows of the classes in this file
-            unknown = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
-    except UNREADABLE as error:
-        raise _unreadable(path, error, trust=False) from error
+    with (
+        told_as(partial(_unreadable, path, trust=False), UNREADABLE),
+        _SafeLoad.loading(str(path)),  # registers what Ultralytics knows of the classes in this file
+    ):
+        unknown = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
     if unknown:
         more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
         raise ModelError(

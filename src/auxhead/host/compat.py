@@ -1,70 +1,17 @@
-"""Every part of Ultralytics that auxhead builds on although it is not documented, and the releases it was tested with.
-
-The contract tests (tests/host/test_compat.py) check what each of them does; here we only see that they are there.
-"""
+"""Whether the installed Ultralytics has what we build on, and the releases that it was tested with."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-from yaml import YAMLError
-
 from auxhead.errors import HostVersionError
+from auxhead.host.touch_points import TOUCH_POINTS
 from auxhead.machine import OMP_NUM_THREADS  # noqa: F401  read before Ultralytics sets it
 
 TESTED = ("8.4.180", "8.4.190")
 """Oldest and newest release that the contract tests passed on."""
-
-UNUSABLE = (
-    AssertionError,
-    AttributeError,
-    ImportError,
-    IndexError,
-    KeyError,
-    NameError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    YAMLError,
-)
-"""What Ultralytics raises for a model or data.yaml that can't be used: it has no exceptions of its own."""
-
-TOUCH_POINTS: dict[str, str] = {
-    "ultralytics.cfg:_handle_deprecation": "old key names are accepted as Ultralytics accepts them",
-    "ultralytics.cfg:check_cfg": "values are checked by Ultralytics' own function",
-    "ultralytics.cfg:merge_equals_args": "words are joined as `yolo` joins them",
-    "ultralytics.cfg:parse_key_value_pair": "values are read as `yolo` reads them",
-    "ultralytics.data.base:BaseDataset.get_img_files": "images that were left out are found by listing again",
-    "ultralytics.engine.trainer:BaseTrainer._handle_nan_recovery": "recovery reads our training state",
-    "ultralytics.engine.trainer:BaseTrainer._load_checkpoint_state": "heads are restored with the rest",
-    "ultralytics.engine.trainer:BaseTrainer._model_train": "schedules learn the epoch at its start",
-    "ultralytics.engine.trainer:BaseTrainer._setup_train": "CPU autocast is switched on after it",
-    "ultralytics.engine.trainer:BaseTrainer.final_eval": "checkpoints are reduced without half-written files",
-    "ultralytics.engine.trainer:BaseTrainer.label_loss_items": "heads have no validation loss",
-    "ultralytics.engine.trainer:BaseTrainer.resume_training": "heads survive a resume",
-    "ultralytics.engine.trainer:BaseTrainer.save_metrics": "gradient shares become columns of results.csv",
-    "ultralytics.engine.trainer:BaseTrainer.save_model": "checkpoints are plain and written whole",
-    "ultralytics.engine.trainer:BaseTrainer.validate": "the best checkpoint can follow another metric",
-    "ultralytics.models.yolo.detect:DetectionTrainer.set_class_weights": "the criterion is completed there",
-    "ultralytics.models.yolo.detect:DetectionTrainer.set_model_attributes": "heads are attached there",
-    "ultralytics.nn.distill_model:DistillationModel._remove_feature_hooks": "a distilled model is its student",
-    "ultralytics.nn.modules.head:Detect._inference": "boxes and scores before NMS are compared",
-    "ultralytics.nn.modules.head:Detect.forward_head": "it hands out the feature maps (`feats`)",
-    "ultralytics.nn.tasks:_SafeLoad.loading": "models of foreign files are built without evaluating their code",
-    "ultralytics.nn.tasks:DetectionModel.init_criterion": "the detection loss is Ultralytics' own",
-    "ultralytics.nn.tasks:torch_safe_load": "foreign files are opened without running their code",
-    "ultralytics.utils.checks:check_requirements": "nothing is installed while a file is opened or exported",
-    "ultralytics.models.yolo.detect:DetectionValidator._prepare_batch": "predictions are kept image by image",
-    "ultralytics.models.yolo.detect:DetectionValidator.scale_preds": "predictions are kept in original pixels",
-    "ultralytics.utils.tal:TaskAlignedAssigner.select_candidates_in_gts": "candidate anchors are counted by it",
-    "ultralytics.utils.tal:make_anchors": "candidate anchors are placed by it",
-    "ultralytics.utils.loss:v8DetectionLoss.get_assigned_targets_and_loss": "heads learn on its assignment",
-}
 
 
 def installed() -> str:
@@ -81,29 +28,59 @@ def installed() -> str:
         ) from error
 
 
-def _missing(touch_point: str) -> bool:
-    module, _, path = touch_point.partition(":")
-    try:
-        found: object = import_module(module)
-    except ImportError:
-        return True
-    for name in path.split("."):
-        found = inspect.getattr_static(found, name, None) if inspect.isclass(found) else getattr(found, name, None)
-    return not isinstance(found, (Callable, staticmethod, classmethod))  # type: ignore[arg-type]
-
-
 def require_host() -> None:
-    """Check that all touch points are there.
+    """Check that all touch points are there, and take what we give them.
 
     Raises:
-        HostVersionError: Some are gone; it names them and what they are for.
+        HostVersionError: Some are gone or changed; it names them and what they are for.
     """
     release = installed()
-    gone = [f"{point} ({reason})" for point, reason in TOUCH_POINTS.items() if _missing(point)]
-    if gone:
+    wrong = [
+        f"{name} {problem} ({point.reason})" for name, point in TOUCH_POINTS.items() if (problem := _problem(name))
+    ]
+    if wrong:
         raise HostVersionError(
             expected=f"ultralytics {TESTED[0]} to {TESTED[1]}, with all parts that auxhead builds on",
-            found=f"{release}, without " + "; ".join(gone),
+            found=f"{release}, but " + "; ".join(wrong),
             where="this Python environment",
             fix=f"pip install 'ultralytics>={TESTED[0]},<={TESTED[1]}', or a newer auxhead",
         )
+
+
+def _problem(name: str) -> str:
+    """Say what is wrong with a touch point; nothing gives ''."""
+    found = _find(name)
+    if not callable(found):
+        return "is gone"
+    expected, signature = TOUCH_POINTS[name].parameters, inspect.signature(found)
+    return "" if accepts(signature, expected) else f"takes {signature} instead of ({expected})"
+
+
+def _find(name: str) -> object:
+    """Import what a touch point names, module:path; None where there is none."""
+    module, _, path = name.partition(":")
+    try:
+        found: object = import_module(module)
+    except ImportError:
+        return None
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def accepts(signature: inspect.Signature, expected: str) -> bool:
+    """Tell whether a function has the parameters that we rely on.
+
+    Args:
+        signature: The function's.
+        expected: As in `TouchPoint`.
+    """
+    words = expected.split(", ")
+    first = [word.lstrip("*") for word in words if word != "..." and not word.endswith("=")]
+    named = [word[:-1] for word in words if word.endswith("=")]
+    try:
+        signature.bind(*first, **dict.fromkeys(named))
+    except TypeError:  # one of them is gone, or another one is needed
+        return False
+    found = list(signature.parameters)
+    return found[: len(first)] == first and ("..." in words or len(found) == len(first) + len(named))

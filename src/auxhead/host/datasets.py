@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from ultralytics.cfg import get_cfg
-from ultralytics.data import build_yolo_dataset
+from ultralytics.data import YOLODataset, build_yolo_dataset
 from ultralytics.data.utils import check_det_dataset
 
-from auxhead.errors import AuxHeadError, DataError
-from auxhead.host.compat import UNUSABLE
+from auxhead.errors import DataError
 from auxhead.host.quiet import quiet
+from auxhead.host.unusable import first_line, told_as
 from auxhead.labels.data_yaml import SPLITS
 from auxhead.labels.source import Source
 
@@ -31,16 +31,43 @@ def read_data(data: str) -> dict[str, Any]:
     Raises:
         DataError: The file or a path in it can't be used.
     """
-    try:
-        checked: dict[str, Any] = check_det_dataset(data)
-    except UNUSABLE as error:
-        raise DataError(
+
+    def refuse(error: BaseException) -> DataError:
+        return DataError(
             expected="a data.yaml with train, val and names that point to existing folders or lists",
             found=str(error).strip() or type(error).__name__,
             where=data,
             fix="correct the file; paths in it are relative to its `path:`, or to its own folder",
-        ) from error
+        )
+
+    with told_as(refuse):
+        checked: dict[str, Any] = check_det_dataset(data)
     return checked
+
+
+def read_split(checked: Mapping[str, Any], split: str, arguments: Mapping[str, Any]) -> YOLODataset:
+    """Scan the images and labels of a split, into Ultralytics' cache or from it.
+
+    Args:
+        checked: What `read_data` gave.
+        split: train, val or test; the data has it.
+        arguments: Arguments of Ultralytics' that say what is read, and at which size: `task`, `imgsz`, `single_cls`.
+
+    Raises:
+        DataError: There are no images, or none that can be read.
+    """
+
+    def refuse(error: BaseException) -> DataError:
+        return DataError(
+            expected=f"images and labels of the {split} split that Ultralytics can read",
+            found=first_line(error),
+            where=str(checked["yaml_file"]),
+            fix="correct the labels or the file",
+        )
+
+    hyp, images = get_cfg(overrides=dict(arguments)), checked[split]
+    with told_as(refuse):
+        return build_yolo_dataset(hyp, images, 1, checked, mode="val")
 
 
 def validation_images(data: str, arguments: Mapping[str, Any], nc: int) -> Tensor:
@@ -57,17 +84,9 @@ def validation_images(data: str, arguments: Mapping[str, Any], nc: int) -> Tenso
     Raises:
         DataError: The data set can't be used.
     """
-    try:
-        checked = check_det_dataset(data)
-        require_classes(checked, nc, data, single_cls=bool(arguments.get("single_cls")))
-        hyp = get_cfg(overrides={k: v for k, v in arguments.items() if k in {"imgsz", "task", "single_cls"}})
-        dataset = build_yolo_dataset(hyp, checked["val"], 1, checked, mode="val", rect=False)
-    except AuxHeadError:
-        raise
-    except UNUSABLE as error:
-        raise DataError(
-            "a data.yaml with a val split", str(error), data, "correct the file, or leave data= out"
-        ) from error
+    checked = read_data(data)
+    require_classes(checked, nc, data, single_cls=bool(arguments.get("single_cls")))
+    dataset = read_split(checked, "val", {k: v for k, v in arguments.items() if k in {"imgsz", "task", "single_cls"}})
     return torch.stack([dataset[i]["img"] for i in range(min(CERTIFICATE_IMAGES, len(dataset)))]).float() / 255
 
 
@@ -99,15 +118,10 @@ def cache_labels(data: str, task: str) -> None:
         DataError: The data can't be used.
     """
     checked = read_data(data)
-    try:
-        with quiet():
-            for split in ("train", "val", "test"):
-                if checked.get(split):
-                    build_yolo_dataset(get_cfg(overrides={"task": task}), checked[split], 1, checked, mode="val")
-    except UNUSABLE as error:
-        raise DataError(
-            "labels that Ultralytics can read", str(error), data, "correct the labels or the file"
-        ) from error
+    with quiet():
+        for split in ("train", "val", "test"):
+            if checked.get(split):
+                read_split(checked, split, {"task": task})
 
 
 def read_source(data: str) -> Source:

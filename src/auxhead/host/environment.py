@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import version
 
 import torch
+from packaging.version import InvalidVersion, Version
 from ultralytics.utils import SETTINGS, USER_CONFIG_DIR
 
 from auxhead._version import __version__
@@ -20,12 +21,10 @@ VARIABLES = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "YOLO_AUTOINSTALL", "YOL
 def environment() -> dict[str, str]:
     """Return versions, hardware and settings that matter for training, by name."""
     release = installed()
-    in_range = [int(part) for part in TESTED[0].split(".")] <= [int(part) for part in release.split(".")[:3]]
-    tested = f"tested with {TESTED[0]} to {TESTED[1]}" + ("" if in_range else "; THIS ONE IS OLDER")
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
         "auxhead": __version__,
-        "ultralytics": f"{release} ({tested})",
+        "ultralytics": f"{release} (tested with {TESTED[0]} to {TESTED[1]}{remark(release)})",
         "torch": torch.__version__,
         "torchvision": version("torchvision"),
         "python": platform.python_version(),
@@ -39,3 +38,15 @@ def environment() -> dict[str, str]:
         "runs_dir": str(SETTINGS["runs_dir"]),
         **{name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
+
+
+def remark(release: str) -> str:
+    """Say how a release of Ultralytics lies to those that we tested with; '' for one of them."""
+    oldest, newest = map(Version, TESTED)
+    try:
+        found = Version(release)
+    except InvalidVersion:
+        return "; this one has no number that can be compared"
+    if found < oldest:
+        return "; THIS ONE IS OLDER"
+    return "; this one is newer" if found > newest else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from ultralytics.nn.tasks import yaml_model_load
 
 from auxhead.errors import ConfigError
-from auxhead.host.compat import UNUSABLE
+from auxhead.host.unusable import told_as
 
 
 def sibling(model: str | Path, variant: str) -> str:
@@ -23,13 +23,15 @@ def sibling(model: str | Path, variant: str) -> str:
     """
     base = re.sub(r"-(ghost|p2|p6|ghost-p2|ghost-p6)$", "", Path(model).stem)
     name = f"{base}-{variant}.yaml"
-    try:
-        yaml_model_load(name)
-    except UNUSABLE as error:
-        raise ConfigError(
+
+    def refuse(_: BaseException) -> ConfigError:
+        return ConfigError(
             expected=f"a model of Ultralytics that has a {variant} variant, such as yolov8n.yaml",
             found=f"{model}; there is no {name}",
             where="arms",
             fix=f"give the arm a model of its own: {{model: FILE.yaml}}, or leave out the arm that needs {variant}",
-        ) from error
+        )
+
+    with told_as(refuse):
+        yaml_model_load(name)
     return name

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from auxhead.errors import AuxHeadError, DataError, ModelError
+from auxhead.errors import DataError, ModelError
 from auxhead.files import sha256
 from auxhead.host import checkpoint
-from auxhead.host.compat import UNUSABLE
 from auxhead.host.cpu import restored_threads
+from auxhead.host.unusable import first_line, told_as
 from auxhead.host.validation import BoxValidator
 
 PLACEHOLDERS = 3  # names shown in a message
@@ -108,20 +108,7 @@ def predict(
     settings = {"data": data, "split": split, "imgsz": imgsz or trained or 640, "batch": batch, "device": device}
     settings |= {"conf": conf, "iou": iou, "max_det": max_det, "mode": "val", "task": "detect"}
     settings |= {"rect": True, "plots": False}  # rect: as `yolo val`
-    with restored_threads(), TemporaryDirectory(prefix="auxhead-") as scratch, checkpoint.nothing_installed():
-        try:
-            validator = _Collector(args={**settings, "model": str(model)}, save_dir=Path(scratch))
-            validator(model=loaded)
-        except AuxHeadError:
-            raise
-        except UNUSABLE as error:
-            found = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise ModelError(
-                expected=f"a detector of Ultralytics and a data.yaml with a {split} split that it can be validated on",
-                found=found,
-                where=f"{model} on {data}",
-                fix="correct the path, or see what `yolo detect val` says about it",
-            ) from error
+    validator = _measure(loaded, settings, str(model))
     size = validator.args.imgsz
     return Predictions(
         rows=validator.rows,
@@ -130,6 +117,29 @@ def predict(
         metrics={name: float(value) for name, value in validator.metrics.results_dict.items()},
         note=validator.note,
     )
+
+
+def _measure(loaded: Any, settings: Mapping[str, Any], model: str) -> _Collector:
+    """Run the validator on a split, with a model that is opened already or the file that Ultralytics opens (None)."""
+
+    def refuse(error: BaseException) -> ModelError:
+        return ModelError(
+            expected=f"a detector of Ultralytics and a data.yaml with a {settings['split']} split that it can be "
+            "validated on",
+            found=first_line(error),
+            where=f"{model} on {settings['data']}",
+            fix="correct the path, or see what `yolo detect val` says about it",
+        )
+
+    with (
+        restored_threads(),
+        TemporaryDirectory(prefix="auxhead-") as scratch,
+        checkpoint.nothing_installed(),
+        told_as(refuse),
+    ):
+        validator = _Collector(args={**settings, "model": model}, save_dir=Path(scratch))
+        validator(model=loaded)
+    return validator
 
 
 def match_names(model: Mapping[int, str], data: Mapping[int, str], where: str) -> tuple[list[int], str]:
@@ -191,10 +201,8 @@ def _open(model: Path, *, trust: bool) -> tuple[Any, int | None]:
         raise ModelError("a model's file or folder", "no such file", str(model), "correct the path")
     if model.suffix != ".pt":
         return None, None
-    content = checkpoint.load(model, trust=trust)
-    loaded = checkpoint.model_of(content, model).float()
-    checkpoint.task_of(loaded, str(model))
-    size = (content.get("train_args") or {}).get("imgsz")
-    if not isinstance(getattr(loaded, "names", None), dict):
+    opened = checkpoint.open_model(model, trust=trust)
+    size = (opened.content.get("train_args") or {}).get("imgsz")
+    if not isinstance(getattr(opened.model, "names", None), dict):
         raise DataError("a model that names its classes", "none", str(model), "train it again with its data.yaml")
-    return loaded, int(size) if isinstance(size, int) else None
+    return opened.model, int(size) if isinstance(size, int) else None

@@ -11,9 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from ultralytics.cfg import get_cfg
-from ultralytics.data import build_yolo_dataset
-from ultralytics.data.utils import check_det_dataset
 from ultralytics.models.yolo.detect import DetectionValidator
 from ultralytics.models.yolo.pose import PoseValidator
 from ultralytics.models.yolo.segment import SegmentationValidator
@@ -21,11 +18,9 @@ from ultralytics.nn.modules.head import Pose, Segment
 from ultralytics.nn.tasks import BaseModel
 from ultralytics.utils.torch_utils import get_flops, get_num_params
 
-from auxhead.errors import AuxHeadError, DataError
 from auxhead.host import checkpoint
-from auxhead.host.compat import UNUSABLE
 from auxhead.host.cpu import restored_threads
-from auxhead.host.datasets import require_classes
+from auxhead.host.datasets import read_data, read_split, require_classes
 
 COLUMNS = ("model", "parameters", "GFLOPs", "P", "R", "mAP50", "mAP50-95", "pose mAP50", "mask mAP50")
 
@@ -115,10 +110,8 @@ def validate(
         DataError: The data set can't be used, or has another number of classes than the model.
         ModelError: The file holds no such model.
     """
-    content = checkpoint.load(weights, trust=trust)
-    model = checkpoint.model_of(content, weights).float()
-    checkpoint.task_of(model, str(weights))
-    trained = content.get("train_args") or {}
+    opened = checkpoint.open_model(weights, trust=trust)
+    model, trained = opened.model, opened.content.get("train_args") or {}
     settings = {"single_cls": bool(trained.get("single_cls")), "imgsz": imgsz, "data": data, "device": device}
     settings |= {"batch": batch, "workers": workers, "mode": "val", "rect": True, "plots": False}
     counted = _fused_cost(model, imgsz)
@@ -166,18 +159,11 @@ def _validator(model: BaseModel, settings: Mapping[str, Any], *, boxes_only: boo
     """
     head = model.model[-1]
     data = str(settings["data"])
-    try:
-        checked = check_det_dataset(data)
-        require_classes(checked, head.nc, data, single_cls=bool(settings["single_cls"]))
-        keypoints = list(checked.get("kpt_shape") or ()) == list(getattr(head, "kpt_shape", ())) and not boxes_only
-        task = "pose" if isinstance(head, Pose) and keypoints else "detect"
-        hyp = get_cfg(overrides={**settings, "task": task})
-        dataset = build_yolo_dataset(hyp, checked["val"], 1, checked, mode="val", rect=False)
-    except AuxHeadError:
-        raise
-    except UNUSABLE as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError("a data.yaml with a val split that can be read", first, data, "correct it") from error
+    checked = read_data(data)
+    require_classes(checked, head.nc, data, single_cls=bool(settings["single_cls"]))
+    keypoints = list(checked.get("kpt_shape") or ()) == list(getattr(head, "kpt_shape", ())) and not boxes_only
+    task = "pose" if isinstance(head, Pose) and keypoints else "detect"
+    dataset = read_split(checked, "val", {**settings, "task": task})
     outlines = any(len(label["segments"]) for label in dataset.labels) and not boxes_only
     kind: Callable[..., DetectionValidator] = DetectionValidator
     if isinstance(head, Pose):

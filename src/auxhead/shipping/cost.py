@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,13 +26,13 @@ from ultralytics.utils.torch_utils import select_device
 
 from auxhead.errors import ConfigError, ModelError
 from auxhead.host import checkpoint
-from auxhead.host.compat import UNUSABLE
 from auxhead.host.cpu import restored_threads
 from auxhead.host.quiet import quiet
+from auxhead.host.unusable import first_line, told_as
 from auxhead.keys.reading import closest
 from auxhead.machine import cores
 from auxhead.progress import Progress, silent
-from auxhead.shipping.sameness import cost as counted
+from auxhead.shipping.counts import Counts
 
 MODELS: dict[str, type[DetectionModel]] = {
     "detect": DetectionModel,
@@ -40,21 +41,6 @@ MODELS: dict[str, type[DetectionModel]] = {
     "obb": OBBModel,
 }
 WARM_UP = 3  # forward passes before timing: the first allocate memory and choose kernels. Source: own choice
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Size of one model.
-
-    Attributes:
-        parameters: Number of parameters.
-        gflops: Billions of operations for one image; a multiplication and an addition count as two.
-        layers: Modules without children.
-    """
-
-    parameters: int
-    gflops: float
-    layers: int
 
 
 @dataclass(frozen=True)
@@ -179,7 +165,7 @@ def count(model: torch.nn.Module, imgsz: int) -> Counts:
     Raises:
         ModelError: Ultralytics can't count its operations.
     """
-    counts = Counts(*counted(model, imgsz))
+    counts = Counts.of(model, imgsz)
     if not counts.gflops:  # Ultralytics' sign for a failure
         raise ModelError(
             expected="a model whose operations can be counted",
@@ -191,36 +177,51 @@ def count(model: torch.nn.Module, imgsz: int) -> Counts:
 
 
 def _build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -> DetectionModel:
-    """Build a model from its name, YAML or file, at the classes and keypoints asked for."""
-    try:
-        with quiet():
-            if Path(name).suffix == ".pt":
-                model: Any = checkpoint.model_of(checkpoint.load(Path(name)), Path(name)).float()
-                if type(model) not in MODELS.values():
-                    raise _other_task(name, type(model).__name__)
-                if nc is None and kpt_shape is None:
-                    return model
-                yaml = deepcopy(model.yaml)
-            else:
-                path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else Path(f"{name}.yaml")
-                yaml = yaml_model_load(path)
-            channels = yaml.get("channels", 3)
-            yaml["nc"] = nc or yaml["nc"]
-            if kpt_shape and "kpt_shape" in yaml:
-                yaml["kpt_shape"] = list(kpt_shape)
-            kind = MODELS.get(guess_model_task(yaml))
-            if kind is None:
-                raise _other_task(name, f"a {guess_model_task(yaml)} model")
-            return kind(yaml, ch=channels, verbose=False)
-    except UNUSABLE as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(
-            expected="a model of Ultralytics (yolov8n), a model's YAML or a .pt file",
-            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            where=str(name),
-            fix=closest(Path(name).stem, model_names()) or "correct the name or the path",
-        ) from error
+    """Build a model from its name, YAML or file, at the classes and keypoints asked for.
+
+    Raises:
+        ModelError: It is unknown, no file of a model, or of another task.
+    """
+    with quiet():
+        if Path(name).suffix == ".pt":
+            model: DetectionModel = checkpoint.open_model(Path(name), accept=_file_task).model
+            if nc is None and kpt_shape is None:
+                return model
+            return _built(name, deepcopy(model.yaml), nc, kpt_shape)
+        path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else Path(f"{name}.yaml")
+        with told_as(partial(_unknown, name)):
+            yaml = yaml_model_load(path)
+        return _built(name, yaml, nc, kpt_shape)
+
+
+def _built(name: str | Path, yaml: dict[str, Any], nc: int | None, kpt_shape: tuple[int, int] | None) -> DetectionModel:
+    """Build the model of a YAML."""
+    task = guess_model_task(yaml)
+    if task not in MODELS:
+        raise _other_task(name, f"a {task} model")
+    given = {key: value for key, value in (("nc", nc), ("kpt_shape", kpt_shape and list(kpt_shape))) if value}
+    described = {**yaml, **{key: value for key, value in given.items() if key == "nc" or key in yaml}}
+    if "nc" not in described:
+        raise _unknown(name, ValueError("no number of classes (nc:) in it"))
+    with told_as(partial(_unknown, name)):
+        return MODELS[task](described, ch=yaml.get("channels", 3), verbose=False)
+
+
+def _file_task(model: torch.nn.Module, where: str) -> str:
+    """Name the task of a model that comes from a file."""
+    task = next((task for task, kind in MODELS.items() if type(model) is kind), None)
+    if task is None:
+        raise _other_task(where, type(model).__name__)
+    return task
+
+
+def _unknown(name: str | Path, error: BaseException) -> ModelError:
+    return ModelError(
+        expected="a model of Ultralytics (yolov8n), a model's YAML or a .pt file",
+        found=first_line(error),
+        where=str(name),
+        fix=closest(Path(name).stem, model_names()) or "correct the name or the path",
+    )
 
 
 def _other_task(name: str | Path, found: str) -> ModelError:
@@ -244,12 +245,12 @@ def model_names() -> list[str]:
 def _device(device: str | int | None) -> torch.device:
     if device is None:
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        with quiet():
-            chosen: torch.device = select_device(device, verbose=False)
-    except UNUSABLE as error:
-        found = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ConfigError("a device of this machine", found, f"device={device}", "name another, or cpu") from error
+
+    def refuse(error: BaseException) -> ConfigError:
+        return ConfigError("a device of this machine", first_line(error), f"device={device}", "name another, or cpu")
+
+    with told_as(refuse), quiet():
+        chosen: torch.device = select_device(device, verbose=False)
     return chosen
 
 
@@ -275,22 +276,26 @@ def _time(
                     seconds[index].append(elapsed)
             if turn >= 0:
                 tell("timing", turn + 1, rounds)
-    latencies = []
-    for own in seconds:
-        ratios = sorted(mine / first for mine, first in zip(own, seconds[0], strict=True))
-        quartile = len(ratios) // 4
-        latencies.append(
-            Latency(str(device), median(own) * 1e3, median(ratios), ratios[quartile], ratios[-1 - quartile])
-        )
-    return latencies
+    return [_latency(str(device), own, seconds[0]) for own in seconds]
+
+
+def _latency(device: str, own: Sequence[float], first: Sequence[float]) -> Latency:
+    """Sum up a model's seconds, round by round, beside the first model's."""
+    ratios = sorted(mine / other for mine, other in zip(own, first, strict=True))
+    quartile = len(ratios) // 4
+    return Latency(device, median(own) * 1e3, median(ratios), ratios[quartile], ratios[-1 - quartile])
 
 
 def _forward(model: torch.nn.Module, image: torch.Tensor, device: torch.device) -> float:
     """Return the seconds of one forward pass."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    _wait(device)
     start = time.perf_counter()
     model(image)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    _wait(device)
     return time.perf_counter() - start
+
+
+def _wait(device: torch.device) -> None:
+    """Wait until an accelerator has done what it was given; a CPU is never behind."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

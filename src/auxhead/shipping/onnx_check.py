@@ -19,8 +19,8 @@ from ultralytics.utils import DEFAULT_CFG_DICT
 
 from auxhead.errors import MissingExtraError, ModelError, VerificationError
 from auxhead.host import checkpoint
-from auxhead.host.compat import UNUSABLE
 from auxhead.host.quiet import quiet
+from auxhead.host.unusable import named_line, told_as
 from auxhead.model.attach import require_detector
 
 PACKAGES = ("onnx", "onnxruntime", "onnxslim")
@@ -103,8 +103,7 @@ def check_export(file: Path, imgsz: int) -> ExportFacts:
     """
     require_packages()
     onnx, runtime = import_module("onnx"), import_module("onnxruntime")  # optional, so looked up by name
-    content = checkpoint.load(file)
-    detector = require_detector(checkpoint.model_of(content, file).float(), where=str(file))
+    detector = require_detector(checkpoint.open_model(file).model, where=str(file))
     with quiet(), checkpoint.building(file), TemporaryDirectory(prefix="auxhead-") as folder:
         graphs = [
             onnx.load(_export(model, Path(folder) / f"{name}.pt", imgsz, file))
@@ -150,17 +149,18 @@ def _export(model: DetectionModel, path: Path, imgsz: int, source: Path) -> str:
     model.pt_path, model.task = str(path), "detect"
     model.args = {**DEFAULT_CFG_DICT, **getattr(model, "args", {})}  # as Ultralytics completes them when it loads
     settings = {"mode": "export", "format": "onnx", "task": "detect", "imgsz": imgsz, "device": "cpu", "batch": 1}
-    try:
-        with checkpoint.nothing_installed(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's about tracing, which Ultralytics' exporter knows of
-            return str(Exporter(overrides=settings)(model=model))
-    except UNUSABLE as error:
-        raise ModelError(
-            "a detector that exports to ONNX",
-            f"{type(error).__name__}: {error}",
-            str(source),
-            "try `yolo export` on it; if that works, report this with the output of `auxhead env`",
-        ) from error
+
+    def refuse(error: BaseException) -> ModelError:
+        return ModelError(
+            expected="a detector that exports to ONNX",
+            found=named_line(error),
+            where=str(source),
+            fix="try `yolo export` on it; if that works, report this with the output of `auxhead env`",
+        )
+
+    with told_as(refuse), checkpoint.nothing_installed(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's about tracing, which Ultralytics' exporter knows of
+        return str(Exporter(overrides=settings)(model=model))
 
 
 def _count(graph: Any) -> tuple[int, int, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""Whether two models are the same: tensors bit for bit, outputs, and what they cost."""
+"""Whether two models are the same: tensors bit for bit, and outputs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from ultralytics.nn.modules.head import Detect
 from ultralytics.nn.tasks import DetectionModel
-from ultralytics.utils.torch_utils import get_flops, get_num_params
 
-from auxhead.errors import VerificationError
+from auxhead.errors import ModelError, VerificationError
+from auxhead.host.unusable import named_line, told_as
 
 
 def stock_copy(trained: DetectionModel) -> DetectionModel:
@@ -37,37 +37,45 @@ def stock_copy(trained: DetectionModel) -> DetectionModel:
 
 
 @torch.inference_mode()
-def predictions(model: DetectionModel, images: Tensor) -> tuple[Tensor, Tensor]:
+def predictions(model: DetectionModel, images: Tensor, where: str) -> tuple[Tensor, Tensor]:
     """Run a detector, pose or segment model, leaving keypoints and masks aside.
 
     Args:
         model: The model; it is put into evaluation mode.
         images: Pictures, shape (B, C, H, W), 0 to 1.
+        where: The model's file, for the message.
 
     Returns:
         All boxes (pixels, before NMS or top-k) and scores, shape (B, 4 + nc, A), float32; end-to-end models have both
         of their branches in it, one after the other along A. And boxes and scores as the model hands them out: the
         same again, or for end-to-end inference the best ones, shape (B, K, 6).
+
+    Raises:
+        ModelError: It can't be run, such as a model of an Ultralytics whose layers had other parts.
     """
+
+    def refuse(error: BaseException) -> ModelError:
+        return ModelError(
+            expected="a model that the installed Ultralytics can run",
+            found=named_line(error),
+            where=where,
+            fix="train or save it again with a recent Ultralytics",
+        )
+
     head: Detect = model.eval().model[-1]
-    final, raw = model(images)
+    with told_as(refuse):
+        final, raw = model(images)
     final = final[0] if isinstance(final, tuple) else final  # segment models add their prototypes
     branches = [raw["one2many"], raw["one2one"]] if "one2one" in raw else [raw]
     decoded = torch.cat([Detect._inference(head, branch) for branch in branches], 2)
     return decoded.float(), final[..., :6] if head.end2end else final[:, : 4 + head.nc]
 
 
-def outputs(model: DetectionModel, images: Tensor) -> Tensor:
+def outputs(model: DetectionModel, images: Tensor, where: str) -> Tensor:
     """Return all boxes and scores of a model (the first that `predictions` returns)."""
-    return predictions(model, images)[0]
+    return predictions(model, images, where)[0]
 
 
 def equal(first: Tensor, second: Tensor) -> bool:
     """Tell whether two tensors hold the same numbers, NaN included."""
     return first.shape == second.shape and torch.allclose(first, second, rtol=0, atol=0, equal_nan=True)
-
-
-def cost(model: DetectionModel, imgsz: int) -> tuple[int, float, int]:
-    """Return parameters, GFLOPs and layers, counted as Ultralytics' `model.info()` does."""
-    layers = sum(1 for module in model.modules() if not list(module.children()))
-    return get_num_params(model), round(get_flops(model, imgsz), 3), layers

@@ -9,12 +9,16 @@ from typing import Any
 from torch import Tensor
 from ultralytics.nn.tasks import DetectionModel
 
-from auxhead.errors import VerificationError
+from auxhead.errors import ModelError, VerificationError
 from auxhead.host import checkpoint
+from auxhead.host.unusable import named_line, told_as
 from auxhead.shipping.sameness import equal
 
 HEAD_SETTINGS = ("_end2end", "max_det", "agnostic_nms", "xyxy")
 """What a head may have been told after it was built, and what its boxes depend on."""
+
+
+LAYER_PARTS = 4  # from, repeats, module, arguments. Source: Ultralytics, nn/tasks.py, parse_model
 
 
 def detect_yaml(model_yaml: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,22 +36,22 @@ def detect_yaml(model_yaml: Mapping[str, Any]) -> dict[str, Any]:
     return yaml
 
 
-def detector_of(model: DetectionModel) -> tuple[DetectionModel, list[str]]:
+def detector_of(model: DetectionModel, where: str) -> tuple[DetectionModel, list[str]]:
     """Build the stock detector that a pose or segment model contains, and move every tensor over.
 
     Args:
         model: The pose or segment model, float32. It is not changed.
+        where: The model's file, for messages.
 
     Returns:
         The detector, float32, and the names of the model's tensors that it doesn't have.
 
     Raises:
+        ModelError: Ultralytics can't build a detector of the model's YAML.
         VerificationError: A tensor of the detector is missing in the model or differs in shape, or the model has
             tensors beside those of its keypoints or masks.
     """
-    yaml = detect_yaml(model.yaml)
-    detector = DetectionModel(yaml, ch=yaml.get("channels", yaml.get("ch", 3)), nc=yaml["nc"], verbose=False)
-    detector.load(model, verbose=False)  # for the width of the class branch, which other classes may have set
+    detector = _build(model, where)
     source, target = model.state_dict(), detector.state_dict()
     left_out = [name for name in source if name not in target]
     _require_match(source, target, left_out, detector)
@@ -56,6 +60,34 @@ def detector_of(model: DetectionModel) -> tuple[DetectionModel, list[str]]:
     wrong = [name for name in moved if not equal(moved[name], source[name])]
     if wrong:
         raise _mismatch(len(target), [f"{name}: moved, but not equal" for name in wrong], model)
+    _take_settings(model, detector)
+    return detector.requires_grad_(False).eval(), left_out
+
+
+def _build(model: DetectionModel, where: str) -> DetectionModel:
+    """Let Ultralytics build the detector of a model's YAML, and take over what weights it can."""
+
+    def refuse(error: BaseException) -> ModelError:
+        return ModelError(
+            expected="a pose or segment model that the installed Ultralytics can build",
+            found=named_line(error),
+            where=where,
+            fix="train or save it again with a recent Ultralytics",
+        )
+
+    layers = model.yaml.get("head")
+    if not (isinstance(layers, list) and layers and len(layers[-1]) == LAYER_PARTS):
+        raise refuse(ValueError("a YAML without a head"))
+    yaml = detect_yaml(model.yaml)
+    channels = yaml.get("channels", yaml.get("ch", 3))
+    with told_as(refuse):
+        detector = DetectionModel(yaml, ch=channels, nc=yaml["nc"], verbose=False)
+        detector.load(model, verbose=False)  # for the width of the class branch, which other classes may have set
+    return detector
+
+
+def _take_settings(model: DetectionModel, detector: DetectionModel) -> None:
+    """Give a detector the names, arguments and head settings of the model that it comes from."""
     head, old = detector.model[-1], model.model[-1]
     for name in HEAD_SETTINGS:
         if name in vars(old):
@@ -64,7 +96,6 @@ def detector_of(model: DetectionModel) -> tuple[DetectionModel, list[str]]:
     detector.nc = head.nc
     detector.args = {**checkpoint.plain_data(checkpoint.as_dict(getattr(model, "args", {}))), "task": "detect"}
     vars(detector).pop("pt_path", None)  # `load` noted it; it is a path on the machine that trained
-    return detector.requires_grad_(False).eval(), left_out
 
 
 def _require_match(

@@ -10,6 +10,7 @@ from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.utils import LOGGER
 
 from auxhead.errors import AuxHeadError, OutputError
+from auxhead.host.unusable import told_as
 
 Callbacks = Mapping[str, Callable[[Any], None]] | None
 
@@ -25,15 +26,17 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
     Raises:
         OutputError: The run's folder can't be written to.
     """
-    try:
-        trainer = kind(overrides=dict(arguments))
-    except OSError as error:
-        raise OutputError(
+
+    def refuse(error: BaseException) -> OutputError:
+        return OutputError(
             expected="a folder for the run that can be written to",
             found=str(error),
             where=str(arguments.get("project") or "runs/"),
             fix="choose another one with project=",
-        ) from error
+        )
+
+    with told_as(refuse, (OSError,)):
+        trainer = kind(overrides=dict(arguments))
     for event, callback in (callbacks or {}).items():
         trainer.add_callback(event, callback)
     try:

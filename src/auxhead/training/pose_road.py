@@ -21,9 +21,9 @@ from ultralytics.utils import LOGGER, YAML
 
 from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
-from auxhead.host.compat import UNUSABLE
 from auxhead.host.cpu import take_cpu
 from auxhead.host.quiet import quiet
+from auxhead.host.unusable import UNUSABLE, first_line, told_as
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.shipping.strip import strip
 from auxhead.shipping.strip_certificate import StripCertificate
@@ -117,20 +117,18 @@ def require_task(model: str | Path, route: str) -> None:
     Raises:
         ModelError: It is of another task, unknown, or no model.
     """
-    try:
-        if Path(model).suffix == ".pt":
-            with quiet():
-                yaml = load_checkpoint(str(model))[0].yaml
-        else:
-            yaml = yaml_model_load(model)
-        task = guess_model_task(yaml)
-    except (*UNUSABLE, EOFError, UnpicklingError) as error:
-        raise ModelError(
+
+    def refuse(error: BaseException) -> ModelError:
+        return ModelError(
             expected=f"a {route} model: its .pt file or .yaml",
-            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            found=first_line(error),
             where=f"model={model}",
             fix=f"correct the path, or name a model of Ultralytics such as {MODELS[route]}",
-        ) from error
+        )
+
+    with told_as(refuse, (*UNUSABLE, EOFError, UnpicklingError)), quiet():
+        checked = load_checkpoint(str(model))[0] if Path(model).suffix == ".pt" else yaml_model_load(model)
+        task = guess_model_task(checked if isinstance(checked, dict) else checked.yaml)
     if task != route:
         raise ModelError(
             expected=f"a {route} model, as route={route} trains",

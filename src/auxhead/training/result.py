@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,9 @@ class TrainResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        paths = {name: str(getattr(self, name)) for name in ("save_dir", "best", "last")}
+        measured = {"metrics": dict(self.metrics), "gradients": dict(self.gradients), "warnings": self.warnings}
+        return {**paths, **measured, "certificate": self.certificate.to_dict()}
 
 
 def read_result(run: Path) -> TrainResult:
@@ -53,7 +55,7 @@ def read_result(run: Path) -> TrainResult:
         raise ResumeError("a finished run", f"no {RESULT_FILE}", str(run), f"finish it: auxhead train resume={run}")
     content = json.loads(path.read_text(encoding="utf-8"))
     proof = content["certificate"]
-    certificate = StripCertificate.from_dict(proof) if "source" in proof else Certificate(**proof)
+    certificate = (StripCertificate if "source" in proof else Certificate).from_dict(proof)
     return TrainResult(
         save_dir=run,
         best=run / "weights" / certificate.weights,
@@ -86,7 +88,7 @@ def write_result(
         "metrics": {key: value for key, value in numbers.items() if key.startswith("metrics/")},
         "gradients": gradients,
         "warnings": list(warnings),
-        "certificate": asdict(certificate),
+        "certificate": certificate.to_dict(),
     }
     write_atomic(run / CERTIFICATE_FILE, certificate.to_json().encode())
     write_atomic(run / RESULT_FILE, (json.dumps(content, indent=2) + "\n").encode())

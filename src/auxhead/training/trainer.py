@@ -19,12 +19,12 @@ from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
 from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_model
 
 from auxhead._version import __version__
-from auxhead.errors import AuxHeadError, ConfigError, ModelError
+from auxhead.errors import ConfigError, ModelError
 from auxhead.files import remove_temporary, write_atomic
 from auxhead.heads.base import ObjectSizes
-from auxhead.host.compat import UNUSABLE
 from auxhead.host.cpu import take_cpu
 from auxhead.host.datasets import CERTIFICATE_IMAGES
+from auxhead.host.unusable import UNUSABLE, named_line, told_as
 from auxhead.model import state
 from auxhead.model.attach import attach, plain, require_detector
 from auxhead.model.choices import PLAN_FILE, RunPlan
@@ -75,17 +75,17 @@ class HeadTrainer(DetectionTrainer):
     def setup_model(self) -> Any:
         """Load or build the model, with one error for what is none."""
         source = str(self.model)
-        try:
-            return super().setup_model()
-        except AuxHeadError:
-            raise
-        except (*UNUSABLE, EOFError, UnpicklingError) as error:
-            raise ModelError(
+
+        def refuse(error: BaseException) -> ModelError:
+            return ModelError(
                 expected="a model: a detector's .pt file or .yaml",
-                found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'unreadable'}",
+                found=named_line(error),
                 where=f"model={source}",
                 fix="correct the path, or name a model of Ultralytics such as yolov8n.yaml",
-            ) from error
+            )
+
+        with told_as(refuse, (*UNUSABLE, EOFError, UnpicklingError)):
+            return super().setup_model()
 
     def set_model_attributes(self) -> None:
         """Attach the heads: the model is on its device, and neither compiled nor wrapped yet."""

@@ -1,0 +1,95 @@
+"""What a model is: a plain detector, one with something added, or none that contains a detector."""
+
+from __future__ import annotations
+
+from torch import nn
+from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment, Segment26, v10Detect
+from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel
+
+from auxhead.errors import ModelError
+from auxhead.model.attach import require_detector
+
+TASKS: dict[tuple[type[nn.Module], type[nn.Module]], str] = {
+    (PoseModel, Pose): "pose",
+    (PoseModel, Pose26): "pose",
+    (SegmentationModel, Segment): "segment",
+    (SegmentationModel, Segment26): "segment",
+}
+"""Models, by class and last layer, that are a detector with something added."""
+
+REFUSED = {
+    "OBB": "an oriented-box model: its boxes are rotated, which no plain detector predicts",
+    "OBB26": "an oriented-box model: its boxes are rotated, which no plain detector predicts",
+    "RTDETRDecoder": "an RT-DETR: a detector already, but not one with the Detect head that this command makes",
+    "Classify": "a classifier: it predicts no boxes",
+    "SemanticSegment": "a semantic segmentation model: it predicts a class for every pixel and no boxes",
+    "Depth": "a depth model: it predicts distances and no boxes",
+    "WorldDetect": "a YOLO-World model: its classes come from text while it runs; a plain detector's are fixed",
+    "YOLOEDetect": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
+    "YOLOESegment": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
+    "YOLOESegment26": "a YOLOE model: its classes come from prompts while it runs; a plain detector's are fixed",
+}
+"""What can't become a plain detector, by the name of its last layer."""
+
+
+def task_of(model: BaseModel, where: str) -> str:
+    """Tell what a model is: pose or segment, which can be stripped, or detect, which needs no stripping.
+
+    Args:
+        model: The model.
+        where: Its file, for the message.
+
+    Raises:
+        ModelError: It is anything else, or fused, or has other classes than names.
+    """
+    last = _last_layer(model, where)
+    if type(last).__name__ in REFUSED and type(last).__module__ == Detect.__module__:
+        raise ModelError("a pose or segment model", REFUSED[type(last).__name__], where, "strip another model")
+    if type(last) in {Detect, v10Detect}:
+        require_detector(model, where)
+        return "detect"
+    task = TASKS.get((type(model), type(last)))
+    if task is None:
+        found = f"{_full_name(model)} ending in {_full_name(last)}"
+        raise ModelError("a pose or segment model of Ultralytics' own classes", found, where, "strip another model")
+    _require_as_trained(model, last, where)
+    return task
+
+
+def _require_as_trained(model: BaseModel, last: nn.Module, where: str) -> None:
+    """Refuse a model that was changed after its training in what a detector is built from.
+
+    Raises:
+        ModelError: It is fused, or its names, last layer and YAML count different classes.
+    """
+    if model.is_fused():
+        raise ModelError(
+            "a model as it was trained",
+            "a fused one: its normalisation is folded into the convolutions",
+            where,
+            "name the file it was fused from (best.pt of its run)",
+        )
+    names, nc = len(getattr(model, "names", None) or ()), getattr(last, "nc", None)
+    described = (getattr(model, "yaml", None) or {}).get("nc")
+    if not names == nc == described:
+        raise ModelError(
+            f"as many names as classes ({nc})", f"{names} names, nc={described}", where, "mend model.names"
+        )
+
+
+def _last_layer(model: BaseModel, where: str) -> nn.Module:
+    """Return a model's last layer.
+
+    Raises:
+        ModelError: It has no layers, as no model that Ultralytics has built.
+    """
+    layers = getattr(model, "model", None)
+    if isinstance(layers, nn.Sequential) and len(layers):
+        return layers[-1]
+    raise ModelError(
+        "a model of Ultralytics, with layers", f"{type(model).__name__} without any", where, "save it again"
+    )
+
+
+def _full_name(part: nn.Module) -> str:
+    return f"{type(part).__module__}.{type(part).__qualname__}"
