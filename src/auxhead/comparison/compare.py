@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from auxhead.findings.analysis import analyse, verdict_lines
+from auxhead.formats import by_seed, interval, plain, points, signed, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys
 from auxhead.keys.reading import config_error, unknown, validated
 from auxhead.keys.report import ReportKeys
@@ -191,24 +192,20 @@ def plan_only(plan: str | Path | None = None, *, progress: Progress | None = Non
 
 
 def _row(arm: Mapping[str, Any], primary: Mapping[str, str]) -> list[str]:
-    """Lay one arm out; a dash stands for what there isn't."""
+    """Lay one arm out; a dash stands for what was not measured."""
     number = arm["numbers"].get(primary["band"], {}).get(primary["measure"]) or {}
     found = (arm["against_control"] or {}).get("primary") or {}
-    cost, ends = arm["cost"] or {}, found.get("t")
+    cost = arm["cost"] or {}
     return [
         arm["name"],
         f"{len(arm['seeds'])}",
-        _percent(number.get("mean")),
-        " ".join(_percent(value) for value in number.get("by_seed", {}).values()) or "-",
-        _percent(found.get("value"), "+"),
-        f"{_percent(ends[0], '+')} .. {_percent(ends[1], '+')}" if ends else "-",
-        f"{cost['gflops']:.2f}" if cost.get("gflops") is not None else "-",
-        f"{cost['parameters']:,}" if cost.get("parameters") is not None else "-",
+        points(number.get("mean")),
+        by_seed(number.get("by_seed")),
+        signed(found.get("value")),
+        interval(found.get("t")),
+        plain(cost.get("gflops"), 2),
+        whole(cost.get("parameters")),
     ]
-
-
-def _percent(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else f"{100 * value:{sign}.1f}"
 
 
 def _resolve(

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from auxhead.evaluation.tables import Cells, Table, band_rows, class_rows, mistake_rows, number, other_rows, text_table
+from auxhead.evaluation.tables import Cells, Table, band_rows, class_rows, mistake_rows, other_rows, text_table
+from auxhead.formats import plain
 from auxhead.metrics.measures import Numbers
 from auxhead.metrics.truth import Floats
 
@@ -117,7 +118,7 @@ class Evaluation:
             if len(one.classes) > 1:
                 tables.append((f"{one.name} by class", class_rows(one.classes)))
             tables.append(
-                (f"{one.name}: what became of the boxes (score {number(one.score)})", mistake_rows(one.mistakes))
+                (f"{one.name}: what became of the boxes (score {plain(one.score, 3)})", mistake_rows(one.mistakes))
             )
         if self.differences is not None:
             title = f"{self.detectors[0].name} minus {self.detectors[1].name}, points"

@@ -13,12 +13,12 @@ import polars as pl
 from auxhead.errors import DataError
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
 from auxhead.findings.records import read_plan
+from auxhead.formats import plural
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.listing import list_images
 from auxhead.metrics.results_file import read_json
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.reporting.crops import Picture, Window, cut, panels, window
-from auxhead.reporting.formats import plural
 from auxhead.reporting.judged_boxes import Judged, judge, read_some
 
 ARMS = 8  # most arms on the wall
