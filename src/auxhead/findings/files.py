@@ -9,7 +9,9 @@ from typing import Any
 from auxhead.errors import ResumeError
 
 PLAN_FILE = "plan.json"
+RUNS_FOLDER = "runs"
 RESULT_FILE = "result.json"
+TRAINING_FOLDER = "train"  # of a run
 FAIRNESS_FILE = "unfair.json"
 ENVIRONMENT_FILE = "environment.json"
 PLAN_SCHEMA = "auxhead.plan/1"
