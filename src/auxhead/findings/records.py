@@ -13,7 +13,7 @@ import numpy as np
 
 from auxhead.errors import ResumeError
 from auxhead.evaluation.files import CURVES_FILE, DRAWS_FILE, METRICS_FILE
-from auxhead.findings.files import PLAN_FILE, PLAN_SCHEMA, RESULT_FILE, TRAINING_FOLDER, read_json
+from auxhead.findings.files import PLAN_FILE, PLAN_SCHEMA, RESULT_FILE, RUN_AGAIN, TRAINING_FOLDER, broken, read_json
 from auxhead.metrics.truth import Floats
 from auxhead.results_csv import RESULTS_FILE, read_columns, read_rows
 
@@ -132,12 +132,12 @@ def read_arrays(path: Path) -> dict[str, Floats]:
         ResumeError: It is broken.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:  # np.load leaves broken files open
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise _broken(path, f"{type(error).__name__}: {error}") from error
+        raise broken(path, f"{type(error).__name__}: {error}", RUN_AGAIN) from error
 
 
 def read_curves(path: Path) -> dict[str, list[float | None]]:
@@ -150,7 +150,7 @@ def read_curves(path: Path) -> dict[str, list[float | None]]:
         return {}
     columns = read_columns(path)
     if columns and not set(CURVES.values()) <= set(columns):
-        raise _broken(path, f"columns {', '.join(columns)}")
+        raise broken(path, f"columns {', '.join(columns)}", RUN_AGAIN)
     rows = read_rows(path)
     return {name: [row[column] for row in rows] for name, column in CURVES.items()}
 
@@ -169,16 +169,7 @@ def _run(folder: Path, planned: Mapping[str, Any], split: str) -> Run:
 
 
 def _metrics(path: Path) -> Mapping[str, Any] | None:
-    metrics = read_json(path)
+    metrics = read_json(path, RUN_AGAIN)
     if metrics is not None and not (metrics.get("detectors") and metrics.get("data")):
-        raise _broken(path, "neither data nor a detector in it")
+        raise broken(path, "neither data nor a detector in it", RUN_AGAIN)
     return metrics
-
-
-def _broken(path: Path, found: str) -> ResumeError:
-    return ResumeError(
-        expected="a file of a comparison, as auxhead wrote it",
-        found=found,
-        where=str(path),
-        fix=f"delete the run's {RESULT_FILE} and start the comparison again: it makes that run anew",
-    )
