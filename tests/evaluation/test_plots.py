@@ -22,6 +22,7 @@ from auxhead.evaluation.result import Evaluation
 from auxhead.metrics.bands import ALL, Band
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.measures import Matched, match_all, numbers
+from auxhead.metrics.mistakes import mistakes
 
 NAMES = ("pr_curves", "ap_by_band", "size_histogram", "recall_by_size")
 FILES = {f"{name}.{suffix}" for name in NAMES for suffix in ("svg", "png")}
@@ -225,8 +226,9 @@ def test_nothing_but_a_crowd(one: Given, build: SimpleNamespace) -> None:
     spots = build.truth([(0, 0, 0, 0, 9, 9, 1)]), build.found([(0, 0, 0, 0, 9, 9, 0.5)])
     crowd = match_all(*spots, matched.setup)
     assert np.isnan(curves.precision_curve(crowd.scene, crowd.by_overlap["all"], 0)).all()
+    detector = replace(evaluation.detectors[0], judged=mistakes(crowd))
     for draw in (plots.pr_curves, plots.size_histogram, plots.recall_by_size):
-        assert texts(draw, evaluation, [crowd])
+        assert texts(draw, replace(evaluation, detectors=[detector]), [crowd])
 
 
 def test_names_of_bands_stay_apart() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from auxhead.findings.analysis import analyse, verdict_lines
+from auxhead.findings.analysis import verdict_lines
 from auxhead.formats import by_seed, interval, plain, points, signed, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys
 from auxhead.keys.reading import config_error, unknown, validated
@@ -138,9 +138,9 @@ def compare(
         runs.measure_test(executor)
     finally:
         fairness = runs.check_fairness()
-    page = write_report(folder)
-    fairness.require_fair(str(page))
-    return Comparison(folder, page, analyse(folder))
+    written = write_report(folder)
+    fairness.require_fair(str(written.page))
+    return Comparison(folder, written.page, written.analysis)
 
 
 def report(folder: str | Path, **keys: Any) -> Comparison:
@@ -157,8 +157,8 @@ def report(folder: str | Path, **keys: Any) -> Comparison:
         OutputError: The page can't be written.
     """
     own = validated(ReportKeys, keys)
-    page = write_report(folder, own.out, own.control, pictures=own.pictures)
-    return Comparison(Path(folder), page, analyse(Path(folder), own.control))
+    written = write_report(folder, own.out, own.control, pictures=own.pictures)
+    return Comparison(Path(folder), written.page, written.analysis)
 
 
 def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:

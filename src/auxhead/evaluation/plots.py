@@ -26,7 +26,7 @@ from auxhead.formats import ELLIPSIS, NOTHING, plain, plural, points, shortened
 from auxhead.metrics.bands import ALL, Band
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.measures import Matched
-from auxhead.metrics.mistakes import BOXES, mistakes
+from auxhead.metrics.mistakes import BOXES
 from auxhead.metrics.precision import RECALLS
 from auxhead.metrics.truth import Floats
 
@@ -160,8 +160,8 @@ def size_histogram(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure
     edges = size_edges(sizes[~crowd], SIZE_BINS)
     figure = Figure(figsize=(WIDTH, 1.6 + 2.9 * len(matched)))
     panels = figure.subplots(len(matched), sharex=True, sharey=True, squeeze=False)[:, 0]
-    for axes, one, name in zip(panels, matched, _names(evaluation), strict=True):
-        made = mistakes(one)
+    for axes, one, detector, name in zip(panels, matched, evaluation.detectors, _names(evaluation), strict=True):
+        made = detector.judged
         bottom = np.zeros(len(edges) - 1)
         for place, verdict in enumerate(BOXES):
             counts = in_bins(sizes, edges, made.boxes == place)
