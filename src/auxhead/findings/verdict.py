@@ -63,6 +63,14 @@ def verdict(found: Difference, around: Circumstances) -> Verdict:
 
     Source:
         A claim needs a 95 % t interval over seeds without 0: own choice, made before any result was seen.
+
+    Examples:
+        >>> from auxhead.findings.statistics import difference
+        >>> around = Circumstances("center", "plain", "mAP50", planned=3, gflops_ratio=1.0)
+        >>> verdict(difference({0: 0.020, 1: 0.021, 2: 0.022}), around).sentence
+        'center beats plain by +2.1 mAP50 (95 % t interval +1.9 to +2.3, 3 seeds; same GFLOPs)'
+        >>> verdict(difference({0: 0.02}), around).sentence
+        'center against plain, one seed: no claim (+2.0 mAP50; 1 of 3 seeds; 2 not finished)'
     """
     pair = f"{around.arm} against {around.control}"
     if around.unfair:

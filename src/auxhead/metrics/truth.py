@@ -80,6 +80,10 @@ def network_scale(sizes: Ints, imgsz: int) -> Floats:
 
     Source:
         Ultralytics, data/base.py, load_image: imgsz / max(height, width).
+
+    Examples:
+        >>> network_scale(np.array([[1280, 720], [320, 320]]), 640).tolist()
+        [0.5, 2.0]
     """
     factors: Floats = imgsz / sizes.max(axis=1, initial=1).astype(np.float64)
     return factors
@@ -196,6 +200,10 @@ def polygon_area(points: Floats) -> float:
 
     Source:
         The shoelace formula.
+
+    Examples:
+        >>> polygon_area(np.array([[0, 0], [4, 0], [4, 3.0]]))
+        6.0
     """
     x, y = points.T
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
