@@ -19,6 +19,7 @@ from PIL import Image
 import auxhead
 from auxhead.evaluation import curves, plots
 from auxhead.evaluation.result import Evaluation
+from auxhead.formats import NOTHING
 from auxhead.metrics.bands import ALL, Band
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.measures import Matched, match_all, numbers
@@ -129,7 +130,7 @@ def test_shown_numbers_are_the_evaluations(one: Given) -> None:
     for band in ("all", "small <32"):
         for measure in ("AP50", "center_AP"):
             assert f"{100 * table[band][measure].value:.1f}" in shown
-    assert shown.count(DASH) == 4, "medium and large have no boxes, in two panels"
+    assert shown.count(NOTHING) == 4, "medium and large have no boxes, in two panels"
     assert {f"medium\n32{DASH}96\n0 boxes", f"\nall sizes\n{evaluation.data['boxes']} boxes"} <= set(shown)
     assert "Average precision by size, 95 % intervals\nval split" in "".join(shown)
     lines = texts(plots.pr_curves, *one)
