@@ -108,8 +108,8 @@ def compare(
     Args:
         plan: A plan's YAML file, or the name of a ready-made plan (controls, quick); None: everything is in `keys`.
         progress: Called as progress(task, done, total).
-        watch: Called with the name of a run, its state and a remark.
-        say: Called with what an edited plan has changed, in words.
+        watch: Called as watch(run, state, remark) when a run's state changes.
+        say: Called with a sentence for each change of an edited plan.
         **keys: Keys of a plan (`data`, `arms`, `seeds`, `control`, `primary`, ...), of the execution (`out`, `slots`,
             `executor`, ...), and training keys that all arms share (`epochs`, `imgsz`, ...).
 
@@ -211,7 +211,7 @@ def _row(arm: Mapping[str, Any], primary: Mapping[str, str]) -> list[str]:
 def _resolve(
     plan: str | Path | None, keys: Mapping[str, Any], tell: Progress
 ) -> tuple[ComparisonPlan, CompareKeys, Path]:
-    """Part the keys, and complete the plan."""
+    """Sort the keys into those of the plan, of the execution and of the training, and complete the plan."""
     from auxhead.comparison.data import data_hash
     from auxhead.comparison.plan import read_plan, resolve_plan
     from auxhead.host.datasets import read_source

@@ -26,7 +26,7 @@ from auxhead.host.settings import copy_settings
 from auxhead.progress import Progress
 
 Watch = Callable[[str, str, str], None]
-"""Called with the name of a run, its state (waiting, running, finished, failed, elsewhere), and a remark."""
+"""Called as watch(run, state, remark); states are waiting, running, finished, failed and elsewhere."""
 
 POLL = 2.0  # seconds between looks at runs of another process
 SIGNALS = {9: "killed by signal 9: out of memory?", 15: "killed by signal 15"}
@@ -39,7 +39,7 @@ class Runs:
     Attributes:
         folder: The comparison's folder.
         plan: What is compared.
-        watch: Is told how the runs get on.
+        watch: Called as watch(name, state, remark) when a run's state changes.
     """
 
     folder: Path

@@ -67,7 +67,7 @@ class Question:
         control: Arm that the others are compared with.
         reference: Arm whose gain is recovered; None without one.
         primary: Band and measure that decide.
-        measure: The same in words.
+        measure: Name of the primary measure in sentences.
         planned: Seeds of every arm.
         boxes: Annotated boxes by band.
         unfair: Undeclared differences, as rows with arm, seed, what, found and expected.

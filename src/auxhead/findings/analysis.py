@@ -42,7 +42,7 @@ def analyse(folder: Path, control: str | None = None) -> dict[str, Any]:
         Plain data, fractions 0 to 1, ready for JSON (schema auxhead.report/1).
 
     Raises:
-        ResumeError: The folder is none of a comparison, or one of its files is broken.
+        ResumeError: It isn't the folder of a comparison, or one of its files is broken.
         ConfigError: The plan's primary measure doesn't exist, or there is no such arm.
     """
     declared = read_plan(folder)

@@ -16,7 +16,7 @@ Kind = Literal["beats", "loses", "none", "no_claim", "unfair"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said.
+    """A verdict on one arm.
 
     Attributes:
         kind: beats or loses (the t interval excludes 0), none (it doesn't), no_claim (there is none), unfair.
@@ -33,12 +33,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What the sentence says beside the difference.
+    """The facts that the sentence gives beside the difference.
 
     Attributes:
         arm: Name of the arm.
         control: Name of the control.
-        measure: What the difference is of, in words.
+        measure: Name of the measure.
         planned: Seeds that were planned.
         failed: Seeds for which the arm's or the control's run failed.
         gflops_ratio: GFLOPs over the control's; None if unknown.
@@ -59,7 +59,7 @@ def verdict(found: Difference, around: Circumstances) -> Verdict:
 
     Args:
         found: The difference on the primary measure.
-        around: Whom it is about.
+        around: The arms it compares, and how their runs went.
 
     Source:
         A claim needs a 95 % t interval over seeds without 0: own choice, made before any result was seen.

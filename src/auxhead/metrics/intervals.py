@@ -57,7 +57,7 @@ def resample(
         detectors: One or more, of the same images.
         resamples: How many draws of as many images as there are.
         seed: Of the draws.
-        progress: Called with the number of draws done and their total.
+        progress: Called as progress(done, total) with numbers of draws.
         measure: Takes a detector and weights of its images, shape (r, n); gives shape (r,) by band and measure.
 
     Returns:

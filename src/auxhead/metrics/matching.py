@@ -18,7 +18,7 @@ Matches = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class Matching:
-    """Who matched whom at T thresholds. k detections, m boxes.
+    """The result of matching k detections with m boxes at T thresholds.
 
     Attributes:
         hit: Whether a detection found a box that counts, shape (k, T).

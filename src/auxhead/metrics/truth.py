@@ -104,7 +104,7 @@ def read_yolo(
         names: Class names by id, 0 to n - 1.
         kpt_shape: The data.yaml's entry of that name, if it has one.
         area: What `areas` shall be; rows without polygon have only a box.
-        progress: Called with the number of images read and their total.
+        progress: Called as progress(done, total) with numbers of images.
 
     Returns:
         Rows that repeat another are left out, as Ultralytics does. An image without label file has no box.

@@ -48,7 +48,7 @@ class Side:
         summary: On how many images it finds more and fewer boxes than the control.
         scores: Score from which detections of the control and of the arm count.
         groups: The pictures.
-        reason: Why there are none; '' if there are.
+        reason: Why there are no pictures; '' if there are.
     """
 
     arm: str

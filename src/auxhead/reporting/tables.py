@@ -81,7 +81,7 @@ def standing(status: Mapping[str, int]) -> str:
 
 
 def _summary(analysis: Analysis) -> list[dict[str, Any]]:
-    """Flatten what there is to say of each arm; None for what there isn't."""
+    """Flatten the numbers of each arm; None for what was not measured."""
     primary = analysis["primary"]
     rows = []
     for arm in analysis["arms"]:
