@@ -307,7 +307,7 @@ def test_demo_prints_paths_as_they_are(
     run_folder: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = import_module("auxhead.demonstration.demo")
-    proof = Certificate(**json.loads((run_folder / "certificate.json").read_text()))
+    proof = Certificate.from_dict(json.loads((run_folder / "certificate.json").read_text()))
     row = module.DemoRow("plain", 0.5, 0.25, 1.25, proof, Path("/a[bold]b:warning:/best.pt"))
     monkeypatch.setattr(module, "demo", lambda **_: [row])
     done = call("demo")

@@ -25,6 +25,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "progress": "",
     "machine": "",
     "results_csv": "",
+    "formats": "",
     "keys": "pydantic yaml",
     "heads": "torch torchvision",
     "labels": "defusedxml numpy yaml",

@@ -268,6 +268,7 @@ def test_a_coco_json_is_truth_with_its_own_ids_crowds_and_areas(tmp_path: Path) 
     result = measure(predictions, data, bands="coco")
     assert result.detectors[0].numbers["all"]["AP"].value == pytest.approx(1)  # although its annotation has id 0
     assert (result.data["boxes"], result.data["crowds"]) == (1, 1)
+    assert result.settings["nwd"] == 20.0  # the size of the box; a crowd is no object
     assert [row["AP"] for row in result.detectors[0].classes] == [pytest.approx(1), None]
     assert measure(predictions, data, bands=[15.0]).data["bands"]["<15"] == 0
     assert measure(predictions, data, bands=[15.0], area="polygon").data["bands"]["<15"] == 1

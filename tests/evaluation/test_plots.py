@@ -19,9 +19,11 @@ from PIL import Image
 import auxhead
 from auxhead.evaluation import curves, plots
 from auxhead.evaluation.result import Evaluation
+from auxhead.formats import NOTHING
 from auxhead.metrics.bands import ALL, Band
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.measures import Matched, match_all, numbers
+from auxhead.metrics.mistakes import mistakes
 
 NAMES = ("pr_curves", "ap_by_band", "size_histogram", "recall_by_size")
 FILES = {f"{name}.{suffix}" for name in NAMES for suffix in ("svg", "png")}
@@ -128,7 +130,7 @@ def test_shown_numbers_are_the_evaluations(one: Given) -> None:
     for band in ("all", "small <32"):
         for measure in ("AP50", "center_AP"):
             assert f"{100 * table[band][measure].value:.1f}" in shown
-    assert shown.count(DASH) == 4, "medium and large have no boxes, in two panels"
+    assert shown.count(NOTHING) == 4, "medium and large have no boxes, in two panels"
     assert {f"medium\n32{DASH}96\n0 boxes", f"\nall sizes\n{evaluation.data['boxes']} boxes"} <= set(shown)
     assert "Average precision by size, 95 % intervals\nval split" in "".join(shown)
     lines = texts(plots.pr_curves, *one)
@@ -225,8 +227,9 @@ def test_nothing_but_a_crowd(one: Given, build: SimpleNamespace) -> None:
     spots = build.truth([(0, 0, 0, 0, 9, 9, 1)]), build.found([(0, 0, 0, 0, 9, 9, 0.5)])
     crowd = match_all(*spots, matched.setup)
     assert np.isnan(curves.precision_curve(crowd.scene, crowd.by_overlap["all"], 0)).all()
+    detector = replace(evaluation.detectors[0], judged=mistakes(crowd))
     for draw in (plots.pr_curves, plots.size_histogram, plots.recall_by_size):
-        assert texts(draw, evaluation, [crowd])
+        assert texts(draw, replace(evaluation, detectors=[detector]), [crowd])
 
 
 def test_names_of_bands_stay_apart() -> None:

@@ -149,10 +149,10 @@ def test_arms_are_judged_in_words(analysis: Analysis) -> None:
     assert verdict_lines(analysis) == [
         (
             "no difference found between plain-noflip and plain: +0.1 mAP50 "
-            "(95 % t interval -1.2 … +1.3, 3 seeds; same GFLOPs)"
+            "(95 % t interval -1.2 to +1.3, 3 seeds; same GFLOPs)"
         ),
-        "center beats plain by +4.8 mAP50 (95 % t interval +2.9 … +6.7, 3 seeds; same GFLOPs)",
-        "p2 beats plain by +8.7 mAP50 (95 % t interval +7.2 … +10.1, 3 seeds; 1.66x the GFLOPs)",
+        "center beats plain by +4.8 mAP50 (95 % t interval +2.9 to +6.7, 3 seeds; same GFLOPs)",
+        "p2 beats plain by +8.7 mAP50 (95 % t interval +7.2 to +10.1, 3 seeds; 1.66x the GFLOPs)",
     ]
 
 
@@ -243,7 +243,7 @@ def test_runs_are_listed_with_what_became_of_them(tmp_path: Path) -> None:
     assert arm(found, "center")["seeds"] == [0, 2]
     assert arm(found, "center")["failed"] == [{"seed": 1, "reason": "out of memory"}]
     assert gap(found)["verdict"]["sentence"] == (
-        "center beats plain by +5.2 mAP50 (95 % t interval +2.1 … +8.4, 2 of 3 seeds; 1 failed; same GFLOPs)"
+        "center beats plain by +5.2 mAP50 (95 % t interval +2.1 to +8.4, 2 of 3 seeds; 1 failed; same GFLOPs)"
     )
     assert gap(found, "p2")["verdict"] == {
         "kind": "no_claim",
@@ -269,7 +269,7 @@ def test_nothing_finished_is_no_reason_to_fail(tmp_path: Path) -> None:
     assert found["fairness"] == {"differences": [], "notes": [], "equal": []}
     assert found["environment"] == {}
     assert found["data"]["boxes"] is None
-    assert found["warnings"] == ["6 of 6 runs not finished: plain-0; center-0; plain-1; center-1; plain-2 and 1 more"]
+    assert found["warnings"] == ["6 of 6 runs not finished: plain-0; center-0; plain-1; center-1; plain-2; and 1 more"]
     assert arm(found, "center") == {
         "name": "center",
         "declared": {"heads": "center"},

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auxhead.findings.statistics import Difference, Ends, difference
-from auxhead.findings.verdict import Circumstances, points, verdict
+from auxhead.findings.verdict import Circumstances, verdict
+from auxhead.formats import interval
 
 CENTER = Circumstances("center", "plain", "mAP50", planned=3, gflops_ratio=1.0)
 
@@ -21,25 +22,23 @@ def found(value: float, t: Ends | None, images: Ends | None = None, seeds: int =
 def test_an_arm_beats() -> None:
     said = verdict(found(0.021, (0.004, 0.038), (0.002, 0.04)), CENTER)
     assert said.kind == "beats"
-    assert said.sentence == "center beats plain by +2.1 mAP50 (95 % t interval +0.4 … +3.8, 3 seeds; same GFLOPs)"
+    assert said.sentence == "center beats plain by +2.1 mAP50 (95 % t interval +0.4 to +3.8, 3 seeds; same GFLOPs)"
 
 
 def test_an_arm_loses() -> None:
     said = verdict(found(-0.032, (-0.05, -0.014), (-0.04, -0.02)), replace(CENTER, arm="tutorial", gflops_ratio=1.66))
     assert said.to_dict() == {
         "kind": "loses",
-        "sentence": "tutorial loses to plain by -3.2 mAP50 (95 % t interval -5.0 … -1.4, 3 seeds; 1.66x the GFLOPs)",
+        "sentence": "tutorial loses to plain by -3.2 mAP50 (95 % t interval -5.0 to -1.4, 3 seeds; 1.66x the GFLOPs)",
     }
 
 
 @pytest.mark.parametrize("t", [(-0.01, 0.016), (0.0, 0.016), (-0.01, 0.0)])
 def test_no_difference_is_found(t: Ends) -> None:
     said = verdict(found(0.003, t, (0.001, 0.005)), CENTER)
-    interval = f"{points(t[0])} … {points(t[1])}"
     assert said.kind == "none"
-    assert said.sentence == (
-        f"no difference found between center and plain: +0.3 mAP50 (95 % t interval {interval}, 3 seeds; same GFLOPs)"
-    )
+    rest = f"+0.3 mAP50 (95 % t interval {interval(t)}, 3 seeds; same GFLOPs)"
+    assert said.sentence == f"no difference found between center and plain: {rest}"
 
 
 def test_one_seed_is_no_claim() -> None:
@@ -66,19 +65,19 @@ def test_seeds_that_change_nothing_are_no_claim() -> None:
 def test_an_arm_that_is_the_control_differs_by_nothing() -> None:
     said = verdict(difference({0: 0.0, 1: 0.0, 2: -0.0}), CENTER)
     assert said.kind == "none"
-    assert "+0.0 mAP50 (95 % t interval +0.0 … +0.0" in said.sentence
+    assert "0.0 mAP50 (95 % t interval 0.0 to 0.0" in said.sentence
 
 
 def test_lost_seeds_are_said() -> None:
     two = found(0.021, (0.004, 0.038), seeds=2)
     said = verdict(two, replace(CENTER, failed=1)).sentence
     assert said == (
-        "center beats plain by +2.1 mAP50 (95 % t interval +0.4 … +3.8, 2 of 3 seeds; 1 failed; same GFLOPs)"
+        "center beats plain by +2.1 mAP50 (95 % t interval +0.4 to +3.8, 2 of 3 seeds; 1 failed; same GFLOPs)"
     )
     early = verdict(two, CENTER)
     assert early.kind == "no_claim"
     assert early.sentence == (
-        "center against plain so far: +2.1 mAP50 (95 % t interval +0.4 … +3.8, 2 of 3 seeds; 1 not finished; "
+        "center against plain so far: +2.1 mAP50 (95 % t interval +0.4 to +3.8, 2 of 3 seeds; 1 not finished; "
         "same GFLOPs): no claim before all runs have ended"
     )
     assert "2 of 5 seeds; 1 failed; 2 not finished;" in verdict(two, replace(CENTER, planned=5, failed=1)).sentence
@@ -98,7 +97,7 @@ def test_lost_seeds_are_said() -> None:
 )
 def test_other_images_might_turn_it(value: float, t: Ends, images: Ends, doubt: bool) -> None:
     said = verdict(found(value, t, images), CENTER).sentence
-    tail = f", but other images might turn it: 95 % interval over images {points(images[0])} … {points(images[1])}"
+    tail = f", but other images might turn it: 95 % interval over images {interval(images)}"
     assert said.endswith(tail) == doubt
     assert ("images" in said) == doubt
 
@@ -117,10 +116,6 @@ def test_runs_that_differ_otherwise_are_no_claim() -> None:
 
 def test_an_unknown_cost_is_left_out() -> None:
     said = verdict(found(0.021, (0.004, 0.038)), replace(CENTER, gflops_ratio=None)).sentence
-    assert said.endswith("(95 % t interval +0.4 … +3.8, 3 seeds)")
+    assert said.endswith("(95 % t interval +0.4 to +3.8, 3 seeds)")
     assert verdict(found(0.021, (0.004, 0.038)), replace(CENTER, gflops_ratio=1.004)).sentence.endswith("same GFLOPs)")
     assert "0.50x the GFLOPs" in verdict(found(0.021, (0.004, 0.038)), replace(CENTER, gflops_ratio=0.5)).sentence
-
-
-def test_points_have_a_sign() -> None:
-    assert [points(value) for value in (0.0, -0.0, 0.0214, -0.0216)] == ["+0.0", "+0.0", "+2.1", "-2.2"]

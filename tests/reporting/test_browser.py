@@ -72,7 +72,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("browser") / "ledger"
     unfair = {"differences": [{"arm": "p2", "seed": 0, "what": NASTY, "found": HOSTILE, "expected": "w" * 200}]}
     make_ledger(folder, arms=ARMS, values=VALUES, seeds=(0, 1), names=NAMES, failed=[("p2", 1)], unfair=unfair)
-    return report(folder).as_uri()
+    return report(folder).page.as_uri()
 
 
 @pytest.fixture

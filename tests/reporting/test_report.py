@@ -21,11 +21,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests.findings.ledger_maker import HOSTILE, VALUES, make_ledger
 
+import auxhead.comparison.compare as comparison
+import auxhead.reporting.report as reporting
 from auxhead.errors import OutputError, ResumeError
 from auxhead.findings.analysis import analyse
 from auxhead.reporting.page import figures, page
 from auxhead.reporting.picture_wall import Wall
-from auxhead.reporting.report import report
 
 DASH = "\N{EN DASH}"
 SECTIONS = ["verdict", "arms", "differences", "cost", "sizes", "secondary", "learning", "precision", "fairness"]
@@ -66,6 +67,11 @@ class Page(HTMLParser):
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+def report(*args: Any, **keys: Any) -> Path:
+    """Write the report, and return its page."""
+    return reporting.report(*args, **keys).page
 
 
 def read(path: Path) -> str:
@@ -124,6 +130,20 @@ def test_the_page_can_be_written_elsewhere(ledger: Path, tmp_path: Path, text: s
     assert path == tmp_path / page_file
     assert read(path) == text  # and it is the same page every time
     assert (path.parent / "report.json").is_file()
+
+
+def test_numbers_are_worked_out_once(ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(*args: Any) -> dict[str, Any]:
+        calls.append(args)
+        return analyse(*args)
+
+    monkeypatch.setattr(reporting, "analyse", counted)
+    found = comparison.report(ledger, out=str(tmp_path), control="center", pictures=False)
+    assert calls == [(ledger, "center")]
+    assert json.loads(read(tmp_path / "report.json")) == found.analysis
+    assert found.analysis["control"] == "center"
 
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from auxhead.findings.analysis import analyse, verdict_lines
+from auxhead.findings.analysis import verdict_lines
+from auxhead.formats import by_seed, interval, plain, points, signed, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys
 from auxhead.keys.reading import config_error, unknown, validated
 from auxhead.keys.report import ReportKeys
@@ -78,8 +79,8 @@ def compare(
     Args:
         plan: A plan's YAML file, or the name of a ready-made plan (controls, quick); None: everything is in `keys`.
         progress: Called as progress(task, done, total).
-        watch: Called with the name of a run, its state and a remark.
-        say: Called with what an edited plan has changed, in words.
+        watch: Called as watch(run, state, remark) when a run's state changes.
+        say: Called with a sentence for each change of an edited plan.
         **keys: Keys of a plan (`data`, `arms`, `seeds`, `control`, `primary`, ...), of the execution (`out`, `slots`,
             `executor`, ...), and training keys that all arms share (`epochs`, `imgsz`, ...).
 
@@ -108,9 +109,9 @@ def compare(
         runs.measure_test(executor)
     finally:
         fairness = runs.check_fairness()
-    page = write_report(folder)
-    fairness.require_fair(str(page))
-    return Comparison(folder, page, analyse(folder))
+    written = write_report(folder)
+    fairness.require_fair(str(written.page))
+    return Comparison(folder, written.page, written.analysis)
 
 
 def report(folder: str | Path, **keys: Any) -> Comparison:
@@ -127,8 +128,8 @@ def report(folder: str | Path, **keys: Any) -> Comparison:
         OutputError: The page can't be written.
     """
     own = validated(ReportKeys, keys)
-    page = write_report(folder, own.out, own.control, pictures=own.pictures)
-    return Comparison(Path(folder), page, analyse(Path(folder), own.control))
+    written = write_report(folder, own.out, own.control, pictures=own.pictures)
+    return Comparison(Path(folder), written.page, written.analysis)
 
 
 def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
@@ -163,30 +164,26 @@ def plan_only(plan: str | Path | None = None, *, progress: Progress | None = Non
 
 
 def _row(arm: Mapping[str, Any], primary: Mapping[str, str]) -> list[str]:
-    """Lay one arm out; a dash stands for what there isn't."""
+    """Lay one arm out; a dash stands for what was not measured."""
     number = arm["numbers"].get(primary["band"], {}).get(primary["measure"]) or {}
     found = (arm["against_control"] or {}).get("primary") or {}
-    cost, ends = arm["cost"] or {}, found.get("t")
+    cost = arm["cost"] or {}
     return [
         arm["name"],
         f"{len(arm['seeds'])}",
-        _percent(number.get("mean")),
-        " ".join(_percent(value) for value in number.get("by_seed", {}).values()) or "-",
-        _percent(found.get("value"), "+"),
-        f"{_percent(ends[0], '+')} .. {_percent(ends[1], '+')}" if ends else "-",
-        f"{cost['gflops']:.2f}" if cost.get("gflops") is not None else "-",
-        f"{cost['parameters']:,}" if cost.get("parameters") is not None else "-",
+        points(number.get("mean")),
+        by_seed(number.get("by_seed")),
+        signed(found.get("value")),
+        interval(found.get("t")),
+        plain(cost.get("gflops"), 2),
+        whole(cost.get("parameters")),
     ]
-
-
-def _percent(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else f"{100 * value:{sign}.1f}"
 
 
 def _resolve(
     plan: str | Path | None, keys: Mapping[str, Any], tell: Progress
 ) -> tuple[ComparisonPlan, CompareKeys, Path]:
-    """Separate the keys, and complete the plan."""
+    """Sort the keys into those of the plan, of the execution and of the training, and complete the plan."""
     given = {key: value for key, value in keys.items() if key in PlanKeys.model_fields and key != "base"}
     where = {key: value for key, value in keys.items() if key in CompareKeys.model_fields}
     shared = {key: value for key, value in keys.items() if key not in given and key not in where and key != "base"}

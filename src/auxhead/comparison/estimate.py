@@ -12,6 +12,7 @@ from auxhead.comparison.machines.job import Executor
 from auxhead.comparison.plan import ComparisonPlan
 from auxhead.comparison.run import Runs
 from auxhead.errors import ConfigError
+from auxhead.findings.files import TRAINING_FOLDER
 from auxhead.progress import Progress
 from auxhead.results_csv import RESULTS_FILE, read_rows
 from auxhead.shipping.cost import cost
@@ -72,7 +73,7 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
             where=plan.control,
             fix="correct base or the control's keys",
         )
-    epoch = read_rows(place / "train" / RESULTS_FILE)[-1]["time"] or 0.0
+    epoch = read_rows(place / TRAINING_FOLDER / RESULTS_FILE)[-1]["time"] or 0.0
     total = float(runs.result(run)["seconds"]["total"])
     gflops = {
         arm: cost([str(keys["model"])], imgsz=int(keys["imgsz"]))[0].fused.gflops for arm, keys in plan.keys.items()

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from auxhead.errors import OutputError, ResumeError
 from auxhead.files import write_atomic
-from auxhead.findings.files import PLAN_FILE, RESULT_FILE, read_json
+from auxhead.findings.files import PLAN_FILE, RESULT_FILE, RUNS_FOLDER, TRAINING_FOLDER, read_json
 from auxhead.results_csv import RESULTS_FILE, read_rows
 
 RUN_FILE = "run.json"
@@ -152,8 +152,10 @@ def _require_same_data(standing: Mapping[str, Any], plan: Mapping[str, Any], fol
 def _changes(standing: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
     before = {run["folder"]: run["hash"] for run in standing.get("runs", [])}
     now = {run["folder"]: run["hash"] for run in plan["runs"]}
-    edited = [folder.removeprefix("runs/") for folder in now if before.get(folder, now[folder]) != now[folder]]
-    gone = [folder.removeprefix("runs/") for folder in before if folder not in now]
+    edited = [
+        folder.removeprefix(f"{RUNS_FOLDER}/") for folder in now if before.get(folder, now[folder]) != now[folder]
+    ]
+    gone = [folder.removeprefix(f"{RUNS_FOLDER}/") for folder in before if folder not in now]
     remarks = []
     if edited:
         remarks.append(f"the plan has changed for {', '.join(edited)}: done again")
@@ -209,6 +211,6 @@ def _move_aside(folder: Path, digest: str) -> None:
 def epochs_done(run: Path) -> int:
     """Count the epochs that a run has finished so far."""
     try:
-        return len(read_rows(run / "train" / RESULTS_FILE))
+        return len(read_rows(run / TRAINING_FOLDER / RESULTS_FILE))
     except OSError:
         return 0

@@ -21,7 +21,7 @@ from auxhead.comparison.arms import (
     training_keys,
 )
 from auxhead.errors import AuxHeadError, ConfigError, DataError, UnfairComparisonError
-from auxhead.findings.files import PLAN_SCHEMA
+from auxhead.findings.files import PLAN_SCHEMA, RUNS_FOLDER
 from auxhead.findings.measures import primary_key
 from auxhead.host.datasets import read_source
 from auxhead.keys.compare import PlanKeys
@@ -108,7 +108,8 @@ class ComparisonPlan:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for plan.json."""
         runs = [
-            {"arm": run.arm, "seed": run.seed, "hash": run.hash, "folder": f"runs/{run.name}"} for run in self.runs()
+            {"arm": run.arm, "seed": run.seed, "hash": run.hash, "folder": f"{RUNS_FOLDER}/{run.name}"}
+            for run in self.runs()
         ]
         kept = {key: value for key, value in vars(self).items() if key != "keys"}
         return {"schema": PLAN_SCHEMA, "auxhead": __version__, **kept, "seeds": list(self.seeds), "runs": runs}

@@ -18,14 +18,15 @@ from auxhead.comparison.data import prepare
 from auxhead.comparison.machines.job import Executor, Job, State
 from auxhead.comparison.plan import ComparisonPlan, PlannedRun
 from auxhead.comparison.worker import BUSY
+from auxhead.evaluation.files import DRAWS_FILE
 from auxhead.findings.fairness import Fairness, check
-from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, RESULT_FILE, RUN_SCHEMA
+from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, RESULT_FILE, RUN_SCHEMA, RUNS_FOLDER
 from auxhead.host.environment import environment
 from auxhead.host.settings import copy_settings
 from auxhead.progress import Progress
 
 Watch = Callable[[str, str, str], None]
-"""Called with the name of a run, its state (waiting, running, finished, failed, elsewhere), and a remark."""
+"""Called as watch(run, state, remark); states are waiting, running, finished, failed and elsewhere."""
 
 POLL = 2.0  # seconds between looks at runs of another process
 SIGNALS = {9: "killed by signal 9: out of memory?", 15: "killed by signal 15"}
@@ -38,7 +39,7 @@ class Runs:
     Attributes:
         folder: The comparison's folder.
         plan: What is compared.
-        watch: Is told how the runs get on.
+        watch: Called as watch(name, state, remark) when a run's state changes.
     """
 
     folder: Path
@@ -50,7 +51,7 @@ class Runs:
 
     def place(self, run: PlannedRun) -> Path:
         """Return the folder of a run."""
-        return self.folder / "runs" / run.name
+        return self.folder / RUNS_FOLDER / run.name
 
     def open(self, tell: Progress) -> list[str]:
         """Bring the folder in line with the plan, and do once what every run would do.
@@ -118,7 +119,7 @@ class Runs:
         pending = [
             run
             for run in self.all.values()
-            if self.state(run) == "finished" and not (self.place(run) / "test" / "draws.npz").is_file()
+            if self.state(run) == "finished" and not (self.place(run) / "test" / DRAWS_FILE).is_file()
         ]
         if self.plan.split == "test" and pending:
             executor.run([self._job(run, "test") for run in pending], self._tell_test)

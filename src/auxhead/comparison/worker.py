@@ -23,14 +23,13 @@ from filelock import Timeout
 from auxhead.comparison import ledger
 from auxhead.comparison.machines.parent_watch import watch_parent
 from auxhead.errors import VerificationError
+from auxhead.evaluation.files import CURVES_FILE, DRAWS_FILE
 from auxhead.files import write_atomic
-from auxhead.findings.files import RESULT_FILE, RUN_SCHEMA, read_json
+from auxhead.findings.files import RESULT_FILE, RUN_SCHEMA, TRAINING_FOLDER, read_json
 from auxhead.results_csv import RESULTS_FILE, read_rows
 
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
 STOPPED = 130
-TRAIN = "train"
-RESULT_OF_TRAINING = "result.json"
 
 
 def main(words: list[str]) -> int:
@@ -87,7 +86,7 @@ def _earlier_failures(folder: Path) -> list[Mapping[str, Any]]:
     before = read_json(folder / RESULT_FILE)
     if before is not None and before.get("status") == "failed":
         ledger.add_failure(folder, before)
-        shutil.rmtree(folder / TRAIN, ignore_errors=True)
+        shutil.rmtree(folder / TRAINING_FOLDER, ignore_errors=True)
     (folder / RESULT_FILE).unlink(missing_ok=True)  # of this run; or of how it was measured before
     return ledger.read_failures(folder)
 
@@ -96,7 +95,7 @@ def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     from auxhead.shipping.cost import cost
 
     clock = time.perf_counter()
-    resumed = (folder / TRAIN).is_dir()
+    resumed = (folder / TRAINING_FOLDER).is_dir()
     facts = _train(folder, task)
     weights = _weights(folder, task)
     trained = time.perf_counter()
@@ -121,18 +120,20 @@ def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
 
 def _train(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     """Train, or go on with a training that was killed; return what it started from."""
+    from auxhead.model.choices import PLAN_FILE as CHOICES_FILE
+    from auxhead.training.result import RESULT_FILE as RESULT_OF_TRAINING
     from auxhead.training.start_facts import FACTS_FILE, Witness
     from auxhead.training.train import train
 
-    run = folder / TRAIN
+    run = folder / TRAINING_FOLDER
     witness = Witness(folder / FACTS_FILE)
     if not (run / RESULT_OF_TRAINING).is_file():
-        if (run / "auxhead.json").is_file():
+        if (run / CHOICES_FILE).is_file():
             train(callbacks=witness.callbacks(), resume=str(run))
         else:
             shutil.rmtree(run, ignore_errors=True)
             witness.file.unlink(missing_ok=True)
-            place = {"project": str(folder.resolve()), "name": TRAIN, "exist_ok": True}
+            place = {"project": str(folder.resolve()), "name": TRAINING_FOLDER, "exist_ok": True}
             train(callbacks=witness.callbacks(), **task["keys"], **place)
     _require_finite(run)
     facts = read_json(witness.file)
@@ -162,7 +163,7 @@ def _weights(folder: Path, task: Mapping[str, Any]) -> Path:
     """Return the detector that is measured; on the pose and segment routes it is stripped first."""
     from auxhead.shipping.strip import strip
 
-    weights = folder / TRAIN / "weights"
+    weights = folder / TRAINING_FOLDER / "weights"
     if task["keys"].get("route", "native") == "native":
         return weights / f"{task['checkpoint']}.pt"
     detector = weights / f"{task['checkpoint']}-detect.pt"
@@ -188,9 +189,9 @@ def _measure(folder: Path, task: Mapping[str, Any], split: str) -> str:
         **task["measured"],
     )
     one = evaluation.detectors[0]
-    _write_arrays(place / "draws.npz", {"/".join(key): values.astype(np.float32) for key, values in one.draws.items()})
+    _write_arrays(place / DRAWS_FILE, {"/".join(key): values.astype(np.float32) for key, values in one.draws.items()})
     recalls = np.linspace(0, 1, len(one.precision), dtype=np.float32)
-    _write_arrays(place / "curves.npz", {"recall": recalls, "precision": one.precision.astype(np.float32)})
+    _write_arrays(place / CURVES_FILE, {"recall": recalls, "precision": one.precision.astype(np.float32)})
     return one.sha256
 
 

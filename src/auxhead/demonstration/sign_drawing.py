@@ -105,7 +105,7 @@ def flip_signs() -> tuple[Sign, ...]:
 
 
 def _distractor(rng: np.random.Generator) -> Sign:
-    """Return a shape as small as a sign that belongs to no class: oblong, lopsided, half a disc or a sign in a wrong color."""
+    """Return a shape of no class, as small as a sign: oblong, lopsided, half a disc or a sign in a wrong color."""
     shape, colors = rng.integers(4), _DISTRACTOR_COLORS
     if shape == 0:
         outline = _bar(1.0, rng.uniform(0.25, 0.55))

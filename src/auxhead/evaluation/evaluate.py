@@ -141,8 +141,14 @@ def _in_pixels(
 
 
 def _mean_size(truth: Truth) -> float:
-    """The mean size of the boxes, pixels. Source: Wang et al. (2021), who set the constant of NWD so."""
-    return float(np.sqrt(truth.boxes[:, 2] * truth.boxes[:, 3]).mean()) or 1.0
+    """Return the mean size of the boxes but crowds, pixels; 1 without any.
+
+    Source:
+        Wang et al., "A normalized Gaussian Wasserstein distance for tiny object detection" (2021), which sets NWD's
+        constant so.
+    """
+    width, height = truth.boxes[~truth.crowd, 2:].T
+    return float(np.sqrt(width * height).sum()) / max(len(width), 1) or 1.0
 
 
 def _detector(one: Predicted, matched: Matched, point: Numbers, draws: Numbers) -> Detector:
@@ -164,6 +170,7 @@ def _detector(one: Predicted, matched: Matched, point: Numbers, draws: Numbers) 
         counts=counts,
         draws=draws,
         precision=precision_curve(matched.scene, matched.by_overlap[ALL.name], 0),
+        judged=made,
     )
 
 

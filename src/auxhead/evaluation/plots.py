@@ -22,10 +22,11 @@ from matplotlib.lines import Line2D
 from auxhead.evaluation.curves import box_sizes, found_boxes, in_bins, precision_curve, size_edges
 from auxhead.evaluation.result import Evaluation
 from auxhead.files import write_atomic
+from auxhead.formats import ELLIPSIS, NOTHING, plain, plural, points, shortened
 from auxhead.metrics.bands import ALL, Band
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.measures import Matched
-from auxhead.metrics.mistakes import BOXES, mistakes
+from auxhead.metrics.mistakes import BOXES
 from auxhead.metrics.precision import RECALLS
 from auxhead.metrics.truth import Floats
 
@@ -113,7 +114,7 @@ def pr_curves(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure:
             (one.by_center[ALL.name], place, "--", _near(distance), numbers[f"center_AP@{distance:g}"]),
         ):
             curve = 100 * precision_curve(one.scene, matching, at)
-            label = f"{name}, {title}: AP {_percent(average)}"
+            label = f"{name}, {title}: AP {points(average.value)}"
             lines += axes.plot(100 * RECALLS, curve, style, color=color, label=label, clip_on=False)
     classes = sum(row["boxes"] > 0 for row in evaluation.detectors[0].classes)
     axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(0, 100), ylim=(0, 100))
@@ -144,7 +145,7 @@ def ap_by_band(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure:
                 left = group + (place - (len(detectors) - 1) / 2) * width
                 _bar(axes, left, 0.92 * width, detector.numbers[band.name][measure], color)
     labels = _band_labels(bands)
-    ticks = [f"{label}\n{_count(boxes[band.name])}" for label, band in zip(labels, bands, strict=True)]
+    ticks = [f"{label}\n{plural(boxes[band.name], 'box')}" for label, band in zip(labels, bands, strict=True)]
     panels[-1].set_xticks(range(len(bands)), ticks)
     panels[-1].set(xlim=(-0.6, len(bands) - 0.4), xlabel=_size_label(evaluation))
     whiskers = ", 95 % intervals" if evaluation.settings["resamples"] else ""
@@ -159,8 +160,8 @@ def size_histogram(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure
     edges = size_edges(sizes[~crowd], SIZE_BINS)
     figure = Figure(figsize=(WIDTH, 1.6 + 2.9 * len(matched)))
     panels = figure.subplots(len(matched), sharex=True, sharey=True, squeeze=False)[:, 0]
-    for axes, one, name in zip(panels, matched, _names(evaluation), strict=True):
-        made = mistakes(one)
+    for axes, one, detector, name in zip(panels, matched, evaluation.detectors, _names(evaluation), strict=True):
+        made = detector.judged
         bottom = np.zeros(len(edges) - 1)
         for place, verdict in enumerate(BOXES):
             counts = in_bins(sizes, edges, made.boxes == place)
@@ -175,7 +176,7 @@ def size_histogram(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure
                 label=label,
             )
             bottom += counts
-        best = f"scores from {made.score:.3f} on (best F1)" if math.isfinite(made.score) else "no right detection"
+        best = f"scores from {plain(made.score, 3)} on (best F1)" if math.isfinite(made.score) else "no right detection"
         axes.set_title(f"{name}\n{best}", loc="left")
         axes.set_ylabel("boxes")
         axes.grid(visible=False, axis="x")
@@ -219,7 +220,7 @@ def recall_by_size(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure
 def _bar(axes: Axes, middle: float, width: float, found: Estimate, color: str) -> None:
     """Draw a value with its interval and number, or the sign for nothing."""
     if found.value is None:
-        axes.annotate("–", (middle, 0), (0, 3), textcoords="offset points", ha="center", fontsize=12)  # noqa: RUF001
+        axes.annotate(NOTHING, (middle, 0), (0, 3), textcoords="offset points", ha="center", fontsize=12)
         return
     axes.bar(middle, 100 * found.value, width, color=color)
     top = found.value
@@ -228,9 +229,9 @@ def _bar(axes: Axes, middle: float, width: float, found: Estimate, color: str) -
         center, half = 50 * (found.low + found.high), 50 * (found.high - found.low)
         axes.errorbar(middle, center, half, fmt="none", ecolor="black", elinewidth=1, capsize=3, clip_on=False)
         top = max(found.value, found.high)
-    axes.annotate(
-        _percent(found), (middle, 100 * top), (0, 2), textcoords="offset points", ha="center", va="bottom", fontsize=7.5
-    )
+    spot = (middle, 100 * top)
+    style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 7.5}
+    axes.annotate(points(found.value), spot, (0, 2), **style)
 
 
 def _size_axis(axes: Axes, edges: Floats, bands: Sequence[Band], *, named: bool) -> None:
@@ -275,8 +276,7 @@ def _names(evaluation: Evaluation) -> list[str]:
 def _short(name: str) -> str:
     """Take the middle out of long names and all that can't be printed; legends hide names with a leading underscore."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in name)
-    if len(shown) > LONGEST:
-        shown = f"{shown[: LONGEST // 2]}…{shown[-(LONGEST // 2 - 1) :]}"
+    shown = shortened(shown, LONGEST, middle=True)
     return f" {shown}" if shown.startswith("_") else shown
 
 
@@ -289,7 +289,7 @@ def _middle(matched: Matched) -> tuple[int, float]:
 def _near(*distances: float) -> str:
     listed = [f"{distance:g}" for distance in distances]
     if len(listed) > 5:
-        listed[2:-1] = ["…"]
+        listed[2:-1] = [ELLIPSIS]
     return f"center within {', '.join(listed)} box sizes{' (mean)' if len(listed) > 1 else ''}"
 
 
@@ -301,20 +301,12 @@ def _band_labels(bands: Sequence[Band]) -> list[str]:
     return [f"{title}\n{span}" if named else span for (title, _, _), span in zip(parts, spans, strict=True)]
 
 
-def _count(boxes: int) -> str:
-    return f"{boxes:,} {'box' if boxes == 1 else 'boxes'}"
-
-
 def _split(evaluation: Evaluation) -> str:
     data = evaluation.data
-    return f"{data['split']} split: {data['images']:,} images, {_count(data['boxes'])}"
+    return f"{data['split']} split: {plural(data['images'], 'image')}, {plural(data['boxes'], 'box')}"
 
 
 def _size_label(evaluation: Evaluation) -> str:
     pixels = {"original": "pixels of the image", "network": "pixels of the network's input"}
     settings = evaluation.settings
     return f"size (square root of the {settings['area']} area), {pixels[settings['pixels']]}"
-
-
-def _percent(found: Estimate) -> str:
-    return "–" if found.value is None else f"{100 * found.value:.1f}"  # noqa: RUF001

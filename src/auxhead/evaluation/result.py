@@ -8,11 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from auxhead.evaluation.tables import Cells, Table, band_rows, class_rows, mistake_rows, number, other_rows, text_table
+from auxhead.evaluation.tables import Cells, Table, band_rows, class_rows, mistake_rows, other_rows, text_table
+from auxhead.formats import plain
 from auxhead.metrics.measures import Numbers
+from auxhead.metrics.mistakes import Mistakes
 from auxhead.metrics.truth import Floats
 
 SCHEMA = "auxhead.evaluate/1"
+NOT_IN_JSON = {"counts", "draws", "precision", "judged"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Detector:
             equal, the draws of another detector are of the same images. Not part of the JSON.
         precision: Class mean of the precision at IoU 0.5 by recall, shape (101,), recalls 0, 0.01, ..., 1; NaN without
             boxes. Not part of the JSON.
+        judged: What became of every box and every detection. Not part of the JSON.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Detector:
     counts: pl.DataFrame = field(repr=False)
     draws: Numbers = field(repr=False)
     precision: Floats = field(repr=False)
+    judged: Mistakes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class Evaluation:
             if len(one.classes) > 1:
                 tables.append((f"{one.name} by class", class_rows(one.classes)))
             tables.append(
-                (f"{one.name}: what became of the boxes (score {number(one.score)})", mistake_rows(one.mistakes))
+                (f"{one.name}: what became of the boxes (score {plain(one.score, 3)})", mistake_rows(one.mistakes))
             )
         if self.differences is not None:
             title = f"{self.detectors[0].name} minus {self.detectors[1].name}, points"
@@ -154,7 +159,7 @@ def _plain(table: Table) -> dict[str, dict[str, dict[str, float | None]]]:
 
 def _detector(one: Detector) -> dict[str, Any]:
     """Everything of a detector but what is counted by image or drawn; the former has a file of its own."""
-    plain = {name: value for name, value in vars(one).items() if name not in {"counts", "draws", "precision"}}
+    plain = {name: value for name, value in vars(one).items() if name not in NOT_IN_JSON}
     return plain | {
         "ultralytics": dict(one.ultralytics),
         "numbers": _plain(one.numbers),

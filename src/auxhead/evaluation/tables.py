@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from auxhead.formats import NOTHING, points, whole, with_interval
 from auxhead.metrics.bands import ALL
 from auxhead.metrics.intervals import Estimate
 
@@ -28,7 +29,7 @@ def band_rows(table: Table, boxes: Mapping[str, int], max_det: int, *, signed: b
     measures = ["AP", "AP50", f"AR@{max_det}", "recall@1FPPI", "center_AP"]
     head = ["size", "boxes", *measures]
     rows = [
-        [band, f"{boxes[band]:,}", *(_cell(found.get(measure), signed=signed) for measure in measures)]
+        [band, whole(boxes[band]), *(_cell(found.get(measure), signed=signed) for measure in measures)]
         for band, found in table.items()
     ]
     return [head, *rows]
@@ -46,7 +47,7 @@ def other_rows(table: Table, *, signed: bool = False) -> Cells:
 def class_rows(classes: Sequence[Mapping[str, Any]]) -> Cells:
     """Lay measures out by class."""
     measures = ("AP", "AP50", "AR", "center_AP")
-    rows = [[row["name"], f"{row['boxes']:,}", *(_percent(row[measure]) for measure in measures)] for row in classes]
+    rows = [[row["name"], whole(row["boxes"]), *(points(row[measure]) for measure in measures)] for row in classes]
     return [["class", "boxes", *measures], *rows]
 
 
@@ -54,25 +55,9 @@ def mistake_rows(mistakes: Mapping[str, Mapping[str, int]]) -> Cells:
     """Lay counts of what became of the boxes out by size band."""
     kinds = list(next(iter(mistakes.values())))
     return [["size", *(kind.replace("_", " ") for kind in kinds)]] + [
-        [band, *(f"{counts[kind]:,}" for kind in kinds)] for band, counts in mistakes.items()
+        [band, *(whole(counts[kind]) for kind in kinds)] for band, counts in mistakes.items()
     ]
 
 
 def _cell(found: Estimate | None, *, signed: bool) -> str:
-    if found is None or found.value is None:
-        return "-"
-    sign = "+" if signed else ""
-    value = f"{100 * found.value:{sign}.1f}"
-    if found.low is None or found.high is None:
-        return value
-    dots = ".." if signed else "-"
-    return f"{value} ({100 * found.low:{sign}.1f}{dots}{100 * found.high:{sign}.1f})"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def number(value: float | None) -> str:
-    """Write a number to three places; - where there is none."""
-    return "-" if value is None else f"{value:.3f}"
+    return NOTHING if found is None else with_interval(found.value, (found.low, found.high), sign=signed)

@@ -21,6 +21,7 @@ from auxhead.findings.statistics import (
     t_interval,
 )
 from auxhead.findings.verdict import Circumstances, Verdict, verdict
+from auxhead.formats import shortened
 from auxhead.metrics.bands import ALL
 
 SECONDARY = ("AP", "AP50", "AP75", "center_AP", "recall@1FPPI", "NWD_AP")
@@ -66,7 +67,7 @@ class Question:
         control: Arm that the others are compared with.
         reference: Arm whose gain is recovered; None without one.
         primary: Band and measure that decide.
-        measure: The same in words.
+        measure: Name of the primary measure in sentences.
         planned: Seeds of every arm.
         boxes: Annotated boxes by band.
         unfair: Undeclared differences, as rows with arm, seed, what, found and expected.
@@ -130,14 +131,9 @@ def gflops_ratio(arm: Arm, control: Arm) -> float | None:
 
 def in_words(row: Mapping[str, Any]) -> str:
     """Say what an undeclared difference is."""
-    found, expected = (_short(row.get(name)) for name in ("found", "expected"))
+    found, expected = (shortened(str(row.get(name)), LONGEST) for name in ("found", "expected"))
     where = "" if row.get("seed") is None else f"seed {row['seed']}: "
     return f"{where}{row.get('what')} is {found} instead of {expected}"
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _images(arm: Arm, control: Arm, key: Key, seeds: Sequence[int]) -> Ends | None:

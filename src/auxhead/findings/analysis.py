@@ -16,6 +16,7 @@ from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, read_json
 from auxhead.findings.measures import ALIASES, primary_key
 from auxhead.findings.records import CURVES, Key, Run, read_plan, read_runs
 from auxhead.findings.statistics import holm, t_interval
+from auxhead.formats import first_few, points
 from auxhead.keys.reading import closest
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.intervals import LEVEL
@@ -41,7 +42,7 @@ def analyse(folder: Path, control: str | None = None) -> dict[str, Any]:
         Plain data, fractions 0 to 1, ready for JSON (schema auxhead.report/1).
 
     Raises:
-        ResumeError: The folder is none of a comparison, or one of its files is broken.
+        ResumeError: It isn't the folder of a comparison, or one of its files is broken.
         ConfigError: The plan's primary measure doesn't exist, or there is no such arm.
     """
     declared = read_plan(folder)
@@ -187,15 +188,15 @@ def _warnings(runs: Sequence[Run], asked: Question) -> Iterator[str]:
     for words, applies in kinds:
         own = [run for run in runs if applies(run)]
         if own:
-            yield f"{len(own)} of {total} runs {words}: {_listed([_named(run) for run in own])}"
+            yield f"{len(own)} of {total} runs {words}: {first_few([_named(run) for run in own], SHOWN)}"
     if asked.unfair:
         rows = [f"{row.get('arm')}, {in_words(row)}" for row in asked.unfair]
-        yield f"runs differ in more than their arms declare: {_listed(rows)}"
+        yield f"runs differ in more than their arms declare: {first_few(rows, SHOWN)}"
     control = [
         run.numbers[ALL.name, "AP50"] for run in asked.control.runs.values() if (ALL.name, "AP50") in run.numbers
     ]
     if control and fmean(control) < WEAK:
-        reached = f"{asked.control.name} reaches {100 * fmean(control):.1f} mAP50, below {100 * WEAK:.0f}"
+        reached = f"{asked.control.name} reaches {points(fmean(control))} mAP50, below {points(WEAK, 0)}"
         yield f"a control this weak answers little: {reached}; train longer before believing a difference"
     if asked.control.runs and not any(asked.primary in run.numbers for run in asked.control.runs.values()):
         yield f"nothing to compare: {asked.measure} was not measured, or its band has no boxes"
@@ -221,11 +222,6 @@ def _one_of_many(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _named(run: Run) -> str:
     reason = run.result.get("reason") if run.status == "failed" else None
     return f"{run.name} ({reason})" if reason else run.name
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return "; ".join(names[:SHOWN]) + more
 
 
 def _entry(arm: Arm, asked: Question) -> dict[str, Any]:

@@ -78,6 +78,14 @@ def check(arms: Mapping[str, Mapping[str, Any]], control: str, runs: Mapping[tup
 
     Returns:
         What was found. Without a pair of runs everything is empty.
+
+    Examples:
+        >>> facts = {"initial": {"w": "(1,):ab"}, "batches": "cd", "hardware": {}, "versions": {}}
+        >>> runs = {(arm, 0): {**facts, "arguments": {"epochs": 3, "lr0": lr}} for arm, lr in (("a", 0.1), ("b", 0.2))}
+        >>> check({"a": {}, "b": {}}, "a", runs).differences
+        [{'arm': 'b', 'seed': 0, 'what': 'lr0', 'found': 0.2, 'expected': 0.1}]
+        >>> check({"a": {}, "b": {"lr0": 0.2}}, "a", runs).differences
+        []
     """
     differences: list[dict[str, Any]] = []
     notes: dict[tuple[str, str], str] = {}

@@ -9,15 +9,25 @@ from typing import Any
 from auxhead.errors import ResumeError
 
 PLAN_FILE = "plan.json"
+RUNS_FOLDER = "runs"
 RESULT_FILE = "result.json"
+TRAINING_FOLDER = "train"  # of a run
 FAIRNESS_FILE = "unfair.json"
 ENVIRONMENT_FILE = "environment.json"
 PLAN_SCHEMA = "auxhead.plan/1"
 RUN_SCHEMA = "auxhead.run/1"
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read one of the ledger's files; None when there is none.
+RESTORE = "restore the file from a backup, or delete it: what it was the record of is then done again"
+RUN_AGAIN = f"delete the run's {RESULT_FILE} and start the comparison again: it makes that run anew"
+
+
+def read_json(path: Path, fix: str = RESTORE) -> dict[str, Any] | None:
+    """Read one of a comparison's files; None when there is none.
+
+    Args:
+        path: The file.
+        fix: What to do when it is broken.
 
     Raises:
         ResumeError: It is no JSON object.
@@ -27,12 +37,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise _broken(path, str(error)) from error
+        raise broken(path, str(error), fix) from error
     if not isinstance(content, dict):
-        raise _broken(path, type(content).__name__)
+        raise broken(path, type(content).__name__, fix)
     return content
 
 
-def _broken(path: Path, found: str) -> ResumeError:
-    fix = "restore the file from a backup, or delete it: what it was the record of is then done again"
-    return ResumeError("a JSON file that auxhead wrote", found, str(path), fix)
+def broken(path: Path, found: str, fix: str) -> ResumeError:
+    """Return the error for a file that holds something else than it should."""
+    return ResumeError("a file of a comparison, as auxhead wrote it", found, str(path), fix)

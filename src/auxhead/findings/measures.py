@@ -34,6 +34,10 @@ def primary_key(name: str, bands: Sequence[str]) -> tuple[str, str]:
 
     Raises:
         ConfigError: There is no such measure.
+
+    Examples:
+        >>> primary_key("mAP50", ["<16", ">=16"]), primary_key("<16/AP50", ["<16", ">=16"])
+        (('all', 'AP50'), ('<16', 'AP50'))
     """
     band, slash, measure = name.rpartition("/")
     band = band if slash else ALL.name

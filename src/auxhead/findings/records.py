@@ -12,7 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from auxhead.errors import ResumeError
-from auxhead.findings.files import PLAN_FILE, PLAN_SCHEMA, RESULT_FILE, read_json
+from auxhead.evaluation.files import CURVES_FILE, DRAWS_FILE, METRICS_FILE
+from auxhead.findings.files import PLAN_FILE, PLAN_SCHEMA, RESULT_FILE, RUN_AGAIN, TRAINING_FOLDER, broken, read_json
 from auxhead.metrics.truth import Floats
 from auxhead.results_csv import RESULTS_FILE, read_columns, read_rows
 
@@ -73,12 +74,12 @@ class Run:
     @cached_property
     def draws(self) -> Mapping[str, Floats]:
         """The numbers in each resample of the images, by "BAND/MEASURE", shape (resamples,); empty without the file."""
-        return read_arrays(self.place / self.split / "draws.npz")
+        return read_arrays(self.place / self.split / DRAWS_FILE)
 
     @cached_property
     def pr_curve(self) -> Mapping[str, Floats]:
         """Arrays `recall` and `precision`, shape (101,) each; empty without the file."""
-        return read_arrays(self.place / self.split / "curves.npz")
+        return read_arrays(self.place / self.split / CURVES_FILE)
 
     def of_class(self, place: int, measure: str) -> float | None:
         """Return a number of one class, 0 to 1; None without boxes."""
@@ -88,7 +89,7 @@ class Run:
     @cached_property
     def curves(self) -> Mapping[str, list[float | None]]:
         """Ultralytics' mAP50 and mAP50-95 by epoch; empty without the file."""
-        return read_curves(self.place / "train" / RESULTS_FILE)
+        return read_curves(self.place / TRAINING_FOLDER / RESULTS_FILE)
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
@@ -131,12 +132,12 @@ def read_arrays(path: Path) -> dict[str, Floats]:
         ResumeError: It is broken.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:  # np.load leaves broken files open
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise _broken(path, f"{type(error).__name__}: {error}") from error
+        raise broken(path, f"{type(error).__name__}: {error}", RUN_AGAIN) from error
 
 
 def read_curves(path: Path) -> dict[str, list[float | None]]:
@@ -149,7 +150,7 @@ def read_curves(path: Path) -> dict[str, list[float | None]]:
         return {}
     columns = read_columns(path)
     if columns and not set(CURVES.values()) <= set(columns):
-        raise _broken(path, f"columns {', '.join(columns)}")
+        raise broken(path, f"columns {', '.join(columns)}", RUN_AGAIN)
     rows = read_rows(path)
     return {name: [row[column] for row in rows] for name, column in CURVES.items()}
 
@@ -162,22 +163,13 @@ def _run(folder: Path, planned: Mapping[str, Any], split: str) -> Run:
         status, result = "stale", None
     elif result is not None:
         status = "finished" if result.get("status") == "finished" else "failed"
-    metrics = _metrics(place / split / "metrics.json") if status == "finished" else None
+    metrics = _metrics(place / split / METRICS_FILE) if status == "finished" else None
     about = {name: planned[name] for name in ("arm", "seed", "hash", "folder")}
     return Run(**about, place=place, split=split, status=status, result=result or {}, metrics=metrics)
 
 
 def _metrics(path: Path) -> Mapping[str, Any] | None:
-    metrics = read_json(path)
+    metrics = read_json(path, RUN_AGAIN)
     if metrics is not None and not (metrics.get("detectors") and metrics.get("data")):
-        raise _broken(path, "neither data nor a detector in it")
+        raise broken(path, "neither data nor a detector in it", RUN_AGAIN)
     return metrics
-
-
-def _broken(path: Path, found: str) -> ResumeError:
-    return ResumeError(
-        expected="a file of a comparison, as auxhead wrote it",
-        found=found,
-        where=str(path),
-        fix="delete the run's result.json and start the comparison again: it makes that run anew",
-    )

@@ -76,6 +76,12 @@ def t_interval(values: Sequence[float]) -> Ends | None:
 
     Source:
         Student, "The probable error of a mean" (1908), as scipy.stats.ttest_1samp computes it.
+
+    Examples:
+        >>> [round(end, 4) for end in t_interval([0.01, 0.02, 0.03])]
+        [-0.0048, 0.0448]
+        >>> t_interval([0.02]) is None, t_interval([0.0, 0.0])
+        (True, (0.0, 0.0))
     """
     if len(values) < 2 or _alike(values):
         return (0.0, 0.0) if len(values) > 1 and _zero(values) else None
@@ -94,6 +100,10 @@ def paired_p(differences: Sequence[float]) -> float | None:
 
     Source:
         As t_interval.
+
+    Examples:
+        >>> round(paired_p([0.01, 0.02, 0.03]), 4)
+        0.0742
     """
     if len(differences) < 2 or _alike(differences):
         return 1.0 if len(differences) > 1 and _zero(differences) else None
@@ -112,6 +122,12 @@ def flip_test(differences: Sequence[float]) -> tuple[float, float]:
 
     Source:
         Fisher, "The Design of Experiments" (1935), as scipy.stats.permutation_test computes it.
+
+    Examples:
+        >>> flip_test([0.01, 0.02, 0.03])
+        (0.25, 0.25)
+        >>> flip_test([0.01, -0.02, 0.03, 0.04, 0.05, 0.06])
+        (0.09375, 0.03125)
     """
     floor = max(2.0 ** (1 - len(differences)), 2 / (MOST_FLIPS + 1))
     if len(differences) < 2:
@@ -150,6 +166,10 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
     Source:
         Holm, "A simple sequentially rejective multiple test procedure" (1979), by statsmodels.
+
+    Examples:
+        >>> holm([0.01, None, 0.04])
+        [0.02, None, 0.04]
     """
     tested = [p for p in p_values if p is not None]
     if not tested:
@@ -165,6 +185,10 @@ def epochs_to(curve: Sequence[float | None], target: float | None) -> int | None
 
     Returns:
         None where no epoch reaches it, and for a target of None or 0, which says nothing.
+
+    Examples:
+        >>> epochs_to([0.1, None, 0.3], 0.2)
+        3
     """
     if not target:
         return None

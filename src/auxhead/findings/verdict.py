@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from auxhead.findings.statistics import Difference, Ends, same_cost
+from auxhead.formats import first_few, interval, signed, times
 
 SHOWN = 3  # undeclared differences that a sentence names
 
@@ -15,7 +16,7 @@ Kind = Literal["beats", "loses", "none", "no_claim", "unfair"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said.
+    """A verdict on one arm.
 
     Attributes:
         kind: beats or loses (the t interval excludes 0), none (it doesn't), no_claim (there is none), unfair.
@@ -32,12 +33,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What the sentence says beside the difference.
+    """The facts that the sentence gives beside the difference.
 
     Attributes:
         arm: Name of the arm.
         control: Name of the control.
-        measure: What the difference is of, in words.
+        measure: Name of the measure.
         planned: Seeds that were planned.
         failed: Seeds for which the arm's or the control's run failed.
         gflops_ratio: GFLOPs over the control's; None if unknown.
@@ -58,16 +59,23 @@ def verdict(found: Difference, around: Circumstances) -> Verdict:
 
     Args:
         found: The difference on the primary measure.
-        around: Whom it is about.
+        around: The arms it compares, and how their runs went.
 
     Source:
         A claim needs a 95 % t interval over seeds without 0: own choice, made before any result was seen.
+
+    Examples:
+        >>> from auxhead.findings.statistics import difference
+        >>> around = Circumstances("center", "plain", "mAP50", planned=3, gflops_ratio=1.0)
+        >>> verdict(difference({0: 0.020, 1: 0.021, 2: 0.022}), around).sentence
+        'center beats plain by +2.1 mAP50 (95 % t interval +1.9 to +2.3, 3 seeds; same GFLOPs)'
+        >>> verdict(difference({0: 0.02}), around).sentence
+        'center against plain, one seed: no claim (+2.0 mAP50; 1 of 3 seeds; 2 not finished)'
     """
     pair = f"{around.arm} against {around.control}"
     if around.unfair:
-        more = f"; and {len(around.unfair) - SHOWN} more" if len(around.unfair) > SHOWN else ""
-        named = "; ".join(around.unfair[:SHOWN])
-        return Verdict("unfair", f"{pair}, no claim: the runs differ in more than the arm declares ({named}{more})")
+        named = first_few(around.unfair, SHOWN)
+        return Verdict("unfair", f"{pair}, no claim: the runs differ in more than the arm declares ({named})")
     if found.t is None:
         seeds = len(found.by_seed)
         why = "one seed" if seeds == 1 else f"the same difference on each of {seeds} seeds"
@@ -78,7 +86,7 @@ def verdict(found: Difference, around: Circumstances) -> Verdict:
 
 def _claim(found: Difference, t: Ends, around: Circumstances) -> Verdict:
     """Word a difference that has an interval over seeds."""
-    details = [f"95 % t interval {_ends(t)}, {_seeds(found, around)}", *_cost(around)]
+    details = [f"95 % t interval {interval(t)}, {_seeds(found, around)}", *_cost(around)]
     rest = f"{_gap(found.value, around)} ({'; '.join(details)})"
     if _open(found, around) > 0:  # to look early, and stop when it looks well, is a way to find what isn't there
         pair = f"{around.arm} against {around.control}"
@@ -86,14 +94,14 @@ def _claim(found: Difference, t: Ends, around: Circumstances) -> Verdict:
     if t[0] <= 0 <= t[1]:
         return Verdict("none", f"no difference found between {around.arm} and {around.control}: {rest}")
     if found.images and (found.images[0] <= 0 if t[0] > 0 else found.images[1] >= 0):
-        rest += f", but other images might turn it: 95 % interval over images {_ends(found.images)}"
+        rest += f", but other images might turn it: 95 % interval over images {interval(found.images)}"
     if t[0] > 0:
         return Verdict("beats", f"{around.arm} beats {around.control} by {rest}")
     return Verdict("loses", f"{around.arm} loses to {around.control} by {rest}")
 
 
 def _gap(value: float, around: Circumstances) -> str:
-    return f"{points(value)} {around.measure}"
+    return f"{signed(value)} {around.measure}"
 
 
 def _seeds(found: Difference, around: Circumstances) -> str:
@@ -115,13 +123,4 @@ def _open(found: Difference, around: Circumstances) -> int:
 def _cost(around: Circumstances) -> list[str]:
     if around.gflops_ratio is None:
         return []
-    return ["same GFLOPs" if same_cost(around.gflops_ratio) else f"{around.gflops_ratio:.2f}x the GFLOPs"]
-
-
-def _ends(ends: Ends) -> str:
-    return f"{points(ends[0])} … {points(ends[1])}"
-
-
-def points(fraction: float) -> str:
-    """Write a difference in points (hundredths), with its sign."""
-    return f"{100 * fraction + 0.0:+.1f}"
+    return ["same GFLOPs" if same_cost(around.gflops_ratio) else f"{times(around.gflops_ratio)} the GFLOPs"]

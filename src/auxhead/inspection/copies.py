@@ -38,7 +38,7 @@ def find_copies(splits: Mapping[str, Sequence[str]], progress: Steps | None = No
 
     Args:
         splits: Image files of each split, at least their headers readable.
-        progress: Called with the number of files read and their total; not at all where no two are of equal length.
+        progress: Called as progress(done, total) with numbers of files; never where no two are of equal length.
 
     Raises:
         DataError: A file can't be read.

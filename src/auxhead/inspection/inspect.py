@@ -43,8 +43,8 @@ def inspect(
         imgsz: Side of the network input, pixels, at least 1; rounded up to a multiple of 32, as in a training.
         out: Folder for inspect.json and inspect.png; None: nothing is written.
         exist_ok: Replace these files if they stand there.
-        progress: Called with what is done ("reading train", "anchors of train", "comparing images"), how much of it,
-            and of how much.
+        progress: Called as progress(task, done, total); tasks are "reading train", "anchors of train", "comparing
+            images" and the like.
 
     Returns:
         Everything is measured without augmentation, in a square letterbox.
@@ -79,7 +79,7 @@ def inspect(
 
 
 def _present(source: Source) -> list[str]:
-    """Name the splits to read; a test split whose images aren't on this machine is none, as in `convert`."""
+    """List the splits to read; without a test split whose images aren't on this machine, as in `convert`."""
     there = [split for split in SPLITS if split in source.splits]
     if "test" in there and not all(entry.exists() for entry in entries(source.splits["test"])):
         there.remove("test")

@@ -56,7 +56,7 @@ def mirror_hints(names: Mapping[int, str]) -> tuple[MirrorHint, ...]:
 
 
 def _words(name: str) -> list[str]:
-    """Part a name at everything but letters and digits, at turnLeft's capital, and letters from digits."""
+    """Split a name into words: at signs and spaces, before capitals (turnLeft), and between letters and digits."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return re.findall(r"[^\W\d_]+|\d+", spaced.lower())
 

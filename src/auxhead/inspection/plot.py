@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from auxhead.files import write_atomic
+from auxhead.formats import percent, shortened
 from auxhead.inspection.result import Inspection
 
 STRIDES = (4, 8, 16, 32)
@@ -68,10 +69,9 @@ def _sizes(axes: Axes, inspection: Inspection) -> None:
         if low <= stride <= high:
             axes.axvline(stride, color=LINE, linestyle="--", linewidth=1)
             share = (together < stride).mean()
-            axes.text(
-                stride * 1.03, 0.99, f"P{stride.bit_length() - 1}\n{share:.0%}", transform=axes.get_xaxis_transform(),
-                ha="left", va="top", fontsize=9, color=LINE,
-            )  # fmt: skip
+            label = f"P{stride.bit_length() - 1}\n{percent(share)}"
+            across = axes.get_xaxis_transform()
+            axes.text(stride * 1.03, 0.99, label, transform=across, ha="left", va="top", fontsize=9, color=LINE)
     _log_axis(axes, "x", low, high)
     axes.set(
         title="Size (dashed: a cell of each level, share of smaller boxes)",
@@ -142,5 +142,4 @@ def _log_axis(axes: Axes, which: str, low: float, high: float) -> None:
 
 
 def _short(name: str) -> str:
-    cut = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
-    return cut.replace("$", r"\$")  # else matplotlib reads formulas
+    return shortened(name, NAME).replace("$", r"\$")  # else matplotlib reads formulas

@@ -35,7 +35,11 @@ class Band:
 
     @property
     def areas(self) -> tuple[float, float]:
-        """The same as areas, square pixels."""
+        """The same as areas, square pixels.
+
+        >>> Band("small", 8.0, 16.0).areas
+        (64.0, 256.0)
+        """
         return self.low**2, self.high**2
 
 
@@ -51,6 +55,12 @@ def read_bands(given: str | Sequence[float]) -> tuple[Band, ...]:
 
     Raises:
         ConfigError: It is neither.
+
+    Examples:
+        >>> [band.name for band in read_bands("coco")]
+        ['small <32', 'medium 32-96', 'large >=96']
+        >>> [(band.low, band.high) for band in read_bands([8, 16])]
+        [(0.0, 8.0), (8.0, 16.0), (16.0, inf)]
     """
     if isinstance(given, str) and given in NAMED:
         edges, names = NAMED[given]

@@ -40,6 +40,11 @@ def overlap(found: Floats, truth: Floats, crowd: Bools) -> Floats:
 
     Source:
         pycocotools, common/maskApi.c, bbIou, operation by operation.
+
+    Examples:
+        >>> found, truth = np.array([[0.0, 0, 4, 4]]), np.array([[2.0, 0, 4, 4]])
+        >>> overlap(found, truth, np.array([False])).round(3).item(), overlap(found, truth, np.array([True])).item()
+        (0.333, 0.5)
     """
     width = np.minimum(found[:, 0] + found[:, 2], truth[:, 0] + truth[:, 2]) - np.maximum(found[:, 0], truth[:, 0])
     height = np.minimum(found[:, 1] + found[:, 3], truth[:, 1] + truth[:, 3]) - np.maximum(found[:, 1], truth[:, 1])
@@ -54,6 +59,11 @@ def center_pixels(found: Floats, truth: Floats, crowd: Bools) -> Floats:
 
     Source:
         Own definition (docs/evaluate.md). The crowd rule is COCO's, with the center for the box.
+
+    Examples:
+        >>> found, truth = np.array([[0.0, 0, 4, 4]]), np.array([[3.0, 4, 4, 4]])
+        >>> center_pixels(found, truth, np.array([False])).item(), center_pixels(found, truth, np.array([True])).item()
+        (-5.0, -inf)
     """
     offset = np.abs(found[:, :2] + found[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2)
     inside = np.where((offset <= truth[:, 2:] / 2).all(axis=1), 0.0, -np.inf)
@@ -67,6 +77,10 @@ def center_sizes(found: Floats, truth: Floats, crowd: Bools) -> Floats:
 
     Source:
         Own definition (docs/evaluate.md).
+
+    Examples:
+        >>> center_sizes(np.array([[0.0, 0, 4, 4]]), np.array([[3.0, 4, 4, 4]]), np.array([False])).item()
+        -1.25
     """
     pixels = center_pixels(found, truth, crowd)
     size = np.sqrt(truth[:, 2] * truth[:, 3])
@@ -83,6 +97,10 @@ def nwd(constant: float) -> Closeness:
     Source:
         Wang et al., "A Normalized Gaussian Wasserstein Distance for Tiny Object Detection" (2021), equations 6 to 8:
         a box is a Gaussian with its center as mean and diag(w²/4, h²/4) as covariance. Crowds: the center inside.
+
+    Examples:
+        >>> nwd(5.0)(np.array([[0.0, 0, 4, 4]]), np.array([[3.0, 4, 4, 4]]), np.array([False])).round(3).item()
+        0.368
     """
 
     def closeness(found: Floats, truth: Floats, crowd: Bools) -> Floats:

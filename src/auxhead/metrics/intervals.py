@@ -57,7 +57,7 @@ def resample(
         detectors: One or more, of the same images.
         resamples: How many draws of as many images as there are.
         seed: Of the draws.
-        progress: Called with the number of draws done and their total.
+        progress: Called as progress(done, total) with numbers of draws.
         measure: Takes a detector and weights of its images, shape (r, n); gives shape (r,) by band and measure.
 
     Returns:
@@ -102,6 +102,10 @@ def percentile(_value: float, draws: Floats) -> tuple[float, float]:
     Source:
         Efron, "Bootstrap methods: another look at the jackknife" (1979). Differences between detectors are such, and
         covered in 94 to 97 % of the simulated cases (benchmarks/coverage.py).
+
+    Examples:
+        >>> [round(end, 4) for end in percentile(0.5, np.linspace(0, 1, 101))]
+        [0.0155, 0.9845]
     """
     low, high = np.quantile(draws.astype(np.float64), TAILS, method="weibull")
     return float(low), float(high)
@@ -118,6 +122,10 @@ def bias_corrected(value: float, draws: Floats) -> tuple[float, float]:
         Efron, "Nonparametric standard errors and confidence intervals" (1981). Average precision needs it: repeated
         images raise it, so that the percentile interval lies too high. With 300 images it covers the truth in 93 to
         96 % of the simulated cases (percentile: 89 to 96 %), with 100 in 91 to 95 % (benchmarks/coverage.py).
+
+    Examples:
+        >>> [round(end, 3) for end in bias_corrected(0.4, np.linspace(0, 1, 101))]
+        [0.0, 0.936]
     """
     share = float(((draws < value - TIE).mean() + (draws <= value + TIE).mean()) / 2)
     most = NORMAL.cdf(MOST_BIAS)  # a value beyond all draws would leave no width
@@ -134,6 +142,10 @@ def estimate(value: float, draws: Floats, interval: Interval = bias_corrected) -
         value: As measured; NaN for nothing.
         draws: The same in each resample; NaN where it does not exist. Empty, or mostly NaN: no interval.
         interval: How the interval is made of them.
+
+    Examples:
+        >>> estimate(0.5, np.empty(0)), estimate(np.nan, np.empty(0))
+        (Estimate(value=0.5, low=None, high=None), Estimate(value=None, low=None, high=None))
     """
     if np.isnan(value):
         return Estimate(None)

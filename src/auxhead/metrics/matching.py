@@ -18,7 +18,7 @@ Matches = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class Matching:
-    """Who matched whom at T thresholds. k detections, m boxes.
+    """The result of matching k detections with m boxes at T thresholds.
 
     Attributes:
         hit: Whether a detection found a box that counts, shape (k, T).
@@ -70,6 +70,13 @@ def greedy(pairs: Pairs, detections: int, thresholds: Floats, *, free: Bools, la
 
     Returns:
         The box that each detection chose, or -1; shape (k, T). Of equally close boxes it is the later one.
+
+    Examples:
+        Two detections reach for box 0; the second one finds it taken, and box 1 is too far away at 0.5.
+
+        >>> near = Pairs(np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([0.6, 0.9, 0.4]))
+        >>> greedy(near, 2, np.array([0.3, 0.5]), free=np.zeros(2, dtype=bool), last=np.zeros(2, dtype=bool)).tolist()
+        [[0, 0], [1, -1]]
     """
     chosen = np.full((detections, len(thresholds)), NONE, dtype=np.int32)
     turn = _turns(pairs)

@@ -33,6 +33,32 @@ def read_json(path: Path, expected: str) -> Any:
         raise DataError(expected, found, str(path), "correct the path or the file") from error
 
 
+def shared_folder(images: Sequence[PurePath]) -> PurePath | None:
+    """Return the folder that predictions name images from: the nearest one that holds all of them.
+
+    Args:
+        images: Of the split, all of them, at least one.
+
+    Returns:
+        None where they share none.
+
+    >>> str(shared_folder([PurePath("/data/a/1.png"), PurePath("/data/b/c/2.png")]))
+    '/data'
+    """
+    folders = {image.parent for image in images}
+    first = images[0].parent
+    return next((up for up in (first, *first.parents) if all(one.is_relative_to(up) for one in folders)), None)
+
+
+def name_below(shared: PurePath | None, image: PurePath) -> str:
+    """Return the `file_name` of an image in predictions.
+
+    >>> name_below(PurePath("/data"), PurePath("/data/b/c/2.png"))
+    'b/c/2.png'
+    """
+    return str(image.relative_to(shared) if shared else image)
+
+
 def to_rows(found: Detections, files: Sequence[str]) -> list[dict[str, Any]]:
     """Write detections as COCO results.
 
@@ -45,10 +71,9 @@ def to_rows(found: Detections, files: Sequence[str]) -> list[dict[str, Any]]:
         folder that all images share), `category_id` (class index), `bbox` (pixels, to 1e-4) and `score` (to 1e-7).
     """
     paths = [PurePath(file) for file in files]
-    folders = [path.parent for path in paths]
-    shared = next((p for p in (folders[0], *folders[0].parents) if all(f.is_relative_to(p) for f in folders)), None)
+    shared = shared_folder(paths)
     ids = [int(path.stem) if path.stem.isdecimal() else path.stem for path in paths]
-    names = [str(path.relative_to(shared)) if shared else str(path) for path in paths]
+    names = [name_below(shared, path) for path in paths]
     return [
         {
             "image_id": ids[image],

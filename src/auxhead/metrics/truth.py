@@ -80,6 +80,10 @@ def network_scale(sizes: Ints, imgsz: int) -> Floats:
 
     Source:
         Ultralytics, data/base.py, load_image: imgsz / max(height, width).
+
+    Examples:
+        >>> network_scale(np.array([[1280, 720], [320, 320]]), 640).tolist()
+        [0.5, 2.0]
     """
     factors: Floats = imgsz / sizes.max(axis=1, initial=1).astype(np.float64)
     return factors
@@ -100,7 +104,7 @@ def read_yolo(
         names: Class names by id, 0 to n - 1.
         kpt_shape: The data.yaml's entry of that name, if it has one.
         area: What `areas` shall be; rows without polygon have only a box.
-        progress: Called with the number of images read and their total.
+        progress: Called as progress(done, total) with numbers of images.
 
     Returns:
         Rows that repeat another are left out, as Ultralytics does. An image without label file has no box.
@@ -196,6 +200,10 @@ def polygon_area(points: Floats) -> float:
 
     Source:
         The shoelace formula.
+
+    Examples:
+        >>> polygon_area(np.array([[0, 0], [4, 0], [4, 3.0]]))
+        6.0
     """
     x, y = points.T
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)

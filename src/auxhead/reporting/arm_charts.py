@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from auxhead.formats import finite, listed
 from auxhead.metrics.bands import ALL
 from auxhead.reporting.arm_styles import Look
 from auxhead.reporting.chart_parts import (
@@ -23,8 +24,8 @@ from auxhead.reporting.chart_parts import (
     seed_marks,
     side_by_side,
 )
-from auxhead.reporting.formats import MINUS, interval, listed, number, plain, points, signed
 from auxhead.reporting.inline_svg import QUIET, Drawing, arm_color, draw
+from auxhead.reporting.typography import interval, plain, points, signed, typeset
 
 Analysis = Mapping[str, Any]
 Numbers = Mapping[str, Any]
@@ -74,7 +75,7 @@ def _forest(rows: list[_Row], labels: tuple[str, str], wide: bool) -> Figure:
     axes.set_yticks(range(len(rows)), [row.look.label for row in rows], weight="bold" if wide else None)
     axes.set(xlim=within, ylim=(len(rows) - 0.45, -0.55))
     axes.set_xlabel(f"{labels[0]}, points more or less than{' ' if wide else chr(10)}{labels[1]}")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}".replace("-", MINUS) if value else "0"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: typeset(f"{value:+g}") if value else "0"))
     axes.xaxis.set_major_locator(MaxNLocator(9 if wide else 5, steps=[1, 2, 5, 10]))
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
@@ -100,7 +101,7 @@ def _difference(axes: Axes, place: int, row: _Row, within: Limits, wide: bool) -
 def cost(analysis: Analysis, looks: Looks) -> Drawing | None:
     """Draw the primary measure against what an image costs, and against what training takes."""
     priced = [_priced(analysis, arm, looks) for arm in analysis["arms"]]
-    priced = [one for one in priced if number(one.row.numbers.get("mean")) is not None]
+    priced = [one for one in priced if finite(one.row.numbers.get("mean")) is not None]
     if all(one.gflops is None and one.training is None for one in priced):
         return None
     name = analysis["primary"]["name"]
@@ -111,8 +112,8 @@ def cost(analysis: Analysis, looks: Looks) -> Drawing | None:
 def _priced(analysis: Analysis, arm: Numbers, looks: Looks) -> _Priced:
     primary = analysis["primary"]
     value = (arm["numbers"] or {}).get(primary["band"], {}).get(primary["measure"]) or {}
-    ratio = 1.0 if arm["name"] == analysis["control"] else number((arm["training"] or {}).get("ratio"))
-    return _Priced(_Row(looks[arm["name"]], arm["name"], value), number((arm["cost"] or {}).get("gflops")), ratio)
+    ratio = 1.0 if arm["name"] == analysis["control"] else finite((arm["training"] or {}).get("ratio"))
+    return _Priced(_Row(looks[arm["name"]], arm["name"], value), finite((arm["cost"] or {}).get("gflops")), ratio)
 
 
 def _cost(priced: list[_Priced], name: str, wide: bool) -> Figure:
@@ -169,7 +170,7 @@ def _bands(rows: list[_Row], boxes: Mapping[str, int], measure: str, wide: bool)
             color = arm_color(row.look.place)
             axes.plot([x, x], [seeds.min(initial=np.inf), seeds.max(initial=-np.inf)], color=color, alpha=0.5)
             seed_marks(axes, x, seeds, row.look, 5 if wide else 3)
-            if number(found.get("mean")) is not None:
+            if finite(found.get("mean")) is not None:
                 mean_mark(axes, x, 100 * found["mean"], row.look, 10 if wide else 6)
     for edge in range(1, len(boxes)):
         axes.axvline(edge - 0.5, color=QUIET, linewidth=0.8, alpha=0.6)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auxhead.formats import shortened
+
 # Source: own choice, found by search: every pair, and the control's gray, at least 7 apart (100 times the distance in
 # Oklab) to normal, protan and deutan eyes (Machado et al., 2009), and a contrast of 3 to the ground (WCAG 2.2, 1.4.11).
 CONTROL = ("#6B6F75", "#A3A8AE")
@@ -97,10 +99,7 @@ def _labels(names: Iterable[str]) -> list[str]:
 
 
 def _short(name: str) -> str:
-    """Take the middle out of long names."""
-    line = " ".join(printable(name).split())
-    half = LONGEST // 2
-    return line if len(line) <= LONGEST else f"{line[:half]}…{line[1 - half :]}"
+    return shortened(" ".join(printable(name).split()), LONGEST, middle=True)
 
 
 def color_rules(dark: bool) -> list[tuple[str, str]]:

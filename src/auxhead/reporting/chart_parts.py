@@ -10,8 +10,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from auxhead.formats import finite
 from auxhead.reporting.arm_styles import Look
-from auxhead.reporting.formats import number
 from auxhead.reporting.inline_svg import DOTS, GROUND, arm_color
 
 Floats = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ def panels(
 
 def percents(values: Iterable[Any]) -> Floats:
     """Bring fractions to points, without those that were not measured; shape (n,)."""
-    return np.array([100 * there for value in values if (there := number(value)) is not None], dtype=np.float64)
+    return np.array([100 * there for value in values if (there := finite(value)) is not None], dtype=np.float64)
 
 
 def limits(core: Iterable[Any], ends: Iterable[Any] = ()) -> Limits:

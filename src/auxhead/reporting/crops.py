@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.Image import open as open_image  # Ultralytics puts its own in its place, which looks for packages to install
 
+from auxhead.formats import plural, shortened
 from auxhead.metrics.truth import Bools, Floats
-from auxhead.reporting.formats import plural
 from auxhead.reporting.judged_boxes import Judged
 
 WIDTH, HEIGHT = 320, 240  # of a picture in the page, pixels
@@ -228,7 +228,7 @@ def _labels(boxes: Sequence[Box]) -> list[Label]:
     taken: list[Rectangle] = [(box.x, box.y, box.width, box.height) for box in boxes]
     labels = []
     for box in boxes:
-        name = _short(box.name)
+        name = shortened(box.name, LONGEST)
         width = LETTER * len(name)
         beside = box.y + box.height / 2 - LINE / 2
         places = [
@@ -256,7 +256,3 @@ def _free(spot: Rectangle, taken: Sequence[Rectangle]) -> bool:
 
 def _off_center(box: Box) -> float:
     return abs(box.x + box.width / 2 - WIDTH / 2) + abs(box.y + box.height / 2 - HEIGHT / 2)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

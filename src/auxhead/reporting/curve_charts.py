@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from auxhead.formats import listed
 from auxhead.reporting.arm_styles import Look
 from auxhead.reporting.chart_parts import Floats, panels
-from auxhead.reporting.formats import listed, points
 from auxhead.reporting.inline_svg import GROUND, Drawing, arm_color, draw
+from auxhead.reporting.typography import points
 
 Analysis = Mapping[str, Any]
 Looks = Mapping[str, Look]

@@ -82,7 +82,7 @@ def arm_color(place: int) -> str:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw alike whatever the user's own settings are, and without a word about letters the fonts lack."""
+    """Ignore the user's own matplotlib settings, and warnings about letters that the fonts lack."""
     with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
@@ -94,8 +94,8 @@ def draw(name: str, title: str, text: str, make: Callable[[bool], Figure]) -> Dr
     Args:
         name: Of the figure, unique in the page; letters only.
         title: What screen readers call it.
-        text: What they read out: the figure in words.
-        make: Draws it; told whether it shall be wide.
+        text: Description of the figure, which screen readers read out.
+        make: Called as make(wide); draws the figure.
     """
     return Drawing(*(_inline(make(wide), f"{name}-{'wn'[not wide]}", title, text) for wide in (True, False)))
 

@@ -58,7 +58,7 @@ def read_some(path: Path, places: Mapping[str, int], classes: int, score: float 
         path: A file that `auxhead.metrics.results_file.to_rows` has made.
         places: Number of each image by its `file_name`; rows of other images are passed over.
         classes: Number of classes.
-        score: Lowest score; None for none at all.
+        score: Lowest score; None keeps no detection.
 
     Raises:
         DataError: The file is missing, or holds something else.

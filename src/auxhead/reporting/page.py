@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from auxhead.reporting import formats
+from auxhead.formats import finite
 from auxhead.reporting.arm_charts import FIGURES, band_measure
 from auxhead.reporting.arm_styles import color_rules, looks, printable
 from auxhead.reporting.crops import HEIGHT, WIDTH
@@ -18,24 +18,7 @@ from auxhead.reporting.curve_charts import FIGURES as LINES
 from auxhead.reporting.inline_svg import Drawing, drawing
 from auxhead.reporting.picture_wall import Wall
 from auxhead.reporting.tables import BADGES, tables
-
-FILTERS = (
-    formats.by_seed,
-    formats.duration,
-    formats.interval,
-    formats.listed,
-    formats.millions,
-    formats.percent,
-    formats.plain,
-    formats.plural,
-    formats.points,
-    formats.probability,
-    formats.short,
-    formats.signed,
-    formats.span,
-    formats.times,
-    formats.whole,
-)
+from auxhead.reporting.typography import FILTERS, NOTHING
 
 
 def figures(analysis: Mapping[str, Any]) -> dict[str, Drawing | None]:
@@ -69,7 +52,7 @@ def page(analysis: Mapping[str, Any], drawings: Mapping[str, Drawing | None], wa
         analysis=analysis,
         badges=BADGES,
         band_measure=band_measure(analysis),
-        dash=formats.NOTHING,
+        dash=NOTHING,
         drawings=drawings,
         dark=color_rules(dark=True),
         light=color_rules(dark=False),
@@ -94,7 +77,7 @@ def _environment() -> Environment:
 def _shown(value: Any) -> Any:
     """Make what was not measured a dash, and text printable."""
     if value is None or isinstance(value, float):
-        return formats.NOTHING if formats.number(value) is None else f"{value:g}"
+        return NOTHING if finite(value) is None else f"{value:g}"
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

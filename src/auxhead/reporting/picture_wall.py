@@ -13,12 +13,12 @@ import polars as pl
 from auxhead.errors import DataError
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
 from auxhead.findings.records import read_plan
+from auxhead.formats import plural
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.listing import list_images
-from auxhead.metrics.results_file import read_json
+from auxhead.metrics.results_file import name_below, read_json, shared_folder
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.reporting.crops import Picture, Window, cut, panels, window
-from auxhead.reporting.formats import plural
 from auxhead.reporting.judged_boxes import Judged, judge, read_some
 
 ARMS = 8  # most arms on the wall
@@ -48,7 +48,7 @@ class Side:
         summary: On how many images it finds more and fewer boxes than the control.
         scores: Score from which detections of the control and of the arm count.
         groups: The pictures.
-        reason: Why there are none; '' if there are.
+        reason: Why there are no pictures; '' if there are.
     """
 
     arm: str
@@ -191,8 +191,8 @@ def _known(data: Path, split: str, wanted: Iterable[str]) -> _Known:
     files = sorted(set(known.values()))
     truth = read_yolo(files, source.names, kpt_shape=source.kpt_shape)
     place = {file: index for index, file in enumerate(files)}
-    shared = _shared_folder(images)
-    names = {str(file.relative_to(shared) if shared else file): index for file, index in place.items()}
+    shared = shared_folder(images)
+    names = {name_below(shared, file): index for file, index in place.items()}
     return _Known(truth, {path: place[file] for path, file in known.items()}, names)
 
 
@@ -261,10 +261,3 @@ def _summary(pair: _Pair) -> str:
     changes = [pair.own.counts.get(name, nothing)[1] - pair.control.counts.get(name, nothing)[1] for name in images]
     more, fewer = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
     return f"more boxes found in {plural(more, 'image')}, fewer in {plural(fewer, 'image')}"
-
-
-def _shared_folder(images: Sequence[Path]) -> Path | None:
-    """Find the folder that predictions name images from, as auxhead.metrics.results_file writes them."""
-    folders = {image.parent for image in images}
-    first = images[0].parent
-    return next((up for up in (first, *first.parents) if all(one.is_relative_to(up) for one in folders)), None)

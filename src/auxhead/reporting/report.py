@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from auxhead.files import write_atomic
 from auxhead.findings.analysis import analyse
@@ -13,9 +14,16 @@ from auxhead.reporting.picture_wall import Wall, wall
 PAGE_FILE = "report.html"
 
 
+class Report(NamedTuple):
+    """What was written, and what it says."""
+
+    page: Path
+    analysis: dict[str, Any]
+
+
 def report(
     folder: str | Path, out: str | Path | None = None, control: str | None = None, *, pictures: bool = True
-) -> Path:
+) -> Report:
     """Write the report of a comparison, finished or not; trains and predicts nothing.
 
     Args:
@@ -26,10 +34,10 @@ def report(
         pictures: Whether crops of the images are part of the page.
 
     Returns:
-        The page: one file that needs nothing else, neither files nor the network.
+        The page, one file that needs neither other files nor the network; and its numbers, as analyse gives them.
 
     Raises:
-        ResumeError: The folder is none of a comparison, or one of its files is broken.
+        ResumeError: It isn't the folder of a comparison, or one of its files is broken.
         ConfigError: The plan's primary measure doesn't exist, or there is no such arm.
         OutputError: A file can't be written.
     """
@@ -41,4 +49,4 @@ def report(
     shown = wall(folder, analysis) if pictures else Wall((), "Pictures were left out (pictures=false).")
     text = page(analysis, figures(analysis), shown)
     write_atomic(path, text.encode("utf-8", errors="replace"))
-    return path
+    return Report(path, analysis)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from auxhead.formats import finite, listed, plural
 from auxhead.metrics.bands import ALL
 from auxhead.reporting.arm_charts import band_measure
-from auxhead.reporting.formats import listed, number, plural
 
 Analysis = Mapping[str, Any]
 Arm = Mapping[str, Any]
@@ -81,7 +81,7 @@ def standing(status: Mapping[str, int]) -> str:
 
 
 def _summary(analysis: Analysis) -> list[dict[str, Any]]:
-    """Flatten what there is to say of each arm; None for what there isn't."""
+    """Flatten the numbers of each arm; None for what was not measured."""
     primary = analysis["primary"]
     rows = []
     for arm in analysis["arms"]:
@@ -158,4 +158,4 @@ def _fairness(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Fairness
 
 def _who(one: Mapping[str, Any]) -> str:
     seed = one.get("seed")
-    return f"{one.get('arm')}" + ("" if number(seed) is None else f", seed {seed}")
+    return f"{one.get('arm')}" + ("" if finite(seed) is None else f", seed {seed}")

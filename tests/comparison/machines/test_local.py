@@ -12,7 +12,7 @@ import pytest
 
 from auxhead.comparison.machines import parent_watch
 from auxhead.comparison.machines.job import Job, Slot
-from auxhead.comparison.machines.local import NOT_STARTED, LocalExecutor, launch, share_cores
+from auxhead.comparison.machines.local import NOT_STARTED, LocalExecutor, run_in_slots, share_cores
 from auxhead.errors import ConfigError, OutputError
 
 PATIENCE = 30.0  # seconds, on a busy machine
@@ -25,6 +25,13 @@ def python(name: str, code: str, **environment: str) -> Job:
 
 def shell(name: str, code: str) -> Job:
     return Job(name, ("/bin/sh", "-c", code), Path(name), {})
+
+
+def code_of(job: Job, slot: Slot | None = None) -> int | None:
+    """Run one job, and return its exit code."""
+    codes: list[int | None] = []
+    run_in_slots([job], [slot or Slot()], lambda _job, state, code: codes.append(code) if state == "ended" else None)
+    return codes[0]
 
 
 def log(job: Job) -> str:
@@ -109,7 +116,7 @@ def test_jobs_run_in_order_and_their_output_is_kept(told):
     ]
     assert log(first) == "hello\n!\n"
     assert log(second) == f"{Path.cwd()}\n"
-    assert launch(second, None) == 3
+    assert code_of(second) == 3
     assert log(second) == f"{Path.cwd()}\n" * 2
 
 
@@ -148,7 +155,7 @@ def test_a_program_that_is_not_there_and_one_that_a_signal_ends(told):
 
 def test_nothing_that_a_job_started_outlives_it():
     job = shell("daemon", "sleep 300 & echo $! > left.pid")
-    assert launch(job, None) == 0
+    assert code_of(job) == 0
     left = number_in("left.pid")
     wait_for(lambda: not is_alive(left))
 
@@ -218,11 +225,11 @@ def test_gpus_go_round(told, monkeypatch):
     assert [slot.gpu for slot in LocalExecutor(3, (0, 1)).slots] == ["0", "1", "0"]
     assert [slot.gpu for slot in LocalExecutor(2).slots] == [None, None]
     job = shell("gpu", 'echo "$CUDA_VISIBLE_DEVICES"')
-    assert launch(job, Slot(gpu="1")) == launch(job, Slot(gpu="")) == 0
+    assert code_of(job, Slot(gpu="1")) == code_of(job, Slot(gpu="")) == 0
     assert log(job) == "1\n\n"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, GPU-7")
     assert [slot.gpu for slot in LocalExecutor(None, (1, 0)).slots] == ["GPU-7", "2"]
-    assert launch(job, None) == 0
+    assert code_of(job) == 0
     assert log(job) == "1\n\n2, GPU-7\n"
     for gpus, found in (((2,), "2, with CUDA_VISIBLE_DEVICES=2, GPU-7"), ((0, -1), "-1")):
         with pytest.raises(ConfigError, match="counted from 0") as caught:
@@ -239,7 +246,7 @@ def test_no_slots_are_refused(slots):
 DRIVER = """
 import sys
 from pathlib import Path
-from auxhead.comparison.machines.job import Job
+from auxhead.comparison.machines.job import Job, Slot
 from auxhead.comparison.machines.local import LocalExecutor
 
 def job(name, code):
@@ -326,9 +333,9 @@ except KeyboardInterrupt:
 LAUNCHER = """
 import sys
 from pathlib import Path
-from auxhead.comparison.machines.job import Job
-from auxhead.comparison.machines.local import launch
-launch(Job("orphan", (sys.executable, "-c", {code!r}), Path("orphan"), {{}}), None)
+from auxhead.comparison.machines.job import Job, Slot
+from auxhead.comparison.machines.local import run_in_slots
+run_in_slots([Job("orphan", (sys.executable, "-c", {code!r}), Path("orphan"), {{}})], [Slot()], print)
 """
 
 

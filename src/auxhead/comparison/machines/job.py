@@ -49,7 +49,7 @@ State = Literal["running", "ended", "lost"]
 """What happened to a job; lost: its machine or its keeper died, and it will be tried again."""
 
 Tell = Callable[[Job, State, int | None], None]
-"""Called with a job, its state, and with "ended" its exit code: -signal where one ended it, None where no one knows."""
+"""Called as tell(job, state, code); code is the exit code once it has ended: -signal, or None if it is unknown."""
 
 
 class Executor(Protocol):

@@ -88,40 +88,20 @@ def _gpu_name(gpu: int) -> str:
     return str(gpu) if names is None else names[gpu]
 
 
-def launch(job: Job, slot: Slot | None) -> int:
-    """Run one job, and wait for it.
-
-    Args:
-        job: What to run. It leads a session and process group of its own, of which nothing is left when it has ended.
-        slot: Where; None: anywhere.
-
-    Returns:
-        Exit code; -signal where one ended it, 127 where it could not be started (its log says why).
-
-    Raises:
-        OutputError: The log can't be written.
-        KeyboardInterrupt: It was pressed; the job has been stopped, with 10 s of grace.
-    """
-    codes: list[int] = []
-
-    def tell(_job: Job, _state: State, code: int | None) -> None:
-        codes.extend([] if code is None else [code])
-
-    run_in_slots([job], [slot or Slot()], tell)
-    return codes[0]
-
-
 def run_in_slots(
     jobs: Sequence[Job], slots: Sequence[Slot], tell: Tell, grace: float = GRACE, guard: Guard | None = None
 ) -> None:
     """Run every job once, as many at once as there are slots; see Executor.run.
+
+    A job leads a session and process group of its own, of which nothing is left when it has ended. Its exit code is
+    -signal where one ended it, and 127 where it could not be started (its log says why).
 
     Args:
         jobs: In the order in which they are started.
         slots: At least one.
         tell: Called in this thread only.
         grace: Seconds from SIGINT to SIGTERM, when jobs are stopped; another interrupt goes straight to SIGKILL.
-        guard: Is told every process group.
+        guard: Gets every process group that starts, and is told when it has ended.
     """
     require_unique_names(jobs)
     crew = _Crew(jobs, guard)
@@ -213,7 +193,7 @@ class _Crew:
                 return event
 
     def past_events(self) -> Iterator[_Event]:
-        """Return what nobody has listened to, and that was before the stop."""
+        """Yield the events before the stop that were not told yet."""
         with suppress(queue.Empty):
             while True:
                 event = self._events.get_nowait()

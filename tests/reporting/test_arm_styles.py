@@ -1,14 +1,12 @@
-"""Numbers in words, and how arms look."""
+"""How arms look: colors, shapes, labels."""
 
 from __future__ import annotations
 
-import math
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from auxhead.reporting import formats
 from auxhead.reporting.arm_styles import COLORS, CONTROL, LONGEST, SHAPES, looks, printable
 
 GROUNDS = ("#ffffff", "#171a1e")  # --panel in report.css
@@ -93,60 +91,3 @@ def test_labels_are_short_and_differ() -> None:
 def test_what_cannot_be_printed_is_replaced() -> None:
     assert printable("a\x00\x1b[31m\ud800\u202egnp\ufffe") == "a��[31m��gnp�"
     assert printable("漢字 é\n\t$") == "漢字 é\n\t$"
-
-
-DASH, MINUS, TIMES = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
-WRITERS = {
-    **{
-        write.__name__: write
-        for write in (formats.points, formats.signed, formats.probability, formats.times, formats.plain)
-    },
-    **{write.__name__: write for write in (formats.whole, formats.millions, formats.percent, formats.duration)},
-    "interval": lambda value: formats.interval([value, 0.1]),
-    "span": lambda value: formats.span(0.1, value),
-    "by_seed": lambda value: formats.by_seed({"0": value}),
-}
-
-
-@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf, "0.5"])
-@pytest.mark.parametrize("writer", list(WRITERS))
-def test_what_was_not_measured_is_a_dash(value: object, writer: str) -> None:
-    assert WRITERS[writer](value) == DASH
-
-
-def test_numbers_in_words() -> None:
-    expected = {
-        formats.points(0.5123): "51.2",
-        formats.points(-0.01): f"{MINUS}1.0",
-        formats.signed(0.0312): "+3.1",
-        formats.signed(-0.0312): f"{MINUS}3.1",
-        formats.signed(-0.0001): "0.0",
-        formats.interval([-0.01, 0.02]): f"{MINUS}1.0 to +2.0",
-        formats.interval(None): DASH,
-        formats.interval([]): DASH,
-        formats.span(0.4, 0.5): "40.0 to 50.0",
-        formats.by_seed({"10": 0.3, "2": 0.2, "0": 0.1}): "10.0 20.0 30.0",
-        formats.by_seed({"0": -0.1, "1": 0.1}, sign=True): f"{MINUS}10.0 +10.0",
-        formats.by_seed(None): DASH,
-        formats.probability(0.25): "0.250",
-        formats.probability(0.0004): "< 0.001",
-        formats.times(1.5): f"1.50 {TIMES}",
-        formats.whole(12345): "12,345",
-        formats.millions(3_010_000): "3.01 M",
-        formats.percent(1.38): "138 %",
-        formats.duration(4.52): "4.5 s",
-        formats.duration(59.7): "1 min 00 s",
-        formats.duration(305): "5 min 05 s",
-        formats.duration(2450): "41 min",
-        formats.duration(3599): "1 h 00 min",
-        formats.duration(12_000): "3 h 20 min",
-        formats.short("0123456789abcdef"): "0123456789ab",
-        formats.short(None): DASH,
-        formats.listed(["a"]): "a",
-        formats.listed(["a", "b", "c"]): "a, b and c",
-        formats.plural(1, "box"): "1 box",
-        formats.plural(2000, "box"): "2,000 boxes",
-        formats.plural(2, "class"): "2 classes",
-        formats.plural(0, "seed"): "0 seeds",
-    }
-    assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in expected] == list(expected.values())
