@@ -134,14 +134,14 @@ def millions(value: Number) -> str:
     return NOTHING if there is None else f"{there / 1e6:.2f} M"
 
 
-def percent(value: Number) -> str:
+def percent(value: Number, digits: int = 0) -> str:
     """Write a share of a whole, which can be more than the whole.
 
     >>> percent(0.45), percent(1.38)
     ('45 %', '138 %')
     """
     there = finite(value)
-    return NOTHING if there is None else f"{100 * there:.0f} %"
+    return NOTHING if there is None else f"{100 * there:.{digits}f} %"
 
 
 def duration(seconds: Number) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from auxhead.comparison.estimate import Estimate
 from auxhead.comparison.plan import ComparisonPlan, differences
+from auxhead.formats import duration
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class DryRun:
         for arm in self.plan.arms:
             words = _words({key: pair[1] for key, pair in found.get(arm, {}).items()})
             own = "(the control)" if arm == self.plan.control else words
-            rows.append([arm, own, f"{self.estimate.gflops[arm]:.2f}", _duration(self.estimate.seconds[arm])])
+            rows.append([arm, own, f"{self.estimate.gflops[arm]:.2f}", duration(self.estimate.seconds[arm])])
         return rows
 
     def remarks(self) -> tuple[str, str]:
@@ -56,7 +57,7 @@ class DryRun:
         )
         below = (
             f"base: {_words(plan.base)}\n"
-            f"About {_duration(time.total_seconds)} in all: one epoch of {plan.control} took {time.epoch_seconds:.1f} "
+            f"About {duration(time.total_seconds)} in all: one epoch of {plan.control} took {time.epoch_seconds:.1f} "
             f"s, a run {time.overhead_seconds:.0f} s beside its epochs; the time of other arms follows their GFLOPs."
         )
         return above, below
@@ -64,8 +65,3 @@ class DryRun:
 
 def _words(keys: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={'none' if value is None else value}" for key, value in keys.items())
-
-
-def _duration(seconds: float) -> str:
-    minutes = max(round(seconds / 60), 0)
-    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from auxhead.formats import percent, plain
 from auxhead.inspection.result import Inspection, SplitInspection
 
 CLASSES = 20  # shown of a data set's
@@ -39,21 +40,13 @@ def _cells(one: SplitInspection, names: Sequence[str]) -> dict[str, str]:
     if len(names) > CLASSES:
         rows[f"  {len(names) - CLASSES} more classes"] = f"{sum(one.per_class[CLASSES:]):,}"
     rows["classes without a box"] = f"{len(one.empty_classes)}"
-    rows["side: mean, median, px"] = f"{_px(one.sizes.mean)}, {_px(one.sizes.median)}"
+    rows["side: mean, median, px"] = f"{plain(one.sizes.mean)}, {plain(one.sizes.median)}"
     rows |= {f"  side {band} px": f"{count:,}" for band, count in one.sizes.bands.items()}
-    rows |= {f"smaller than a cell of {level} px": _share(share) for level, share in one.sizes.below_stride.items()}
+    rows |= {f"smaller than a cell of {level} px": percent(share, 1) for level, share in one.sizes.below_stride.items()}
     for levels, anchors in one.anchors.items():
-        rows[f"{levels}: no candidate anchor"] = _share(anchors.none)
-        rows[f"{levels}: 1 to 3 of them"] = _share(anchors.few)
-        rows[f"{levels}: all contested"] = _share(anchors.contested)
-    rows["cut off at the border"] = _share(one.truncated)
+        rows[f"{levels}: no candidate anchor"] = percent(anchors.none, 1)
+        rows[f"{levels}: 1 to 3 of them"] = percent(anchors.few, 1)
+        rows[f"{levels}: all contested"] = percent(anchors.contested, 1)
+    rows["cut off at the border"] = percent(one.truncated, 1)
     rows["rows that repeat another"] = f"{one.repeated:,}"
     return rows | {"boxes with two classes": f"{one.disagreeing:,}"}
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def _px(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"

@@ -144,7 +144,7 @@ def table(costs: Sequence[Cost]) -> list[list[str]]:
         pairs = zip(asdict(one.unfused).values(), asdict(one.fused).values(), strict=True)
         counts = [f"{value:.2f}" if isinstance(value, float) else f"{value:,}" for pair in pairs for value in pair]
         time = one.latency
-        timed = [f"{time.milliseconds:.1f}", f"{time.ratio:.2f} ({time.low:.2f}-{time.high:.2f})"] if time else []
+        timed = [f"{time.milliseconds:.1f}", f"{time.ratio:.2f} ({time.low:.2f} to {time.high:.2f})"] if time else []
         rows.append([one.model, one.task, str(one.nc), *counts, *timed])
     return rows
 
