@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.patience import HANG, wait_for
 from ultralytics.nn.tasks import load_checkpoint
 
 import auxhead
@@ -43,7 +43,7 @@ def auxhead_process(*words: str, **environment: str) -> subprocess.CompletedProc
         text=True,
         encoding="utf-8",
         check=False,
-        timeout=300,
+        timeout=HANG,
     )
 
 
@@ -214,13 +214,10 @@ def test_ctrl_c_leaves_a_detector_and_says_how_to_go_on(words: list[str], tmp_pa
         encoding="utf-8",
         start_new_session=True,
     )
-    end = time.monotonic() + 240
-    while not (tmp_path / "run" / "weights" / "last.state.pt").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: process.poll() is not None or (tmp_path / "run" / "weights" / "last.state.pt").exists())
+    assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert f"auxhead train resume={tmp_path / 'run'}" in out
     assert err.splitlines()[-1] == "auxhead: stopped"

@@ -65,7 +65,7 @@ def test_latency_is_a_ratio_to_the_first_model(monkeypatch: pytest.MonkeyPatch) 
 def test_latency_is_measured_and_threads_are_given_back() -> None:
     before = torch.get_num_threads()
     (one,) = cost(["yolov8n"], imgsz=64, latency=True, device="cpu", rounds=3)
-    assert 0 < one.latency.milliseconds < 60_000
+    assert one.latency.milliseconds > 0
     assert torch.get_num_threads() == before
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
+from tests.patience import HANG
 from ultralytics.utils.dist import ddp_cleanup, generate_ddp_file
 
 from auxhead.heads.center import CenterSpec
@@ -33,6 +34,7 @@ from torch import distributed, nn
 from auxhead.heads.center import CenterSpec
 from auxhead.model.choices import RunPlan
 from auxhead.training.trainer import make_trainer
+from tests.patience import HANG
 
 # The launcher is for GPUs only: world_size is 0 on a CPU, and its DDP wrapper names a device index.
 wrap = nn.parallel.DistributedDataParallel
@@ -87,7 +89,7 @@ def test_two_processes_train_the_same_heads(tiny: dict[str, object], tmp_path: P
         )
         for rank in range(2)
     ]
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    outputs = [process.communicate(timeout=HANG)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs[0][-3000:]
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert first["gain"] == second["gain"]

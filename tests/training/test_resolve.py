@@ -381,7 +381,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(words=st.lists(st.one_of(PAIRS, PAIRS, LOOSE), max_size=6))
 @example(words=["end2end=3"])
 @example(words=["task=[1]"])
@@ -396,7 +396,7 @@ def test_any_words_give_a_plan_or_one_error(words: list[str]) -> None:
     assert RunPlan.from_dict(plan.to_dict()) == plan
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(keys=st.dictionaries(KEYS, ANYTHING, max_size=5))
 def test_any_values_give_a_plan_or_one_error(keys: dict[str, object]) -> None:
     try:
@@ -424,7 +424,7 @@ CENTER = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     center=st.one_of(st.none(), st.builds(dict.__or__, WEIGHT, CENTER)),
     select=st.sampled_from(["mAP50-95", "mAP50"]),

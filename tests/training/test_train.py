@@ -6,12 +6,12 @@ import pickletools
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
+from tests.patience import wait_for
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 from ultralytics.utils import YAML
@@ -25,7 +25,16 @@ from auxhead.shipping.certificate import certify
 from auxhead.shipping.ship import ship
 from auxhead.training.trainer import make_trainer
 
-RUN = "import sys, json, auxhead; auxhead.train(**json.loads(sys.argv[1]))"
+RUN = """
+import json, sys, time
+import auxhead
+
+def wait(trainer):  # to be killed: it can't end by itself, however late the signal comes
+    if trainer.epoch + 1 == trainer.epochs:
+        time.sleep(3600)
+
+auxhead.train(**json.loads(sys.argv[1]), callbacks={"on_train_epoch_start": wait})
+"""
 
 
 def columns(run: Path) -> dict[str, list[float]]:
@@ -347,18 +356,15 @@ def start(keys: dict[str, object]) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 240
-    while not path.exists():
-        assert process.poll() is None, "the run ended by itself"
-        assert time.monotonic() < end
-        time.sleep(0.02)
+def wait_for_file(path: Path, process: subprocess.Popen[bytes]) -> None:
+    wait_for(lambda: path.exists() or process.poll() is not None)
+    assert process.poll() is None, "the run ended by itself"
 
 
 def test_killed_run_goes_on_to_the_same_end(tiny: dict[str, object], tmp_path: Path) -> None:
     run = tmp_path / "killed"
     process = start({**tiny, "epochs": 4, "project": str(tmp_path), "name": "killed"})
-    wait_for(run / "weights" / "last.state.pt", process)
+    wait_for_file(run / "weights" / "last.state.pt", process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     load_checkpoint(str(run / "weights" / "best.pt"))  # usable as it lies there
@@ -392,7 +398,7 @@ def test_run_killed_before_its_first_epoch_starts_over_in_its_folder(tiny: dict[
     process = start(
         {**tiny, "epochs": 1, "project": str(tmp_path), "name": "early", "heads": {"center": {"gain": 3.0}}}
     )
-    wait_for(run / "auxhead.json", process)
+    wait_for_file(run / "auxhead.json", process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     result = auxhead.train(resume=str(run))

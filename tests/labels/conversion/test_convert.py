@@ -308,7 +308,7 @@ coordinate = st.one_of(st.floats(0, 1), st.floats(0, 1, width=32), st.sampled_fr
 rows = st.lists(st.tuples(st.sampled_from("012"), *[coordinate] * 4).map(" ".join), max_size=6)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rows=rows, keypoints=st.sampled_from(["center", "corners"]), segment=st.booleans())
 def test_round_trip(rows, keypoints, segment, tree, run, judge, tmp_path):
     shutil.rmtree(tmp_path / "out", ignore_errors=True)

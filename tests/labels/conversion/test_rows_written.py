@@ -127,7 +127,7 @@ def label_file(draw):
     return "".join(row + draw(ends) for row in rows).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(raw=label_file(), target=st.sampled_from(TARGETS))
 @example(raw=b"0 .5 .5 .2 .2\n0 .5 .5 .2 .2 .1 .1 2\n", target=TARGETS[0])
 @example(raw=b"0 .5 .5 .2 .20 .5 .5 .2 .2\n", target=TARGETS[0])
@@ -144,7 +144,7 @@ def test_ordinary_files_go_the_fast_way():
     assert rows.plain(b"80 0.584559 0.536250 0.030882 0.045000\n") is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32 - 1))
 def test_float32_text_brings_the_number_back(bits):
     value = np.array(bits, np.uint32).view(np.float32)[()]
@@ -155,7 +155,7 @@ def test_float32_text_brings_the_number_back(bits):
 numbers = st.floats(0, 1, width=32).map(lambda value: repr(float(value)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from("012"), numbers, numbers, numbers, numbers), min_size=1, max_size=5))
 def test_boxes_and_centers_come_back_bit_for_bit(rows):
     content = convert("\n".join(map(" ".join, rows))).content.decode()
