@@ -64,13 +64,13 @@ def signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(signs: Path) -> dict[str, object]:
+def tiny(signs: Path) -> dict[str, Any]:
     """Arguments of the smallest training."""
     return {**TINY, "data": str(signs)}
 
 
 @pytest.fixture(scope="session")
-def trained(tiny: dict[str, object], tmp_path_factory: pytest.TempPathFactory):
+def trained(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory):
     """A finished run with a center head, shared by tests that only read it."""
     import auxhead
 

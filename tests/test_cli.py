@@ -48,7 +48,7 @@ def auxhead_process(*words: str, **environment: str) -> subprocess.CompletedProc
 
 
 @pytest.fixture(scope="module")
-def words(tiny: dict[str, object]) -> list[str]:
+def words(tiny: dict[str, Any]) -> list[str]:
     """The smallest training as words."""
     return [f"{key}={value}" for key, value in {**tiny, "epochs": 1}.items()]
 
@@ -147,7 +147,7 @@ def test_what_is_not_ours_to_explain_stays_a_traceback(
     room = import_module("auxhead.shipping.strip")
     for error in (EOFError("file ends early"), RuntimeError("a bug")):
 
-        def fail(*_: object, error: Exception = error, **__: object) -> None:
+        def fail(*_: object, error: Exception = error, **__: Any) -> None:
             raise error
 
         monkeypatch.setattr(room, "strip", fail)
@@ -155,7 +155,7 @@ def test_what_is_not_ours_to_explain_stays_a_traceback(
         with pytest.raises(type(error), match=str(error)):
             cli.main()
 
-    def stop(*_: object, **__: object) -> None:
+    def stop(*_: object, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(room, "strip", stop)
@@ -183,7 +183,7 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(words: list[str], call: Call
 def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
 
-    def train(**keys: object) -> SimpleNamespace:
+    def train(**keys: Any) -> SimpleNamespace:
         seen.update(keys)
         return SimpleNamespace(best=Path("runs/best.pt"))
 

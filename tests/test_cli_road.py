@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "auxhead"]
 
 
 @pytest.fixture(scope="module")
-def pose_run(signs: Path, tiny: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pose_run(signs: Path, tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished `auxhead train route=pose`, as a process of its own; what it printed is in printed.txt."""
     folder = tmp_path_factory.mktemp("road")
     keys = {**tiny, "model": "yolov8n-pose.yaml", "epochs": 1, "project": folder, "name": "run", "data": signs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from copy import deepcopy
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_missing_touch_point_is_named(gone: str, monkeypatch: pytest.MonkeyPat
 
 def test_missing_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
-        raise compat.PackageNotFoundError(name)
+        raise PackageNotFoundError(name)
 
     monkeypatch.setattr(compat, "version", missing)
     with pytest.raises(HostVersionError, match="pip install ultralytics"):

@@ -99,8 +99,7 @@ columns = st.sampled_from([boxes, polygons, st.sampled_from([5, 7]), st.sampled_
 @st.composite
 def label_file(draw: st.DrawFn) -> bytes:
     rows = draw(st.lists(row(draw(columns)), max_size=5))
-    if rows and draw(st.booleans()):
-        rows.append(draw(st.sampled_from(rows)))
+    rows += draw(st.lists(st.sampled_from(rows), max_size=1)) if rows else []
     text = "".join(line + draw(newline) for line in rows)
     return draw(st.sampled_from(["", "", "\ufeff"])).encode() + text.encode()
 

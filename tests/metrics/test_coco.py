@@ -86,7 +86,8 @@ def test_small_cases(cases, data):
 
 @pytest.mark.parametrize("seed", range(24))
 def test_crowded_cases(build, seed):
-    assert_agreement(*build.crowded(seed), max_dets=MAX_DETS[seed % len(MAX_DETS)])
+    truth, found = build.crowded(seed)
+    assert_agreement(truth, found, max_dets=MAX_DETS[seed % len(MAX_DETS)])
 
 
 def test_numbers_by_hand(build):

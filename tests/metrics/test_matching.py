@@ -46,7 +46,8 @@ def test_the_rules(cases, plain, measure, data):
 @settings(max_examples=80)
 @given(data=st.data())
 def test_a_box_is_chosen_once_and_a_crowd_at_will(cases, data):
-    both = scene(*data.draw(cases()), 100)
+    truth, found = data.draw(cases())
+    both = scene(truth, found, 100)
     thresholds = -np.array([1.0, 3.0])
     near = pairs(both, center_pixels, -3.0)
     crowd = both.truth.crowd

@@ -1,6 +1,7 @@
 """Weights of images mean what they say: an image of weight two counts as two."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_a_weighted_image_is_a_repeated_image(cases, data):
     for row, times in enumerate(weights.astype(int)):
         more, other = matched(*repeated(truth, found, times), low=band[0], high=band[1])
         once = np.ones((1, times.sum()))
-        close = {"rtol": 0, "atol": 1e-12, "equal_nan": True}
+        close: Any = {"rtol": 0, "atol": 1e-12, "equal_nan": True}
         np.testing.assert_allclose(precision[row], average_precision(more, other, once)[0], **close)
         np.testing.assert_allclose(recalls[row], recall(more, other, once)[0], **close)
         np.testing.assert_allclose(first[row], recall(more, other, once, 1)[0], **close)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from tests.patience import HANG
@@ -60,7 +61,7 @@ distributed.destroy_process_group()
 """
 
 
-def test_configured_trainer_survives_the_launchers_pickle(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_configured_trainer_survives_the_launchers_pickle(tiny: dict[str, Any], tmp_path: Path) -> None:
     plan = RunPlan(heads={"center": CenterSpec(gain=7.0)}, select="mAP50")
     trainer = make_trainer(plan)(overrides={**tiny, "project": str(tmp_path), "name": "ddp"})
     file = generate_ddp_file(trainer)
@@ -73,7 +74,7 @@ def test_configured_trainer_survives_the_launchers_pickle(tiny: dict[str, object
     assert done.stdout.split()[-2:] == ["7.0", "mAP50"]
 
 
-def test_two_processes_train_the_same_heads(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_two_processes_train_the_same_heads(tiny: dict[str, Any], tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

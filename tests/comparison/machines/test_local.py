@@ -62,7 +62,7 @@ def all_cores() -> Iterator[list[int]]:
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system can't pin")
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count()))
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     yield sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, before)
 

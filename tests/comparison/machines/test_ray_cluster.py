@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,7 @@ class Told(list[tuple[str, str, int | None]]):
     """What was told; a test may add what is to happen then."""
 
     then: Callable[[str, str], None] = staticmethod(lambda name, state: None)
+    processes: Any = None  # what a test keeps to look at in the end
 
     def __call__(self, job: Job, state: str, code: int | None) -> None:
         assert threading.current_thread() is threading.main_thread()
@@ -80,7 +82,7 @@ def told() -> Told:
     return Told()
 
 
-def add_node(cluster: Cluster, **settings: object) -> None:
+def add_node(cluster: Cluster, **settings: Any) -> None:
     try:
         cluster.add_node(wait=False, **NODE, **settings)
     except Exception as error:
@@ -148,10 +150,10 @@ def test_a_job_whose_worker_is_killed_is_tried_again_and_the_first_attempt_is_go
 
     def then(name: str, state: str) -> None:
         if len(told) == 1:
-            then.processes = numbers_in("again")
+            told.processes = numbers_in("again")
             os.kill(number_in("worker.pid"), signal.SIGKILL)
         if state == "lost":
-            wait_for(lambda: not any(map(is_alive, then.processes)))
+            wait_for(lambda: not any(map(is_alive, told.processes)))
 
     told.then = then
     RayExecutor(retries=1).run([again], told)
@@ -164,7 +166,7 @@ def test_a_job_is_given_up_when_its_tries_are_used_up(cluster, told):
 
     def then(name: str, state: str) -> None:
         if len(told) == 1:
-            then.processes = numbers_in("bad")
+            told.processes = numbers_in("bad")
             os.kill(number_in("worker.pid"), signal.SIGKILL)
 
     told.then = then
@@ -172,7 +174,7 @@ def test_a_job_is_given_up_when_its_tries_are_used_up(cluster, told):
     assert [event for event in told if event[0] == "bad"] == [("bad", "running", None), ("bad", "ended", None)]
     assert told.of("good") == ["running", 0]
     assert "auxhead: given up: " in log(bad)
-    wait_for(lambda: not any(map(is_alive, then.processes)))
+    wait_for(lambda: not any(map(is_alive, told.processes)))
 
 
 def test_an_interrupt_stops_all_jobs_and_keeps_ray(cluster, told):
@@ -184,13 +186,13 @@ def test_an_interrupt_stops_all_jobs_and_keeps_ray(cluster, told):
 
     def then(name: str, state: str) -> None:
         if len(told) == 2:
-            then.processes = numbers_in("polite", "stubborn")
+            told.processes = numbers_in("polite", "stubborn")
             raise KeyboardInterrupt
 
     told.then = then
     with pytest.raises(KeyboardInterrupt):
         RayExecutor(cpus=0.5, grace=0.5).run(jobs, told)
-    wait_for(lambda: not any(map(is_alive, then.processes)))
+    wait_for(lambda: not any(map(is_alive, told.processes)))
     assert [state for _, state, _ in told] == ["running", "running"]
     assert ray.is_initialized()
     told.then = Told.then
@@ -224,14 +226,14 @@ def test_a_job_whose_node_dies_is_tried_again_elsewhere(two_nodes, told):
 
     def then(name: str, state: str) -> None:
         if [state for _, state, _ in told] == ["running", "running"]:
-            then.processes = {name: number_in(f"{name}.pid") for name in "ab"}
+            told.processes = {name: number_in(f"{name}.pid") for name in "ab"}
             (there,) = (name for name in "ab" if list(Path(name).glob(f".started-*-{node.node_id}")))
             worker = number_in(f"{there}-worker.pid")
             os.kill(worker, signal.SIGSTOP)  # on a machine that dies, no worker lives on to say how its job ended
             two_nodes.remove_node(node, allow_graceful=False)
             os.kill(worker, signal.SIGKILL)
         if state == "lost":
-            wait_for(lambda: not is_alive(then.processes[name]))
+            wait_for(lambda: not is_alive(told.processes[name]))
             Path("go").touch()
 
     told.then = then

@@ -280,8 +280,8 @@ def test_ultralytics_reads_the_same_boxes_and_the_right_keypoints(name, keypoint
     x, y, w, h = after.boxes[:, 1:].astype(float).T
     center = np.stack([x, y], 1)[:, None]
     corners = np.stack([x - w / 2, y - h / 2, x + w / 2, y - h / 2, x + w / 2, y + h / 2, x - w / 2, y + h / 2], 1)
-    expected = {"center": center, "corners": corners.reshape(-1, 4, 2)}
-    expected = np.concatenate([expected[kind] for kind in keypoints.split("+")], axis=1).clip(0, 1)
+    parts = {"center": center, "corners": corners.reshape(-1, 4, 2)}
+    expected = np.concatenate([parts[kind] for kind in keypoints.split("+")], axis=1).clip(0, 1)
     assert np.abs(after.keypoints[..., :2] - expected).max(initial=0) < (1e-7 if keypoints == "center" else 1e-6)
     assert (after.keypoints[..., 2] == 1).all()
 

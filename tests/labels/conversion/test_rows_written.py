@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from auxhead.keys.convert import PoseKeys, SegmentKeys
+from auxhead.keys.convert import Keypoints, PoseKeys, SegmentKeys
 from auxhead.labels.conversion.rows import FLIP_IDX, RowConverter, _text, row_writer
 from auxhead.labels.rows import Rules, check_rows
 
 FILE = Path("a.txt")
-KINDS = ("center", "corners", "center+corners")
+KINDS: tuple[Keypoints, ...] = ("center", "corners", "center+corners")
 TARGETS = [
     *(PoseKeys(keypoints=kind, visibility=visible) for kind in KINDS for visible in (True, False)),
     SegmentKeys(),
@@ -94,7 +94,9 @@ def test_no_row_gives_no_byte(text, target):
 
 
 def test_flip_idx_swaps_left_and_right_and_is_its_own_inverse():
-    for kind, flip_idx in FLIP_IDX.items():
+    assert set(KINDS) == set(FLIP_IDX)
+    for kind in KINDS:
+        flip_idx = FLIP_IDX[kind]
         cells = convert("0 0.3 0.4 0.2 0.1", PoseKeys(keypoints=kind, visibility=False)).content.split()[5:]
         points = np.array(cells, float).reshape(-1, 2)
         mirrored = points * [-1, 1] + [0.6, 0]
@@ -147,7 +149,7 @@ def test_ordinary_files_go_the_fast_way():
 @settings(max_examples=200)
 @given(st.integers(0, 2**32 - 1))
 def test_float32_text_brings_the_number_back(bits):
-    value = np.array(bits, np.uint32).view(np.float32)[()]
+    value: np.float32 = np.array([bits], np.uint32).view(np.float32)[0]
     if np.isfinite(value):
         assert np.array([_text(value)], dtype=np.float32)[0].tobytes() == value.tobytes()
 
