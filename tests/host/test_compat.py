@@ -19,6 +19,8 @@ from auxhead.host import compat
 from auxhead.host.checkpoint import nothing_installed
 from auxhead.training.resolve import EXTRA_KEYS
 
+pytestmark = pytest.mark.core
+
 
 def test_all_touch_points_are_there() -> None:
     compat.require_host()

@@ -90,6 +90,7 @@ FAMILIES: dict[str, tuple[Any, int, str]] = {
 }
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_gives_the_detector_of_its_yaml(family: str, tmp_path: Path) -> None:
     yaml, nc, stock_yaml = FAMILIES[family]
@@ -255,6 +256,7 @@ def test_stripped_file_trains_on(pose_run: Path, tiny: dict[str, Any], tmp_path:
     assert result.certificate.float32_difference == 0
 
 
+@pytest.mark.core
 def test_certificate_is_written_printed_and_read_back(pose_run: Path, tmp_path: Path) -> None:
     certificate: Any = auxhead.strip(pose_run, tmp_path / "plain.pt")
     written = json.loads((tmp_path / "plain.certificate.json").read_text())

@@ -47,6 +47,7 @@ def columns(run: Path) -> dict[str, list[float]]:
 # -- what a run leaves ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.core
 def test_results_carry_the_heads_losses_shares_and_gains(trained: auxhead.TrainResult) -> None:
     table = columns(trained.save_dir)
     assert table["epoch"] == [1, 2]
@@ -82,6 +83,7 @@ def test_head_parameters_move_while_training(tiny: dict[str, Any], tmp_path: Pat
     assert flips == [0.0, 0.5]  # vertical, horizontal: as the user's defaults say
 
 
+@pytest.mark.core
 def test_shipped_files_are_stock_and_name_no_class_of_ours(trained: auxhead.TrainResult) -> None:
     for path in (trained.best, trained.last, state.state_path(trained.best), state.state_path(trained.last)):
         model, checkpoint = load_checkpoint(str(path))
@@ -149,6 +151,7 @@ def test_shipped_file_is_what_ultralytics_own_reduction_makes(tiny: dict[str, An
     assert set(vars(ours["model"])) == set(vars(oracle["model"]))
 
 
+@pytest.mark.core
 def test_certificate_is_written_and_true(trained: auxhead.TrainResult) -> None:
     certificate = trained.certificate
     assert certificate.float32_difference == 0
@@ -236,6 +239,7 @@ def test_other_class_counts_keep_pretrained_widths_and_still_certify(tiny: dict[
     assert result.certificate.parameters == result.certificate.stock_parameters
 
 
+@pytest.mark.core
 def test_end_to_end_family_trains_and_ships(tiny: dict[str, Any], tmp_path: Path) -> None:
     result = auxhead.train(**{**tiny, "model": "yolo26n.yaml"}, project=str(tmp_path), name="e2e")
     assert columns(result.save_dir)["train/center_loss"][0] > 0
@@ -364,6 +368,7 @@ def wait_for_file(path: Path, process: subprocess.Popen[bytes]) -> None:
     assert process.poll() is None, "the run ended by itself"
 
 
+@pytest.mark.core
 def test_killed_run_goes_on_to_the_same_end(tiny: dict[str, Any], tmp_path: Path) -> None:
     run = tmp_path / "killed"
     process = start({**tiny, "epochs": 4, "project": str(tmp_path), "name": "killed"})
