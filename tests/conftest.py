@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ["YOLO_AUTOINSTALL"] = "false"
 os.environ["YOLO_OFFLINE"] = "true"
@@ -22,6 +23,13 @@ from auxhead.demonstration.sign_dataset import make_signs
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; processes of tests inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile(
+    "no time is measured",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine is no fault of the data
+)
+settings.load_profile("no time is measured")
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
 if WORKER and hasattr(os, "sched_setaffinity"):  # torch's threads wait for each other where two workers share cores
@@ -56,13 +64,13 @@ def signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(signs: Path) -> dict[str, object]:
+def tiny(signs: Path) -> dict[str, Any]:
     """Arguments of the smallest training."""
     return {**TINY, "data": str(signs)}
 
 
 @pytest.fixture(scope="session")
-def trained(tiny: dict[str, object], tmp_path_factory: pytest.TempPathFactory):
+def trained(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory):
     """A finished run with a center head, shared by tests that only read it."""
     import auxhead
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.patience import HANG, wait_for
 from ultralytics.nn.tasks import load_checkpoint
 
 import auxhead
@@ -39,12 +39,12 @@ def auxhead_process(*words: str, **environment: str) -> subprocess.CompletedProc
         text=True,
         encoding="utf-8",
         check=False,
-        timeout=300,
+        timeout=HANG,
     )
 
 
 @pytest.fixture(scope="module")
-def words(tiny: dict[str, object]) -> list[str]:
+def words(tiny: dict[str, Any]) -> list[str]:
     """The smallest training as words."""
     return [f"{key}={value}" for key, value in {**tiny, "epochs": 1}.items()]
 
@@ -143,7 +143,7 @@ def test_what_is_not_ours_to_explain_stays_a_traceback(
     room = import_module("auxhead.shipping.strip")
     for error in (EOFError("file ends early"), RuntimeError("a bug")):
 
-        def fail(*_: object, error: Exception = error, **__: object) -> None:
+        def fail(*_: object, error: Exception = error, **__: Any) -> None:
             raise error
 
         monkeypatch.setattr(room, "strip", fail)
@@ -151,7 +151,7 @@ def test_what_is_not_ours_to_explain_stays_a_traceback(
         with pytest.raises(type(error), match=str(error)):
             app.main()
 
-    def stop(*_: object, **__: object) -> None:
+    def stop(*_: object, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(room, "strip", stop)
@@ -179,7 +179,7 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(words: list[str], call: Call
 def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
 
-    def train(**keys: object) -> SimpleNamespace:
+    def train(**keys: Any) -> SimpleNamespace:
         seen.update(keys)
         return SimpleNamespace(best=Path("runs/best.pt"))
 
@@ -212,13 +212,10 @@ def test_ctrl_c_leaves_a_detector_and_says_how_to_go_on(words: list[str], tmp_pa
         encoding="utf-8",
         start_new_session=True,
     )
-    end = time.monotonic() + 240
-    while not (tmp_path / "run" / "weights" / "last.state.pt").exists():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: process.poll() is not None or (tmp_path / "run" / "weights" / "last.state.pt").exists())
+    assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert f"auxhead train resume={tmp_path / 'run'}" in out
     assert err.splitlines()[-1] == "auxhead: stopped"

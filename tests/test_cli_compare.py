@@ -6,11 +6,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.patience import HANG, wait_for
 
 WORDS = ["imgsz=64", "batch=4", "nbs=4", "device=cpu", "workers=0", "optimizer=AdamW", "lr0=0.001", "resamples=20"]
 
@@ -21,7 +21,7 @@ def start(*words: str, **options: Any) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, error = process.communicate(timeout=500)
+    out, error = process.communicate(timeout=HANG)
     return process.returncode, out, error
 
 
@@ -81,11 +81,8 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(signs: Path, tmp_path
     words = ["compare", f"data={signs}", "arms=plain,center", "seeds=0", "epochs=8", "out=out", *WORDS]
     process = start(*words)
     rows = tmp_path / "out" / "runs" / "plain-0" / "train" / "results.csv"
-    deadline = time.monotonic() + 300
-    while not (rows.is_file() and len(rows.read_text().splitlines()) > 2):
-        assert process.poll() is None, finish(process)
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: process.poll() is not None or (rows.is_file() and len(rows.read_text().splitlines()) > 2))
+    assert process.poll() is None, finish(process)
     process.send_signal(signal.SIGINT)
     code, _, error = finish(process)
     assert code == 130, error

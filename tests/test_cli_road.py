@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.patience import HANG
 from ultralytics import YOLO
 from ultralytics.utils import SETTINGS, YAML
 
@@ -18,7 +19,7 @@ COMMAND = [sys.executable, "-m", "auxhead"]
 
 
 @pytest.fixture(scope="module")
-def pose_run(signs: Path, tiny: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pose_run(signs: Path, tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished `auxhead train route=pose`, as a process of its own; what it printed is in printed.txt."""
     folder = tmp_path_factory.mktemp("road")
     keys = {**tiny, "model": "yolov8n-pose.yaml", "epochs": 1, "project": folder, "name": "run", "data": signs}
@@ -28,7 +29,7 @@ def pose_run(signs: Path, tiny: dict[str, object], tmp_path_factory: pytest.Temp
         capture_output=True,
         text=True,
         check=True,
-        timeout=300,
+        timeout=HANG,
     )
     (folder / "run" / "printed.txt").write_text(done.stdout + done.stderr)
     return folder / "run"
@@ -120,7 +121,7 @@ def test_ctrl_c_in_a_conversion_leaves_nothing(tmp_path: Path) -> None:
     while process.poll() is None and not list(tmp_path.glob(".out*")):
         pass
     process.send_signal(signal.SIGINT)
-    _, printed = process.communicate(timeout=60)
+    _, printed = process.communicate(timeout=HANG)
     assert process.returncode == 130
     assert printed.splitlines()[-1] == "auxhead: stopped"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["many"]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 import auxhead
 from auxhead.comparison.arms import PRESETS
@@ -149,7 +150,7 @@ def test_evaluation_pages_name_every_key_and_show_the_evidence() -> None:
 
 
 def test_evaluate_and_inspect_commands_of_the_pages_have_keys_there_are() -> None:
-    kinds = {"evaluate": EvaluateKeys, "inspect": InspectKeys}
+    kinds: dict[str, type[BaseModel]] = {"evaluate": EvaluateKeys, "inspect": InspectKeys}
     seen = set()
     for text in TEXTS.values():
         for line in "".join(blocks(text, "")).splitlines():

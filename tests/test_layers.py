@@ -183,8 +183,8 @@ def test_import_and_command_line_load_nothing_heavy() -> None:
 
 def test_public_names_are_what_is_there() -> None:
     def imported(statements: list[ast.stmt]) -> dict[str, str]:
-        froms = [node for node in statements if isinstance(node, ast.ImportFrom) and "auxhead" in node.module]
-        return {alias.name: node.module for node in froms for alias in node.names}
+        froms = [node for node in statements if isinstance(node, ast.ImportFrom) and "auxhead" in (node.module or "")]
+        return {alias.name: str(node.module) for node in froms for alias in node.names}
 
     body = tree(SOURCES["auxhead"]).body
     guard = next(node for node in body if isinstance(node, ast.If))

@@ -148,7 +148,7 @@ def test_labels_are_tight_to_the_pixels(number: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(signs, "_expose", lambda rng, canvas: canvas)
     rng = np.random.default_rng(number)
     canvas, found = signs.draw_picture(rng, SIZE, signs.plain_signs(), empty=False)
-    changed = (canvas != ground).any(axis=2)
+    changed = (np.asarray(canvas) != ground).any(axis=2)
     assert changed.any()
     for _, (x1, y1, x2, y2) in found:
         left, top, right, bottom = int(x1), int(y1), int(np.ceil(x2)), int(np.ceil(y2))

@@ -48,7 +48,7 @@ def written(path: Path, rows: Any) -> Path:
 
 
 def measure(predictions: Path, data: Path | str, **keys: Any) -> auxhead.Evaluation:
-    settings = {"resamples": 20, "out": str(predictions.parent / "out"), "exist_ok": True} | keys
+    settings: dict[str, Any] = {"resamples": 20, "out": str(predictions.parent / "out"), "exist_ok": True} | keys
     return auxhead.evaluate(predictions=str(predictions), data=str(data), **settings)
 
 

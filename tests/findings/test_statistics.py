@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,7 +142,7 @@ def test_interval_over_images_is_between_quantiles_of_the_mean_gap() -> None:
 
 
 def test_interval_over_images_keeps_pairs_together() -> None:
-    shared = np.random.default_rng(0).normal(0, 0.3, 400).astype(np.float32)
+    shared: Any = np.random.default_rng(0).normal(0, 0.3, 400).astype(np.float32)
     low, high = own.image_interval([shared + np.float32(0.02)], [shared]) or (math.nan, math.nan)
     assert low == pytest.approx(0.02, abs=1e-6)
     assert high == pytest.approx(0.02, abs=1e-6)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from ultralytics.utils.loss import KeypointLoss, v8PoseLoss
 
 from auxhead.heads.base import ObjectSizes, SharedFeatures, Targets
 from auxhead.heads.center import CenterHead, center_loss, decode_centers
-from auxhead.keys.heads.center import CenterSpec
+from auxhead.keys.heads.center import CenterSpec, Metric
 
 SHARED = SharedFeatures(channels=(16, 32), strides=(8.0, 16.0), nc=3)
 BOX = torch.tensor([[8.0, 16.0, 24.0, 24.0]])  # 16 x 8 px, center (16, 20)
@@ -35,7 +36,7 @@ def targets(foreground: torch.Tensor, boxes: torch.Tensor) -> Targets:
         ("smooth_l1", 0.5 * (3 / 8) ** 2 + 0.5 * (4 / 8) ** 2),
     ],
 )
-def test_center_loss_by_hand(metric: str, expected: float) -> None:
+def test_center_loss_by_hand(metric: Metric, expected: float) -> None:
     predicted = torch.tensor([[19.0, 24.0]]) / 8
     loss = center_loss(predicted, BOX, torch.tensor([[8.0]]), metric=metric, sigma=0.25, constant=10.0)
     assert loss.shape == (1,)
@@ -43,7 +44,7 @@ def test_center_loss_by_hand(metric: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize("metric", ["oks", "nwd", "dotd", "smooth_l1"])
-def test_center_loss_pulls_towards_the_center(metric: str) -> None:
+def test_center_loss_pulls_towards_the_center(metric: Metric) -> None:
     strides = torch.tensor([[8.0]])
     exact = center_loss(torch.tensor([[2.0, 2.5]]), BOX, strides, metric=metric, constant=10.0)
     assert exact.item() == 0
@@ -124,12 +125,13 @@ def test_no_foreground_is_zero_and_keeps_the_graph() -> None:
 
 def test_constant_comes_from_the_data_unless_given() -> None:
     sizes = ObjectSizes(mean=10.0, rms=12.0)
-    constants = {}
-    for name, keys in {"nwd": {}, "dotd": {}, "given": {"constant": 7.0}}.items():
-        head = CenterHead(CenterSpec(metric="nwd" if name == "given" else name, **keys), SHARED)
+    specs = (CenterSpec(metric="nwd"), CenterSpec(metric="dotd"), CenterSpec(metric="nwd", constant=7.0))
+    constants = []
+    for spec in specs:
+        head = CenterHead(spec, SHARED)
         head.fit_data(sizes)
-        constants[name] = head.constant
-    assert constants == {"nwd": 10.0, "dotd": 12.0, "given": 7.0}
+        constants.append(head.constant)
+    assert constants == [10.0, 12.0, 7.0]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_constant_comes_from_the_data_unless_given() -> None:
         {"gain": -1.0},
     ],
 )
-def test_spec_refuses(keys: dict[str, object]) -> None:
+def test_spec_refuses(keys: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         CenterSpec(**keys)
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from copy import deepcopy
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,8 +25,10 @@ from ultralytics.utils.tal import TaskAlignedAssigner
 from auxhead.errors import HostVersionError
 from auxhead.host import compat
 from auxhead.host.checkpoint import nothing_installed
-from auxhead.host.touch_points import ATTRIBUTES, TouchPoint
+from auxhead.host.touch_points import ATTRIBUTES, TOUCH_POINTS, TouchPoint
 from auxhead.keys.host import EXTRA_KEYS
+
+pytestmark = pytest.mark.core
 
 
 def test_all_touch_points_are_there() -> None:
@@ -41,7 +44,7 @@ def test_all_touch_points_are_there() -> None:
     ],
 )
 def test_a_missing_touch_point_is_named(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(compat.TOUCH_POINTS, gone, TouchPoint("...", "a test needs it"))
+    monkeypatch.setitem(TOUCH_POINTS, gone, TouchPoint("...", "a test needs it"))
     with pytest.raises(HostVersionError, match="a test needs it") as caught:
         compat.require_host()
     assert "pip install" in str(caught.value)
@@ -68,7 +71,7 @@ def test_a_changed_signature_is_named(name: str, changed: object, monkeypatch: p
     with pytest.raises(HostVersionError) as caught:
         compat.require_host()
     assert name in caught.value.found
-    assert compat.TOUCH_POINTS[name].reason in caught.value.found
+    assert TOUCH_POINTS[name].reason in caught.value.found
     assert caught.value.found.count(" takes ") == 1
 
 
@@ -79,7 +82,7 @@ def test_other_parameters_may_come_where_we_only_call(monkeypatch: pytest.Monkey
 
 def test_missing_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
-        raise compat.PackageNotFoundError(name)
+        raise PackageNotFoundError(name)
 
     monkeypatch.setattr(compat, "version", missing)
     with pytest.raises(HostVersionError, match="pip install ultralytics"):

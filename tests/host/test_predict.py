@@ -60,7 +60,7 @@ def copied(data: Path, folder: Path, **changes: Any) -> Path:
 
 
 def evaluate(model: Path, data: Path, **keys: Any) -> auxhead.Evaluation:
-    settings = {"out": "out", "resamples": 0, "device": "cpu", "batch": 4} | keys
+    settings: dict[str, Any] = {"out": "out", "resamples": 0, "device": "cpu", "batch": 4} | keys
     return auxhead.evaluate(model=str(model), data=str(data), **settings)
 
 

@@ -112,7 +112,15 @@ def test_a_bug_in_strip_comes_out_as_itself(place: str, pose: Path, monkeypatch:
 
 def test_a_bug_while_predicting_comes_out_as_itself(signs: Path, pose: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict_room, "match_names", bug)
-    keys = {"split": "val", "imgsz": 64, "batch": 4, "device": "cpu", "conf": 0.1, "iou": 0.7, "max_det": 10}
+    keys: dict[str, Any] = {
+        "split": "val",
+        "imgsz": 64,
+        "batch": 4,
+        "device": "cpu",
+        "conf": 0.1,
+        "iou": 0.7,
+        "max_det": 10,
+    }
     with pytest.raises(AttributeError, match="a bug of ours"):
         predict_room.predict(pose, str(signs), **keys)
 
@@ -125,7 +133,7 @@ def test_a_bug_while_reading_data_comes_out_as_itself(signs: Path, monkeypatch: 
         validation_images(str(signs), {"imgsz": 64}, 6)
 
 
-def test_a_bug_of_the_trainer_comes_out_as_itself(tiny: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_of_the_trainer_comes_out_as_itself(tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     from auxhead.training import trainer
 
     monkeypatch.setattr(trainer, "require_detector", bug)

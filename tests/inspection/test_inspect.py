@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from auxhead.training.trainer import object_sizes
 room = import_module("auxhead.inspection.inspect")  # the package may have the function under that name
 
 
-def truth(*images: tuple[tuple[int, int], list[tuple[float, ...]]], names: tuple[str, ...] = ("a", "b")) -> Truth:
+def truth(*images: tuple[tuple[int, int], Sequence[tuple[float, ...]]], names: tuple[str, ...] = ("a", "b")) -> Truth:
     """Build boxes of images: (width, height) and rows of class, left, top, width, height."""
     rows = np.array([row for _, own in images for row in own], dtype=np.float64).reshape(-1, 5)
     return Truth(
@@ -255,7 +256,7 @@ def test_classes_without_boxes(make: Callable[..., Path]) -> None:
 # Suggestions ----------------------------------------------------------------------------------------------------------
 
 
-def suggested(boxes: Truth, imgsz: int = 640) -> dict[str, object]:
+def suggested(boxes: Truth, imgsz: int = 640) -> dict[str, Any]:
     return {suggestion.key: suggestion.value for suggestion in suggest(boxes, imgsz, ())}
 
 

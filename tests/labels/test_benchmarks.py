@@ -10,6 +10,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 def test_damaged_labels_are_named_or_converted(tmp_path):
     spec = spec_from_file_location("fuzz_labels", BENCHMARKS / "fuzz_labels.py")
+    assert spec is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     fuzz = module.Fuzz(tmp_path, seed=3)

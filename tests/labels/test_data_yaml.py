@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ultralytics.data.utils import check_det_dataset
@@ -28,7 +29,7 @@ def data_yaml(tmp_path: Path):
     return write
 
 
-def assert_agreement(data: Path) -> dict[str, object]:
+def assert_agreement(data: Path) -> dict[str, Any]:
     """Both read the same from it; returns our splits."""
     theirs, ours = check_det_dataset(str(data), autodownload=False), read_data_yaml(data)
     assert ours.data == data.resolve()

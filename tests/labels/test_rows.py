@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ POLYGON = "0 .1 .1 .3 .1 .3 .4"
 FILE = Path("a.txt")
 
 
-def problems(text: str | bytes, **rules: object) -> list[tuple[int | None, str]]:
+def problems(text: str | bytes, **rules: Any) -> list[tuple[int | None, str]]:
     raw = text.encode() if isinstance(text, str) else text
     return [(p.line, p.what) for p in check_rows(raw, Rules(**{"nc": 4, **rules}), FILE).problems]
 

@@ -58,7 +58,7 @@ def test_an_error_comes_out_in_its_place():
             raise ValueError(item)
         return item
 
-    found = []
+    found: list[int] = []
     with pytest.raises(ValueError, match="3"):
         found.extend(in_order(fail, range(9)))
     assert found == [0, 1, 2]

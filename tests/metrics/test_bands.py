@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from auxhead.errors import ConfigError
@@ -11,7 +11,6 @@ edges = st.lists(st.floats(0, 1e6), min_size=1, max_size=6, unique=True).map(sor
 given_bands = st.one_of(st.sampled_from(sorted(NAMED)), edges, edges.map(lambda e: ",".join(map(repr, e))))
 
 
-@settings(deadline=None)
 @given(bands=given_bands.map(read_bands), size=st.floats(0, 1e7), which=st.integers(0, 9))
 def test_every_size_is_in_exactly_one_band(bands, size, which):
     lows = [band.low for band in bands]

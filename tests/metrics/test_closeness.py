@@ -108,7 +108,8 @@ def test_pairs_are_those_of_an_image_and_class_down_to_the_floor(build):
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 50, 10**6])
 def test_pairs_are_the_same_however_many_are_made_at_once(build, monkeypatch, limit):
-    both = scene(*build.crowded(3), 100)
+    truth, found = build.crowded(3)
+    both = scene(truth, found, 100)
     boxes = list(zip(both.truth.image, both.truth.cls, strict=True))
     expected = [
         (who, what)

@@ -136,7 +136,7 @@ def test_nothing_measured_is_none():
 def test_the_interval_of_a_value_moves_against_the_bias_of_its_draws():
     draws = np.random.default_rng(0).normal(0.52, 0.1, 4000)
     low, high = bias_corrected(0.5, draws)  # Efron's formula, written out with 0.42 of the draws below the value
-    shift = 2 * NormalDist().inv_cdf(np.mean(draws < 0.5))
+    shift = 2 * NormalDist().inv_cdf(float(np.mean(draws < 0.5)))
     expected = np.quantile(draws, [NormalDist().cdf(shift + side * 1.959964) for side in (-1, 1)])
     assert (low, high) == pytest.approx(tuple(expected), abs=2e-3)
     plain = percentile(0.5, draws)

@@ -22,7 +22,7 @@ BANDS = [(0.0, math.inf), (0.0, 9.0), (9.0, 16.0), (4.0, 17.5)]
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_the_rules(cases, plain, measure, data):
     truth, found = data.draw(cases())
@@ -43,10 +43,11 @@ def test_the_rules(cases, plain, measure, data):
             assert precision[cls, place] == pytest.approx(by_hand, abs=1e-12, nan_ok=True)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_a_box_is_chosen_once_and_a_crowd_at_will(cases, data):
-    both = scene(*data.draw(cases()), 100)
+    truth, found = data.draw(cases())
+    both = scene(truth, found, 100)
     thresholds = -np.array([1.0, 3.0])
     near = pairs(both, center_pixels, -3.0)
     crowd = both.truth.crowd

@@ -145,7 +145,7 @@ def test_counts_are_by_image_band_and_class(build):
     }
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_everything_is_counted_once(cases, build, data):
     truth, found = data.draw(cases())
@@ -166,7 +166,7 @@ def test_everything_is_counted_once(cases, build, data):
     assert (made.boxes[made.truth.crowd] == -1).all()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_best_score_is_the_best_of_all(cases, plain, build, data):
     truth, found = data.draw(cases())

@@ -1,6 +1,7 @@
 """Weights of images mean what they say: an image of weight two counts as two."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def weights_of(data: st.DataObject, truth: Truth, rows: int = 3) -> np.ndarray:
     return np.array(data.draw(st.lists(row, min_size=rows, max_size=rows)), dtype=float)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_weighted_image_is_a_repeated_image(cases, data):
     truth, found = data.draw(cases(distinct=True))  # copies of a detection then stand side by side: all right or wrong
@@ -71,13 +72,13 @@ def test_a_weighted_image_is_a_repeated_image(cases, data):
     for row, times in enumerate(weights.astype(int)):
         more, other = matched(*repeated(truth, found, times), low=band[0], high=band[1])
         once = np.ones((1, times.sum()))
-        close = {"rtol": 0, "atol": 1e-12, "equal_nan": True}
+        close: Any = {"rtol": 0, "atol": 1e-12, "equal_nan": True}
         np.testing.assert_allclose(precision[row], average_precision(more, other, once)[0], **close)
         np.testing.assert_allclose(recalls[row], recall(more, other, once)[0], **close)
         np.testing.assert_allclose(first[row], recall(more, other, once, 1)[0], **close)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_recalls_of_weighted_images_hold_with_ties_too(cases, data):
     truth, found = data.draw(cases())
@@ -102,7 +103,7 @@ def test_recalls_of_weighted_images_hold_with_ties_too(cases, data):
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_average_precision_by_plain_loops(cases, plain, kind, data):
     truth, found = data.draw(cases())
@@ -134,7 +135,7 @@ def test_average_precision_of_many_images_by_plain_loops(build, plain, seed):
         assert precision[row, cls, 0] == pytest.approx(by_hand, abs=1e-12, nan_ok=True)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_recall_at_false_positives_is_the_best_of_all_thresholds(cases, plain, data):
     truth, found = data.draw(cases())

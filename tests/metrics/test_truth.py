@@ -184,7 +184,8 @@ def assert_as_ultralytics(data: Path) -> int:
         boxes = label["bboxes"].astype(float) * np.tile(size, 2)
         rows = np.c_[label["cls"], boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]]
         ours = np.c_[truth.cls[own], truth.boxes[own]]
-        np.testing.assert_allclose(*(sorted(map(tuple, side.round(6))) for side in (ours, rows)), rtol=0, atol=1e-4)
+        one, other = (sorted(map(tuple, side.round(6))) for side in (ours, rows))
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4)
     return len(truth.image)
 
 

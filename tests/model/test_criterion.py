@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -61,7 +62,7 @@ def batch(objects: int = 3, size: int = 64, images: int = 2) -> dict[str, torch.
     }
 
 
-def with_head(model: DetectionModel, **keys: object):
+def with_head(model: DetectionModel, **keys: Any):
     criterion = attach(model, {"center": CenterSpec(**keys)}, epochs=10)
     criterion.detection = model.init_criterion()
     return criterion
@@ -202,7 +203,7 @@ def test_gradient_norms_are_those_of_autograd() -> None:
 def test_gradients_are_measured_every_so_many_batches_and_frozen_features_never() -> None:
     model = detector()
     criterion = with_head(model, gain=1.0)
-    rows = []
+    rows: list[Any] = []
     criterion.log.add = rows.append
     for _ in range(INTERVAL + 1):
         model(batch(images=1))
@@ -239,7 +240,7 @@ def test_detached_head_learns_without_pulling_on_the_detector() -> None:
         ({"schedule": "detach", "schedule_epoch": 5}, (9,), (1.0,)),
     ],
 )
-def test_schedule_factors(keys: dict[str, object], epochs: tuple[int, ...], expected: tuple[float, ...]) -> None:
+def test_schedule_factors(keys: dict[str, Any], epochs: tuple[int, ...], expected: tuple[float, ...]) -> None:
     spec = CenterSpec(**keys)
     assert [schedule_factor(spec, epoch, 10) for epoch in epochs] == pytest.approx(expected)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 from tests.findings.ledger_maker import HOSTILE, make_ledger
 
 from auxhead.reporting.report import report
@@ -88,10 +88,14 @@ def show(browser: Browser, address: str) -> Iterator[Any]:
         page.on("console", lambda message: happened.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: happened.append(f"error: {error}"))
         page.on("requestfailed", lambda request: happened.append(f"failed: {request.url[:80]}"))
-        page.on("dialog", lambda dialog: (happened.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", dismiss)
         page.on("request", lambda request: check(request.url))
         page.goto(address)
         return page
+
+    def dismiss(dialog: Dialog) -> None:
+        happened.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def check(url: str) -> None:
         if url != address and not url.startswith("data:"):
@@ -278,7 +282,7 @@ def test_pictures_are_drawn(show: Any) -> None:
     views = page.locator(".picture").first.locator(".view svg")
     assert views.count() == 3
     shots = [Image.open(io.BytesIO(views.nth(place).screenshot())).convert("RGB") for place in range(3)]
-    size = tuple(min(shot.size[axis] for shot in shots) for axis in (0, 1))
+    size = (min(shot.width for shot in shots), min(shot.height for shot in shots))
     first, *others = [list(shot.resize(size).resize((16, 12)).tobytes()) for shot in shots]
     assert max(first) - min(first) > 20
     for other in others:

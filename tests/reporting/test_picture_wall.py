@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ def see(ledger: Path) -> Wall:
     return wall(ledger, analyse(ledger))
 
 
-def truth(boxes: list[list[float]], cls: list[int] | None = None) -> Truth:
+def truth(boxes: Sequence[Sequence[float]], cls: list[int] | None = None) -> Truth:
     """Boxes of one image of 200 x 100 pixels."""
     table = np.array(boxes, dtype=float).reshape(-1, 4)
     return Truth(
@@ -51,7 +51,7 @@ def truth(boxes: list[list[float]], cls: list[int] | None = None) -> Truth:
     )
 
 
-def found(boxes: list[list[float]], cls: list[int], scores: list[float]) -> Detections:
+def found(boxes: Sequence[Sequence[float]], cls: list[int], scores: list[float]) -> Detections:
     table = np.array(boxes, dtype=float).reshape(-1, 4)
     return Detections(np.zeros(len(table), dtype=np.int64), np.array(cls), table, np.array(scores))
 
@@ -94,7 +94,7 @@ def test_images_that_only_one_run_mentions_count() -> None:
         ([], (640, 480)),
     ],
 )
-def test_a_crop_lies_inside_its_image(boxes: list[list[float]], size: tuple[int, int]) -> None:
+def test_a_crop_lies_inside_its_image(boxes: Sequence[Sequence[float]], size: tuple[int, int]) -> None:
     part = window(np.array(boxes, dtype=float).reshape(-1, 4), size)
     assert part.left >= 0
     assert part.top >= 0

@@ -205,7 +205,7 @@ def test_every_seed_is_drawn(analysis: dict[str, Any]) -> None:
     forest = figures(analysis)["forest"]
     for drawing in (forest.wide, forest.narrow):
         marks = Counter(
-            re.search(r"--arm-\d", one.get("style"))[0]
+            re.search(r"--arm-\d", one.get("style", ""))[0]
             for one in ET.fromstring(drawing).iter("use")
             if "--arm-" in one.get("style", "")
         )
@@ -219,8 +219,8 @@ def test_both_intervals_are_drawn(analysis: dict[str, Any]) -> None:
     ]
     spans: dict[str, float] = {}
     for line in lines:
-        places = [float(number) for number in re.findall(r"[ML] ([\d.]+)", line.get("d"))]
-        width = re.search(r"stroke-width:([\d.]+)", line.get("style"))[1]
+        places = [float(number) for number in re.findall(r"[ML] ([\d.]+)", line.get("d", ""))]
+        width = re.search(r"stroke-width:([\d.]+)", line.get("style", ""))[1]
         spans[width] = max(spans.get(width, 0), max(places) - min(places))
     primary = next(arm for arm in analysis["arms"] if arm["name"] == "center")["against_control"]["primary"]
     expected = (primary["t"][1] - primary["t"][0]) / (primary["images"][1] - primary["images"][0])
@@ -362,7 +362,7 @@ def test_unusual_comparisons_have_a_page(tmp_path: Path, keys: dict[str, Any]) -
 
 
 def test_half_finished_comparisons_say_how_far_they_are(tmp_path: Path) -> None:
-    half = {"missing": [("p2", seed) for seed in (0, 1, 2)], "failed": [("center", 1)]}
+    half: dict[str, Any] = {"missing": [("p2", seed) for seed in (0, 1, 2)], "failed": [("center", 1)]}
     text = read(report(make_ledger(tmp_path / "ledger", **half)))
     assert "8 of 12 runs finished, 1 failed and 3 not finished yet" in Page(text).text
     assert cells(text, "p2")[1:3] == [DASH, DASH]

@@ -95,6 +95,7 @@ def labelled(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
 # -- validation -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("model", "labels", "extra"),
     [
@@ -215,6 +216,7 @@ def test_table_shows_the_columns_that_are_measured() -> None:
 # -- export ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("model", ["pose", "26-segment"])
 def test_export_has_the_stock_graph_and_runs(model: str, models: dict[str, Path], tmp_path: Path) -> None:
     certificate = auxhead.strip(models[model], tmp_path / "plain.pt", check_export=True)

@@ -19,7 +19,7 @@ from ultralytics.nn.tasks import PoseModel
 from ultralytics.utils import checks
 
 import auxhead
-from auxhead.errors import ModelError, ResumeError
+from auxhead.errors import AuxHeadError, ModelError, ResumeError
 from auxhead.host.checkpoint import load
 from auxhead.host.model_tasks import REFUSED, task_of
 from auxhead.host.quiet import quiet
@@ -39,7 +39,7 @@ def files(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def refused(path: Path, words: str, error: type[Exception] = ModelError, **keys: Any) -> str:
+def refused(path: Path, words: str, error: type[AuxHeadError] = ModelError, **keys: Any) -> str:
     """Strip a file that can't be; check that the message has four parts and nothing was written."""
     before = files(path.parent)
     with pytest.raises(error, match=words) as caught:

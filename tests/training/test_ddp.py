@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
+from tests.patience import HANG
 from ultralytics.utils.dist import ddp_cleanup, generate_ddp_file
 
 from auxhead.keys.heads.center import CenterSpec
@@ -33,6 +35,7 @@ from torch import distributed, nn
 from auxhead.heads.center import CenterSpec
 from auxhead.model.choices import RunPlan
 from auxhead.training.trainer import make_trainer
+from tests.patience import HANG
 
 # The launcher is for GPUs only: world_size is 0 on a CPU, and its DDP wrapper names a device index.
 wrap = nn.parallel.DistributedDataParallel
@@ -58,7 +61,7 @@ distributed.destroy_process_group()
 """
 
 
-def test_configured_trainer_survives_the_launchers_pickle(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_configured_trainer_survives_the_launchers_pickle(tiny: dict[str, Any], tmp_path: Path) -> None:
     plan = RunPlan(heads={"center": CenterSpec(gain=7.0)}, select="mAP50")
     trainer = make_trainer(plan)(overrides={**tiny, "project": str(tmp_path), "name": "ddp"})
     file = generate_ddp_file(trainer)
@@ -71,7 +74,7 @@ def test_configured_trainer_survives_the_launchers_pickle(tiny: dict[str, object
     assert done.stdout.split()[-2:] == ["7.0", "mAP50"]
 
 
-def test_two_processes_train_the_same_heads(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_two_processes_train_the_same_heads(tiny: dict[str, Any], tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -87,7 +90,7 @@ def test_two_processes_train_the_same_heads(tiny: dict[str, object], tmp_path: P
         )
         for rank in range(2)
     ]
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    outputs = [process.communicate(timeout=HANG)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs[0][-3000:]
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert first["gain"] == second["gain"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ultralytics import YOLO
@@ -22,14 +23,14 @@ def data(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def keys(tiny: dict[str, object], data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+def keys(tiny: dict[str, Any], data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Arguments of the smallest pose run."""
     project = str(tmp_path_factory.mktemp("runs"))
     return {**tiny, "data": str(data), "model": "yolov8n-pose.yaml", "route": "pose", "project": project}
 
 
 @pytest.fixture(scope="module")
-def posed(keys: dict[str, object]) -> auxhead.TrainResult:
+def posed(keys: dict[str, Any]) -> auxhead.TrainResult:
     return auxhead.train(**keys, name="posed")
 
 
@@ -75,7 +76,7 @@ def test_stock_ultralytics_agrees_on_the_table(posed: auxhead.TrainResult, data:
 
 
 def test_labels_are_converted_once_and_the_source_is_only_read(
-    keys: dict[str, object], posed: auxhead.TrainResult, data: Path
+    keys: dict[str, Any], posed: auxhead.TrainResult, data: Path
 ) -> None:
     converted = Path(YAML.load(posed.save_dir / "args.yaml")["data"])
     labels = {path: content for path, content in snapshot(converted.parent).items() if not path.endswith(".cache")}
@@ -87,8 +88,8 @@ def test_labels_are_converted_once_and_the_source_is_only_read(
     assert {path: content for path, content in snapshot(data.parent).items() if path in source} == source
 
 
-def test_keys_of_the_labels_arrive(keys: dict[str, object]) -> None:
-    seen: list[object] = []
+def test_keys_of_the_labels_arrive(keys: dict[str, Any]) -> None:
+    seen: list[Any] = []
     labels = {"pose.keypoints": "center+corners", "pose.visibility": False, "pose.kpt_oks_sigmas": 0.25}
     changed = {**keys, **labels, "pose.flips": "off", "epochs": 1}
     auxhead.train(**changed, name="five", callbacks={"on_train_start": seen.append})
@@ -100,7 +101,7 @@ def test_keys_of_the_labels_arrive(keys: dict[str, object]) -> None:
     assert flips == [0.0, 0.0]
 
 
-def test_segment_route(keys: dict[str, object]) -> None:
+def test_segment_route(keys: dict[str, Any]) -> None:
     changed = {**keys, "route": "segment", "model": "yolov8n-seg.yaml", "segment.shape": "ellipse", "epochs": 1}
     result = auxhead.train(**changed, name="segmented")
     assert type(load_checkpoint(str(result.save_dir / "weights" / "best.pt"))[0]) is SegmentationModel
@@ -111,8 +112,8 @@ def test_segment_route(keys: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("epoch", [0, 1])
-def test_a_stopped_run_goes_on(keys: dict[str, object], epoch: int) -> None:
-    def stop(trainer: object) -> None:
+def test_a_stopped_run_goes_on(keys: dict[str, Any], epoch: int) -> None:
+    def stop(trainer: Any) -> None:
         if trainer.epoch == epoch:
             raise KeyboardInterrupt
 
@@ -129,7 +130,7 @@ def test_a_stopped_run_goes_on(keys: dict[str, object], epoch: int) -> None:
         auxhead.train(resume=run)
 
 
-def test_a_run_that_only_lacks_its_end(keys: dict[str, object], posed: auxhead.TrainResult) -> None:
+def test_a_run_that_only_lacks_its_end(keys: dict[str, Any], posed: auxhead.TrainResult) -> None:
     run = Path(shutil.copytree(posed.save_dir, posed.save_dir.with_name("endless")))
     for name in ("result.json", "certificate.json", "weights/best-detect.pt"):
         (run / name).unlink()
@@ -142,7 +143,7 @@ def test_a_run_that_only_lacks_its_end(keys: dict[str, object], posed: auxhead.T
     [("yolov8n.yaml", "a detect model"), ("yolov8n-seg.yaml", "a segment model"), ("nowhere-pose.yaml", "nowhere")],
 )
 def test_other_models_are_refused_before_anything_is_written(
-    keys: dict[str, object], model: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keys: dict[str, Any], model: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SETTINGS, "datasets_dir", str(tmp_path / "datasets"))
     with pytest.raises(auxhead.ModelError) as caught:
@@ -152,7 +153,7 @@ def test_other_models_are_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bad_labels_stop_it_or_are_left_out(keys: dict[str, object], data: Path, tmp_path: Path) -> None:
+def test_bad_labels_stop_it_or_are_left_out(keys: dict[str, Any], data: Path, tmp_path: Path) -> None:
     broken = copied(data, tmp_path / "broken")
     label = min((broken.parent / "labels").rglob("*.txt"))
     label.write_text("0 0.5 0.5 0.1\n")
@@ -166,7 +167,7 @@ def test_bad_labels_stop_it_or_are_left_out(keys: dict[str, object], data: Path,
 
 
 def test_a_folder_of_data_sets_that_cannot_be_written_to(
-    keys: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keys: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setitem(SETTINGS, "datasets_dir", str(tmp_path / "file"))

@@ -53,7 +53,7 @@ def refused(keys: Mapping[str, Any]) -> list[str]:
         ("", {}),
     ],
 )
-def test_words_become_keys(words: str, keys: dict[str, object]) -> None:
+def test_words_become_keys(words: str, keys: dict[str, Any]) -> None:
     assert read_train_words(words.split()) == keys
     assert {key: type(value) for key, value in read_train_words(words.split()).items()} == {
         key: type(value) for key, value in keys.items()
@@ -149,7 +149,7 @@ def test_every_key_of_ultralytics_passes_unchanged() -> None:
 @pytest.mark.parametrize(
     "old", [{"hide_labels": True}, {"line_thickness": 2}, {"label_smoothing": 0.1}, {"end2end": True}, {"half": True}]
 )
-def test_old_keys_mean_what_ultralytics_makes_of_them(old: dict[str, object]) -> None:
+def test_old_keys_mean_what_ultralytics_makes_of_them(old: dict[str, Any]) -> None:
     assert resolve(old)[1] == {**NOT_OURS, **_handle_deprecation(dict(old))}
     assert not set(old) & set(resolve(old)[1])
 
@@ -233,7 +233,7 @@ def test_model_and_data_have_to_be_named_together_with_all_other_mistakes() -> N
         {"heads": " center,none,, center", "center.gain": 6, "center.metric": "nwd"},
     ],
 )
-def test_head_keys_in_every_form(keys: dict[str, object]) -> None:
+def test_head_keys_in_every_form(keys: dict[str, Any]) -> None:
     plan, arguments = resolve(keys)
     assert plan == RunPlan(heads={"center": CenterSpec(gain=6.0, metric="nwd")})
     assert plan.heads["center"].share is None
@@ -271,7 +271,7 @@ def test_head_with_its_defaults(heads: object) -> None:
         ({"center": {"gain": 6}}, "center: unknown key"),
     ],
 )
-def test_head_mistakes(keys: dict[str, object], problem: str) -> None:
+def test_head_mistakes(keys: dict[str, Any], problem: str) -> None:
     lines = refused(keys)
     assert len(lines) == 1
     assert lines[0].startswith(problem)
@@ -303,7 +303,8 @@ def test_explicit_keys_win_over_a_recipe() -> None:
 
 
 def test_recipe_without_heads_keeps_ultralytics_part() -> None:
-    for heads in ("none", None, []):
+    nothing: tuple[Any, ...] = ("none", None, [])
+    for heads in nothing:
         assert resolve({"recipe": "tutorial", "heads": heads}) == (RunPlan(), {**NOT_OURS, **TUTORIAL})
     assert resolve({"recipe": None}) == resolve({})
     assert refused({"recipe": "tutorail"}) == ["recipe='tutorail': Input should be 'tutorial'"]
@@ -351,7 +352,7 @@ def test_the_tutorial_to_the_letter() -> None:
         ({"route": "pose", "task": "obb"}, "task=obb: auxhead trains detectors, task=pose"),
     ],
 )
-def test_keys_that_do_not_fit_the_route(keys: dict[str, object], problem: str) -> None:
+def test_keys_that_do_not_fit_the_route(keys: dict[str, Any], problem: str) -> None:
     lines = refused(keys)
     assert len(lines) == 1
     assert lines[0].startswith(problem)
@@ -398,7 +399,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(words=st.lists(st.one_of(PAIRS, PAIRS, LOOSE), max_size=6))
 @example(words=["end2end=3"])
 @example(words=["task=[1]"])
@@ -413,9 +414,9 @@ def test_any_words_give_a_plan_or_one_error(words: list[str]) -> None:
     assert RunPlan.from_dict(plan.to_dict()) == plan
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(keys=st.dictionaries(KEYS, ANYTHING, max_size=5))
-def test_any_values_give_a_plan_or_one_error(keys: dict[str, object]) -> None:
+def test_any_values_give_a_plan_or_one_error(keys: dict[str, Any]) -> None:
     try:
         plan, _ = resolve(keys)
     except ConfigError:
@@ -424,7 +425,7 @@ def test_any_values_give_a_plan_or_one_error(keys: dict[str, object]) -> None:
 
 
 POSITIVE = st.floats(min_value=1e-6, max_value=1e6)
-WEIGHT = st.one_of(
+WEIGHT: st.SearchStrategy[dict[str, float]] = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"share": st.floats(min_value=1e-6, max_value=1)}),
     st.fixed_dictionaries({"gain": st.floats(min_value=0, max_value=1e6)}),
@@ -441,16 +442,14 @@ CENTER = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     center=st.one_of(st.none(), st.builds(dict.__or__, WEIGHT, CENTER)),
     select=st.sampled_from(["mAP50-95", "mAP50"]),
     on_error=st.sampled_from(["fail", "skip"]),
     cpu_bf16=st.sampled_from([None, True, False]),
 )
-def test_plans_survive_json(
-    center: dict[str, object] | None, select: Any, on_error: Any, cpu_bf16: bool | None
-) -> None:
+def test_plans_survive_json(center: dict[str, Any] | None, select: Any, on_error: Any, cpu_bf16: bool | None) -> None:
     heads = {} if center is None else {"center": head_spec("center", center)}
     plan = RunPlan(heads=heads, select=select, on_error=on_error, cpu_bf16=cpu_bf16)
     again = RunPlan.from_dict(json.loads(json.dumps(plan.to_dict())))

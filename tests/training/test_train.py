@@ -6,12 +6,13 @@ import pickletools
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
+from tests.patience import wait_for
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 from ultralytics.utils import YAML
@@ -26,7 +27,16 @@ from auxhead.shipping.certificate import certify
 from auxhead.shipping.ship import ship
 from auxhead.training.trainer import make_trainer
 
-RUN = "import sys, json, auxhead; auxhead.train(**json.loads(sys.argv[1]))"
+RUN = """
+import json, sys, time
+import auxhead
+
+def wait(trainer):  # to be killed: it can't end by itself, however late the signal comes
+    if trainer.epoch + 1 == trainer.epochs:
+        time.sleep(3600)
+
+auxhead.train(**json.loads(sys.argv[1]), callbacks={"on_train_epoch_start": wait})
+"""
 
 
 def columns(run: Path) -> dict[str, list[float]]:
@@ -38,6 +48,7 @@ def columns(run: Path) -> dict[str, list[float]]:
 # -- what a run leaves ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.core
 def test_results_carry_the_heads_losses_shares_and_gains(trained: auxhead.TrainResult) -> None:
     table = columns(trained.save_dir)
     assert table["epoch"] == [1, 2]
@@ -50,7 +61,7 @@ def test_results_carry_the_heads_losses_shares_and_gains(trained: auxhead.TrainR
     }
 
 
-def test_head_parameters_move_while_training(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_head_parameters_move_while_training(tiny: dict[str, Any], tmp_path: Path) -> None:
     trainer = make_trainer(RunPlan(heads={"center": head_spec("center", {})}))(
         overrides={**tiny, "epochs": 1, "project": str(tmp_path), "val": False}
     )
@@ -73,6 +84,7 @@ def test_head_parameters_move_while_training(tiny: dict[str, object], tmp_path: 
     assert flips == [0.0, 0.5]  # vertical, horizontal: as the user's defaults say
 
 
+@pytest.mark.core
 def test_shipped_files_are_stock_and_name_no_class_of_ours(trained: auxhead.TrainResult) -> None:
     for path in (trained.best, trained.last, state.state_path(trained.best), state.state_path(trained.last)):
         model, checkpoint = load_checkpoint(str(path))
@@ -115,13 +127,13 @@ def test_shipped_file_opens_and_predicts_without_auxhead(trained: auxhead.TrainR
     assert "boxes" in done.stdout
 
 
-def test_shipped_file_is_what_ultralytics_own_reduction_makes(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_shipped_file_is_what_ultralytics_own_reduction_makes(tiny: dict[str, Any], tmp_path: Path) -> None:
     trainer = make_trainer(RunPlan(heads={"center": head_spec("center", {})}))(
         overrides={**tiny, "epochs": 1, "project": str(tmp_path), "val": False}
     )
     oracle = {}
 
-    def reduce_a_copy(trainer: object) -> None:
+    def reduce_a_copy(trainer: Any) -> None:
         copy = tmp_path / "copy.pt"
         copy.write_bytes(trainer.best.read_bytes())
         oracle.update(strip_optimizer(copy))
@@ -140,6 +152,7 @@ def test_shipped_file_is_what_ultralytics_own_reduction_makes(tiny: dict[str, ob
     assert set(vars(ours["model"])) == set(vars(oracle["model"]))
 
 
+@pytest.mark.core
 def test_certificate_is_written_and_true(trained: auxhead.TrainResult) -> None:
     certificate = trained.certificate
     assert certificate.float32_difference == 0
@@ -201,12 +214,12 @@ def test_strip_refuses_what_it_cannot_strip(trained: auxhead.TrainResult, tmp_pa
 
 
 def test_ultralytics_own_entry_point_with_a_finetuned_pt(
-    trained: auxhead.TrainResult, tiny: dict[str, object], tmp_path: Path
+    trained: auxhead.TrainResult, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     started = load_checkpoint(str(trained.best))[0].state_dict()
-    configured = auxhead.trainer(heads={"center": {"gain": 2.0}}, select="mAP50")
+    configured: Any = auxhead.trainer(heads={"center": {"gain": 2.0}}, select="mAP50")
 
-    class Checked(configured):  # the class can be subclassed like any trainer
+    class Checked(configured):  # type: ignore[misc]  # the class can be subclassed like any trainer
         def _setup_train(self) -> None:
             super()._setup_train()
             current = self.model.state_dict()
@@ -221,24 +234,26 @@ def test_ultralytics_own_entry_point_with_a_finetuned_pt(
     assert json.loads((tmp_path / "own" / "certificate.json").read_text())["float32_difference"] == 0
 
 
-def test_other_class_counts_keep_pretrained_widths_and_still_certify(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_other_class_counts_keep_pretrained_widths_and_still_certify(tiny: dict[str, Any], tmp_path: Path) -> None:
     YOLO("yolov8n.yaml").save(str(tmp_path / "coco.pt"))  # 80 classes: a wider class branch than 6 classes give
     result = auxhead.train(**{**tiny, "model": str(tmp_path / "coco.pt"), "epochs": 1}, project=str(tmp_path))
     assert result.certificate.counts == result.certificate.stock_counts
 
 
-def test_end_to_end_family_trains_and_ships(tiny: dict[str, object], tmp_path: Path) -> None:
+@pytest.mark.core
+def test_end_to_end_family_trains_and_ships(tiny: dict[str, Any], tmp_path: Path) -> None:
     result = auxhead.train(**{**tiny, "model": "yolo26n.yaml"}, project=str(tmp_path), name="e2e")
     assert columns(result.save_dir)["train/center_loss"][0] > 0
     assert result.certificate.float32_difference == 0
 
 
-def test_select_keeps_the_best_epoch_by_that_metric(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_select_keeps_the_best_epoch_by_that_metric(tiny: dict[str, Any], tmp_path: Path) -> None:
     trainer = make_trainer(RunPlan(select="mAP50"))(overrides={**tiny, "project": str(tmp_path), "epochs": 3})
     scores = iter([(0.1, 0.09), (0.3, 0.01), (0.2, 0.2)])  # mAP50, mAP50-95
-    validator = type(trainer).__mro__[2].validate
+    stock: Any = type(trainer).__mro__[2]
+    validator = stock.validate
 
-    def fake(self: object) -> tuple[dict[str, float], float]:
+    def fake(self: Any) -> tuple[dict[str, float], float]:
         metrics, _ = validator(self)
         map50, fitness = next(scores)
         metrics["metrics/mAP50(B)"] = map50
@@ -253,20 +268,20 @@ def test_select_keeps_the_best_epoch_by_that_metric(tiny: dict[str, object], tmp
     assert torch.load(trainer.best, weights_only=False)["auxhead"]["select"] == "mAP50"
 
 
-def test_without_validation_the_table_stays_straight(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_without_validation_the_table_stays_straight(tiny: dict[str, Any], tmp_path: Path) -> None:
     result = auxhead.train(**tiny, val=False, project=str(tmp_path), name="noval")
     table = columns(result.save_dir)
     assert table["epoch"] == [1, 2]
     assert table["share/center"] == pytest.approx([0.1, 0.1], rel=1e-2)
 
 
-def test_saving_only_at_the_end_still_ships(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_saving_only_at_the_end_still_ships(tiny: dict[str, Any], tmp_path: Path) -> None:
     result = auxhead.train(**tiny, save=False, project=str(tmp_path), name="unsaved")
     assert result.best.exists()
     assert result.certificate.epoch == 2
 
 
-def test_background_only_data_trains_without_nan(signs: Path, tiny: dict[str, object], tmp_path: Path) -> None:
+def test_background_only_data_trains_without_nan(signs: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(signs.parent, tmp_path / "data")
@@ -280,26 +295,27 @@ def test_background_only_data_trains_without_nan(signs: Path, tiny: dict[str, ob
     assert all(value == value for values in table.values() for value in values)
 
 
-def test_bf16_lane_and_threads(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_bf16_lane_and_threads(tiny: dict[str, Any], tmp_path: Path) -> None:
     torch.set_num_threads(1)
     seen = {}
 
-    def look(trainer: object) -> None:
+    def look(trainer: Any) -> None:
         seen["amp"] = trainer.amp
         seen["threads"] = torch.get_num_threads()
         seen["channels_last"] = trainer.model.model[0].conv.weight.is_contiguous(memory_format=torch.channels_last)
-        hook = trainer.model.model[1].register_forward_hook(lambda m, i, o: seen.update(dtype=o.dtype) or hook.remove())
+        layer = trainer.model.model[1]
+        hook: Any = layer.register_forward_hook(lambda m, i, o: seen.update(dtype=o.dtype) or hook.remove())
 
     auxhead.train(
         **{**tiny, "epochs": 1}, cpu_bf16=True, project=str(tmp_path), callbacks={"on_train_epoch_start": look}
     )
-    from auxhead.host.cpu import cores
+    from auxhead.machine import cores
 
     assert seen == {"amp": True, "threads": cores(), "channels_last": True, "dtype": torch.bfloat16}
     assert torch.get_num_threads() == 1  # given back
 
 
-def test_tensorboard_sees_the_heads_loss_by_name(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_tensorboard_sees_the_heads_loss_by_name(tiny: dict[str, Any], tmp_path: Path) -> None:
     settings = "from ultralytics.utils import SETTINGS; SETTINGS['tensorboard'] = True"
     (tmp_path / "config").mkdir()
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}  # it turns trackers off
@@ -314,7 +330,7 @@ def test_tensorboard_sees_the_heads_loss_by_name(tiny: dict[str, object], tmp_pa
     assert {"train/center_loss", "share/center", "grad/center"} <= set(events.Tags()["scalars"])
 
 
-def test_frozen_detector_is_warned_about(tiny: dict[str, object], tmp_path: Path, caplog) -> None:
+def test_frozen_detector_is_warned_about(tiny: dict[str, Any], tmp_path: Path, caplog) -> None:
     result = auxhead.train(**{**tiny, "epochs": 1, "freeze": 22}, project=str(tmp_path))
     assert "leaves nothing that heads could teach" in caplog.text
     assert result.gradients == {}
@@ -342,24 +358,22 @@ def test_real_data_trains_and_ships(real_data, tmp_path: Path, caplog) -> None:
 # -- resume ---------------------------------------------------------------------------------------------------------
 
 
-def start(keys: dict[str, object]) -> subprocess.Popen[bytes]:
+def start(keys: dict[str, Any]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", RUN, json.dumps(keys)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
 
 
-def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 240
-    while not path.exists():
-        assert process.poll() is None, "the run ended by itself"
-        assert time.monotonic() < end
-        time.sleep(0.02)
+def wait_for_file(path: Path, process: subprocess.Popen[bytes]) -> None:
+    wait_for(lambda: path.exists() or process.poll() is not None)
+    assert process.poll() is None, "the run ended by itself"
 
 
-def test_killed_run_goes_on_to_the_same_end(tiny: dict[str, object], tmp_path: Path) -> None:
+@pytest.mark.core
+def test_killed_run_goes_on_to_the_same_end(tiny: dict[str, Any], tmp_path: Path) -> None:
     run = tmp_path / "killed"
     process = start({**tiny, "epochs": 4, "project": str(tmp_path), "name": "killed"})
-    wait_for(run / "weights" / "last.state.pt", process)
+    wait_for_file(run / "weights" / "last.state.pt", process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     load_checkpoint(str(run / "weights" / "best.pt"))  # usable as it lies there
@@ -368,7 +382,7 @@ def test_killed_run_goes_on_to_the_same_end(tiny: dict[str, object], tmp_path: P
         file.write("4,1.0,0.")  # what a kill in the middle of a line leaves
     seen = {}
 
-    def look(trainer: object) -> None:
+    def look(trainer: Any) -> None:
         own = left[state.KEY]
         seen["heads"] = all(
             torch.equal(v, own["head_state"][k]) for k, v in trainer.criterion.heads.state_dict().items()
@@ -388,12 +402,12 @@ def test_killed_run_goes_on_to_the_same_end(tiny: dict[str, object], tmp_path: P
         auxhead.train(resume=str(run))
 
 
-def test_run_killed_before_its_first_epoch_starts_over_in_its_folder(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_run_killed_before_its_first_epoch_starts_over_in_its_folder(tiny: dict[str, Any], tmp_path: Path) -> None:
     run = tmp_path / "early"
     process = start(
         {**tiny, "epochs": 1, "project": str(tmp_path), "name": "early", "heads": {"center": {"gain": 3.0}}}
     )
-    wait_for(run / "auxhead.json", process)
+    wait_for_file(run / "auxhead.json", process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     result = auxhead.train(resume=str(run))
@@ -401,7 +415,9 @@ def test_run_killed_before_its_first_epoch_starts_over_in_its_folder(tiny: dict[
     assert result.gradients["gain/center"] == pytest.approx(3.0)
 
 
-def test_run_killed_after_its_last_epoch_is_completed(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_run_killed_after_its_last_epoch_is_completed(
+    tiny: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trainer = make_trainer(RunPlan(heads={"center": head_spec("center", {})}))(
         overrides={**tiny, "epochs": 1, "project": str(tmp_path), "name": "late"}
     )
@@ -412,7 +428,7 @@ def test_run_killed_after_its_last_epoch_is_completed(tiny: dict[str, object], t
     def kill() -> None:
         raise Killed
 
-    trainer.final_eval = kill
+    monkeypatch.setattr(trainer, "final_eval", kill)
     with pytest.raises(Killed):
         trainer.train()
     assert not (tmp_path / "late" / "result.json").exists()
@@ -422,11 +438,11 @@ def test_run_killed_after_its_last_epoch_is_completed(tiny: dict[str, object], t
     assert columns(tmp_path / "late")["epoch"] == [1]
 
 
-def test_end_to_end_family_resumes_with_its_heads(tiny: dict[str, object], tmp_path: Path) -> None:
+def test_end_to_end_family_resumes_with_its_heads(tiny: dict[str, Any], tmp_path: Path) -> None:
     class Stop(Exception):
         pass
 
-    def stop(trainer: object) -> None:
+    def stop(trainer: Any) -> None:
         raise Stop
 
     keys = {**tiny, "model": "yolov10n.yaml", "project": str(tmp_path), "name": "e2e"}
@@ -437,10 +453,10 @@ def test_end_to_end_family_resumes_with_its_heads(tiny: dict[str, object], tmp_p
     assert columns(result.save_dir)["train/center_loss"][1] > 0
 
 
-def test_nan_in_the_middle_recovers_heads_and_goes_on(tiny: dict[str, object], tmp_path: Path) -> None:
-    done = []
+def test_nan_in_the_middle_recovers_heads_and_goes_on(tiny: dict[str, Any], tmp_path: Path) -> None:
+    done: list[bool] = []
 
-    def poison(trainer: object) -> None:
+    def poison(trainer: Any) -> None:
         if trainer.epoch == 1 and not done:
             done.append(True)
             with torch.no_grad():
@@ -463,7 +479,7 @@ def test_resume_refuses_folders_that_are_no_runs(tmp_path: Path) -> None:
     with pytest.raises(ResumeError, match="as auxhead wrote them"):
         auxhead.train(resume=str(tmp_path))
     with pytest.raises(ResumeError, match=r"center\.gain, heads"):
-        auxhead.train(**{"resume": str(tmp_path), "heads": "center", "center.gain": 3})
+        auxhead.train(**cast("dict[str, Any]", {"resume": str(tmp_path), "heads": "center", "center.gain": 3}))
 
 
 # -- bad input ------------------------------------------------------------------------------------------------------
@@ -479,7 +495,7 @@ def data_set(signs: Path, folder: Path) -> Path:
     return folder / "data.yaml"
 
 
-def test_bad_labels_stop_the_run_and_are_named(signs: Path, tiny: dict[str, object], tmp_path: Path) -> None:
+def test_bad_labels_stop_the_run_and_are_named(signs: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
     data = data_set(signs, tmp_path / "data")
     label = sorted(path for path in (tmp_path / "data/labels/train").glob("*.txt") if path.read_text())[0]
     label.write_text("0 0.5 0.5 0.1 0.1\n9 0.5 0.5 0.1 0.1\n")
@@ -492,7 +508,7 @@ def test_bad_labels_stop_the_run_and_are_named(signs: Path, tiny: dict[str, obje
     assert result.best.exists()
 
 
-def test_unreadable_image_stops_the_run_and_is_named(signs: Path, tiny: dict[str, object], tmp_path: Path) -> None:
+def test_unreadable_image_stops_the_run_and_is_named(signs: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
     data = data_set(signs, tmp_path / "data")
     image = sorted((tmp_path / "data/images/train").iterdir())[0]
     image.write_bytes(b"not an image")
@@ -526,7 +542,7 @@ def test_unreadable_image_stops_the_run_and_is_named(signs: Path, tiny: dict[str
     ],
 )
 def test_bad_input_is_one_error_and_leaves_nothing(
-    change: dict[str, object], error: type[Exception], words: str, tiny: dict[str, object], tmp_path: Path
+    change: dict[str, Any], error: type[Exception], words: str, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "broken.pt").write_bytes(b"no model at all")
     (tmp_path / "empty.yaml").write_text("")
@@ -539,19 +555,18 @@ def test_bad_input_is_one_error_and_leaves_nothing(
     assert not list((tmp_path / "runs").rglob("args.yaml")) if (tmp_path / "runs").exists() else True
 
 
-def test_full_disk_keeps_the_last_good_files(tiny: dict[str, object], tmp_path: Path, monkeypatch) -> None:
-    from auxhead import files
+def test_full_disk_keeps_the_last_good_files(tiny: dict[str, Any], tmp_path: Path, monkeypatch) -> None:
 
     good = {}
 
-    def fill_disk(trainer: object) -> None:
+    def fill_disk(trainer: Any) -> None:
         if trainer.epoch == 1:
             good["best"] = trainer.best.read_bytes()
 
             def fsync(_: int) -> None:
                 raise OSError(28, "No space left on device")
 
-            monkeypatch.setattr(files.os, "fsync", fsync)
+            monkeypatch.setattr(os, "fsync", fsync)
 
     with pytest.raises(OutputError, match="No space left"):
         auxhead.train(**tiny, project=str(tmp_path), name="full", callbacks={"on_train_epoch_end": fill_disk})

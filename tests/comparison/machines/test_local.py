@@ -4,19 +4,16 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.patience import HANG, LASTING, wait_for
 
 from auxhead.comparison.machines import parent_watch
 from auxhead.comparison.machines.job import Job, Slot
 from auxhead.comparison.machines.local import NOT_STARTED, LocalExecutor, run_in_slots, share_cores
 from auxhead.errors import ConfigError, OutputError
-
-PATIENCE = 30.0  # seconds, on a busy machine
-LASTING = "import time; time.sleep(300)"
 
 
 def python(name: str, code: str, **environment: str) -> Job:
@@ -36,13 +33,6 @@ def code_of(job: Job, slot: Slot | None = None) -> int | None:
 
 def log(job: Job) -> str:
     return (job.folder / "log.txt").read_text()
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def number_in(path: str) -> int:
@@ -79,7 +69,7 @@ def all_cores() -> Iterator[list[int]]:
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("this system can't pin")
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count()))
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     yield sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, before)
 
@@ -154,7 +144,7 @@ def test_a_program_that_is_not_there_and_one_that_a_signal_ends(told):
 
 
 def test_nothing_that_a_job_started_outlives_it():
-    job = shell("daemon", "sleep 300 & echo $! > left.pid")
+    job = shell("daemon", "sleep 3600 & echo $! > left.pid")
     assert code_of(job) == 0
     left = number_in("left.pid")
     wait_for(lambda: not is_alive(left))
@@ -169,7 +159,7 @@ def test_a_log_that_cannot_be_written_stops_everything(told):
 
 
 def test_an_error_in_tell_stops_everything():
-    jobs = [shell("long", "echo $$ > long.pid; sleep 300"), shell("next", "true"), shell("late", "touch ran")]
+    jobs = [shell("long", "echo $$ > long.pid; sleep 3600"), shell("next", "true"), shell("late", "touch ran")]
 
     def tell(job: Job, state: str, code: int | None) -> None:
         if job.name == "next" and state == "ended":
@@ -258,7 +248,7 @@ def tell(job, state, code):
 write = "import os, signal, subprocess, time; open(%r, 'w').write('%%d\\\\n' %% os.getpid()); "
 polite = write % "polite.pid" + '''
 try:
-    time.sleep(300)
+    time.sleep(3600)
 except KeyboardInterrupt:
     print("bye")
 '''
@@ -266,8 +256,8 @@ stubborn = '''
 import signal, subprocess
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
-open("child.pid", "w").write("%d\\\\n" % subprocess.Popen(["sleep", "300"]).pid)
-''' + write % "stubborn.pid" + "time.sleep(300)"
+open("child.pid", "w").write("%d\\\\n" % subprocess.Popen(["sleep", "3600"]).pid)
+''' + write % "stubborn.pid" + "time.sleep(3600)"
 jobs = [job("before", "pass"), job("polite", polite), job("stubborn", stubborn), job("late", "open('late', 'w')")]
 try:
     LocalExecutor({slots}, grace={grace}).run(jobs, tell)
@@ -276,7 +266,7 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize(("grace", "interrupts"), [(0.5, 1), (200, 2)])
+@pytest.mark.parametrize(("grace", "interrupts"), [(0.5, 1), (LASTING, 2)])
 def test_ctrl_c_leaves_no_process(driver, grace, interrupts):
     process = driver(DRIVER.format(slots=2, grace=grace))
     running = [number_in(f"{name}.pid") for name in ("polite", "child", "stubborn")]
@@ -285,7 +275,7 @@ def test_ctrl_c_leaves_no_process(driver, grace, interrupts):
         wait_for(lambda: not is_alive(running[0]))
         assert is_alive(running[2])
         process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=PATIENCE)
+    output, _ = process.communicate(timeout=HANG)
     assert not any(map(is_alive, running))
     lines = output.splitlines()
     assert lines[-1] == "interrupted"
@@ -295,7 +285,7 @@ def test_ctrl_c_leaves_no_process(driver, grace, interrupts):
         "polite running None",
         "stubborn running None",
     ]
-    assert Path("polite/log.txt").read_text() == "bye\n"
+    assert interrupts == 1 or Path("polite/log.txt").read_text() == "bye\n"  # it may not make it in half a second
     assert not Path("late").exists()
 
 
@@ -308,7 +298,7 @@ def test_what_ended_before_ctrl_c_is_told(monkeypatch):
             number_in("b.pid")  # so a has ended, and nobody has listened yet
             raise KeyboardInterrupt
 
-    jobs = [shell("a", "true"), shell("b", "echo $$ > b.pid; sleep 300"), shell("c", "touch ran")]
+    jobs = [shell("a", "true"), shell("b", "echo $$ > b.pid; sleep 3600"), shell("c", "touch ran")]
     with pytest.raises(KeyboardInterrupt):
         LocalExecutor(1, grace=0.5).run(jobs, tell)
     assert told == [("a", "running", None), ("a", "ended", 0), ("b", "running", None)]
@@ -320,12 +310,12 @@ ORPHAN = """
 import os, signal, subprocess, sys, time
 from auxhead.comparison.machines.parent_watch import watch_parent
 {before}
-child = subprocess.Popen(["sleep", "300"])
+child = subprocess.Popen(["sleep", "3600"])
 open("child.pid", "w").write(f"{{child.pid}}\\n")
 watch_parent(interval=0.1, grace={grace})
 open("orphan.pid", "w").write(f"{{os.getpid()}}\\n")
 try:
-    time.sleep(300)
+    time.sleep(3600)
 except KeyboardInterrupt:
     print("interrupted")
 """
@@ -341,7 +331,7 @@ run_in_slots([Job("orphan", (sys.executable, "-c", {code!r}), Path("orphan"), {{
 
 @pytest.mark.parametrize(
     ("before", "grace", "ending"),
-    [("", 300, "interrupted\n"), ("signal.signal(signal.SIGINT, signal.SIG_IGN)", 0.5, "")],
+    [("", LASTING, "interrupted\n"), ("signal.signal(signal.SIGINT, signal.SIG_IGN)", 0.5, "")],
 )
 def test_a_worker_ends_when_its_launcher_is_killed(driver, before, grace, ending):
     code = ORPHAN.format(before=before, grace=grace)
@@ -360,10 +350,10 @@ def test_a_launcher_may_have_died_before_anyone_watches(monkeypatch):
     process.wait()
     code = (
         "from auxhead.comparison.machines.parent_watch import watch_parent; import time;"
-        "watch_parent(grace=0.1); time.sleep(300)"
+        "watch_parent(grace=0.1); time.sleep(3600)"
     )
     environment = {**os.environ, parent_watch.PARENT: str(process.pid)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=PATIENCE)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, timeout=HANG)
     assert done.returncode in {-signal.SIGINT, parent_watch.ORPHANED}
 
 
@@ -378,13 +368,13 @@ import os, subprocess, time
 from auxhead.comparison.machines.parent_watch import Guard
 with Guard() as guard:
     for name in ("kept", "released"):
-        code = f"sleep 300 & echo $! > {name}-child.pid; echo $$ > {name}.pid; wait"
+        code = f"sleep 3600 & echo $! > {name}-child.pid; echo $$ > {name}.pid; wait"
         process = subprocess.Popen(["/bin/sh", "-c", code], start_new_session=True)
         guard.add(process.pid)
         if name == "released":
             guard.remove(process.pid)
     open("guarded.pid", "w").write(f"{os.getpid()}\\n")
-    time.sleep(300)
+    time.sleep(3600)
 """
 
 

@@ -280,8 +280,8 @@ def test_ultralytics_reads_the_same_boxes_and_the_right_keypoints(name, keypoint
     x, y, w, h = after.boxes[:, 1:].astype(float).T
     center = np.stack([x, y], 1)[:, None]
     corners = np.stack([x - w / 2, y - h / 2, x + w / 2, y - h / 2, x + w / 2, y + h / 2, x - w / 2, y + h / 2], 1)
-    expected = {"center": center, "corners": corners.reshape(-1, 4, 2)}
-    expected = np.concatenate([expected[kind] for kind in keypoints.split("+")], axis=1).clip(0, 1)
+    parts = {"center": center, "corners": corners.reshape(-1, 4, 2)}
+    expected = np.concatenate([parts[kind] for kind in keypoints.split("+")], axis=1).clip(0, 1)
     assert np.abs(after.keypoints[..., :2] - expected).max(initial=0) < (1e-7 if keypoints == "center" else 1e-6)
     assert (after.keypoints[..., 2] == 1).all()
 
@@ -308,7 +308,7 @@ coordinate = st.one_of(st.floats(0, 1), st.floats(0, 1, width=32), st.sampled_fr
 rows = st.lists(st.tuples(st.sampled_from("012"), *[coordinate] * 4).map(" ".join), max_size=6)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rows=rows, keypoints=st.sampled_from(["center", "corners"]), segment=st.booleans())
 def test_round_trip(rows, keypoints, segment, tree, run, judge, tmp_path):
     shutil.rmtree(tmp_path / "out", ignore_errors=True)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from auxhead.keys.convert import PoseKeys, SegmentKeys
+from auxhead.keys.convert import Keypoints, PoseKeys, SegmentKeys
 from auxhead.labels.conversion.rows import FLIP_IDX, RowConverter, _text, row_writer
 from auxhead.labels.rows import Rules, check_rows
 
 FILE = Path("a.txt")
-KINDS = ("center", "corners", "center+corners")
+KINDS: tuple[Keypoints, ...] = ("center", "corners", "center+corners")
 TARGETS = [
     *(PoseKeys(keypoints=kind, visibility=visible) for kind in KINDS for visible in (True, False)),
     SegmentKeys(),
@@ -94,7 +94,9 @@ def test_no_row_gives_no_byte(text, target):
 
 
 def test_flip_idx_swaps_left_and_right_and_is_its_own_inverse():
-    for kind, flip_idx in FLIP_IDX.items():
+    assert set(KINDS) == set(FLIP_IDX)
+    for kind in KINDS:
+        flip_idx = FLIP_IDX[kind]
         cells = convert("0 0.3 0.4 0.2 0.1", PoseKeys(keypoints=kind, visibility=False)).content.split()[5:]
         points = np.array(cells, float).reshape(-1, 2)
         mirrored = points * [-1, 1] + [0.6, 0]
@@ -127,7 +129,7 @@ def label_file(draw):
     return "".join(row + draw(ends) for row in rows).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(raw=label_file(), target=st.sampled_from(TARGETS))
 @example(raw=b"0 .5 .5 .2 .2\n0 .5 .5 .2 .2 .1 .1 2\n", target=TARGETS[0])
 @example(raw=b"0 .5 .5 .2 .20 .5 .5 .2 .2\n", target=TARGETS[0])
@@ -144,10 +146,10 @@ def test_ordinary_files_go_the_fast_way():
     assert rows.plain(b"80 0.584559 0.536250 0.030882 0.045000\n") is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32 - 1))
 def test_float32_text_brings_the_number_back(bits):
-    value = np.array(bits, np.uint32).view(np.float32)[()]
+    value: np.float32 = np.array([bits], np.uint32).view(np.float32)[0]
     if np.isfinite(value):
         assert np.array([_text(value)], dtype=np.float32)[0].tobytes() == value.tobytes()
 
@@ -155,7 +157,7 @@ def test_float32_text_brings_the_number_back(bits):
 numbers = st.floats(0, 1, width=32).map(lambda value: repr(float(value)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from("012"), numbers, numbers, numbers, numbers), min_size=1, max_size=5))
 def test_boxes_and_centers_come_back_bit_for_bit(rows):
     content = convert("\n".join(map(" ".join, rows))).content.decode()

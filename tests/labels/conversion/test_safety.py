@@ -240,7 +240,7 @@ from auxhead.labels.source import Source
 root = Path(sys.argv[1])
 def wait(done, total):
     print("begun", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 splits = {"train": root / "src/images/train", "val": root / "src/images/val"}
 convert(Source(root / "src/data.yaml", splits, {0: "a", 1: "b", 2: "c"}), root / "out", PoseKeys(), progress=wait)
 """
