@@ -23,7 +23,7 @@ def measure(arm: str, data: str, imgsz: int, model: str, batches: int) -> float:
     from ultralytics.models.yolo.detect import DetectionTrainer
     from ultralytics.utils.torch_utils import autocast
 
-    from auxhead.host.quiet import quiet
+    from auxhead.host.calls import quiet
     from auxhead.training.trainer import HeadTrainer
 
     overrides = {"model": model, "data": data, "imgsz": imgsz, "device": "cpu", "plots": False, "batch": 16}

@@ -20,7 +20,7 @@ os.environ["YOLO_AUTOINSTALL"] = "false"
 import torch
 
 from auxhead.demonstration.sign_dataset import make_signs
-from auxhead.host.quiet import quiet
+from auxhead.host.calls import quiet
 from auxhead.keys.heads.registry import head_spec
 from auxhead.model import gradients
 from auxhead.model.choices import RunPlan

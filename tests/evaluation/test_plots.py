@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 import auxhead
-from auxhead.evaluation import curves, plots
+from auxhead.evaluation import curves, plots, size_axis
 from auxhead.evaluation.result import Evaluation
 from auxhead.formats import NOTHING
 from auxhead.metrics.bands import ALL, Band
@@ -242,7 +242,7 @@ def test_names_of_bands_stay_apart() -> None:
         figure = Figure(figsize=(plots.WIDTH, 3))
         bands = [Band(f"{low}-{low + 1}", low, low + 1) for low in range(1, 64)]
         axes = figure.subplots()
-        plots._size_axis(axes, np.array([1.0, 64.0]), bands, named=True)
+        size_axis.size_axis(axes, np.array([1.0, 64.0]), bands, named=True)
         figure.draw_without_rendering()
         names = [text for text in axes.child_axes[0].get_xticklabels() if text.get_text()]
         boxes = [text.get_window_extent() for text in names]
@@ -252,8 +252,8 @@ def test_names_of_bands_stay_apart() -> None:
 
 def test_band_labels() -> None:
     bands = [ALL, Band("<2", 0, 2), Band("very tiny 2-8", 2, 8), Band(">=8", 8, np.inf)]
-    assert plots._band_labels(bands) == ["\nall sizes", "\n< 2", f"very tiny\n2{DASH}8", "\n≥ 8"]
-    assert plots._band_labels(bands[:2]) == ["all sizes", "< 2"]
+    assert size_axis.band_labels(bands) == ["\nall sizes", "\n< 2", f"very tiny\n2{DASH}8", "\n≥ 8"]
+    assert size_axis.band_labels(bands[:2]) == ["all sizes", "< 2"]
 
 
 def test_an_interval_needs_not_hold_its_value(one: Given) -> None:

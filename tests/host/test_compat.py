@@ -25,7 +25,7 @@ from ultralytics.utils.tal import TaskAlignedAssigner
 from auxhead.errors import HostVersionError
 from auxhead.host import compat
 from auxhead.host.checkpoint import nothing_installed
-from auxhead.host.touch_points import ATTRIBUTES, TOUCH_POINTS, TouchPoint
+from auxhead.host.compat import ATTRIBUTES, TOUCH_POINTS, TouchPoint
 from auxhead.keys.host import EXTRA_KEYS
 
 pytestmark = pytest.mark.core

@@ -54,8 +54,8 @@ def test_latency_is_a_ratio_to_the_first_model(monkeypatch: pytest.MonkeyPatch) 
         assert (image.shape, device.type, torch.is_inference_mode_enabled()) == ((1, 3, 64, 64), "cpu", True)
         return next(seconds[sum(parameter.numel() for parameter in model.parameters())])
 
-    monkeypatch.setattr(room, "_forward", forward)
-    monkeypatch.setattr(room, "WARM_UP", 4)
+    monkeypatch.setattr("auxhead.shipping.latency._forward", forward)
+    monkeypatch.setattr("auxhead.shipping.latency.WARM_UP", 4)
     told: list[tuple[str, int, int]] = []
     keys: dict[str, Any] = {"imgsz": 64, "latency": True, "device": "cpu", "rounds": 4}
     first, second = cost(["yolov8n", "yolov8n-p2"], **keys, progress=lambda *what: told.append(what))

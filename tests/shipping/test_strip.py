@@ -371,7 +371,7 @@ def test_out_is_not_replaced_unasked(alter, tmp_path: Path) -> None:
 
 
 def test_models_of_subclasses_are_refused(tmp_path: Path) -> None:
-    from auxhead.host.model_tasks import task_of
+    from auxhead.host.models import task_of
 
     class Mine(PoseModel):  # type: ignore[misc]
         pass

@@ -20,9 +20,9 @@ from ultralytics.utils import checks
 
 import auxhead
 from auxhead.errors import AuxHeadError, ModelError, ResumeError
+from auxhead.host.calls import quiet
 from auxhead.host.checkpoint import load
-from auxhead.host.model_tasks import REFUSED, task_of
-from auxhead.host.quiet import quiet
+from auxhead.host.models import REFUSED, task_of
 
 
 def pose() -> PoseModel:

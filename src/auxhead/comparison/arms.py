@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from auxhead.errors import ConfigError, UnfairComparisonError
-from auxhead.host.model_names import sibling
+from auxhead.host.models import sibling
 from auxhead.keys.reading import closest
 from auxhead.keys.train_reading import with_recipe
 

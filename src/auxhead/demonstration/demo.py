@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from auxhead.demonstration.sign_dataset import make_signs
-from auxhead.host.quiet import quiet
+from auxhead.host.calls import quiet
 from auxhead.progress import Progress, named, silent
 from auxhead.results_csv import read_rows
 from auxhead.shipping.certificate import Certificate

@@ -21,19 +21,18 @@ from matplotlib.lines import Line2D
 
 from auxhead.evaluation.curves import box_sizes, found_boxes, in_bins, precision_curve, size_edges
 from auxhead.evaluation.result import Evaluation
+from auxhead.evaluation.size_axis import QUIET, band_labels, legend, size_axis, size_label
 from auxhead.files import write_atomic
 from auxhead.formats import ELLIPSIS, NOTHING, plain, plural, points, shortened
-from auxhead.metrics.bands import ALL, Band
+from auxhead.metrics.bands import ALL
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.measures import Matched
 from auxhead.metrics.mistakes import BOXES
 from auxhead.metrics.precision import RECALLS
-from auxhead.metrics.truth import Floats
 
 # Source: Okabe and Ito, "Color Universal Design" (2008): told apart by color-blind readers too.
 COLORS = ("#0072B2", "#D55E00")
 VERDICTS = {"found": "#009E73", "loose": "#56B4E9", "wrong_class": "#E69F00", "missed": "#BBBBBB"}
-QUIET, EDGE = "#555555", "#777777"
 
 WIDTH = 7.2  # inches: two columns of a paper
 PANEL = 5.0  # inches: least width of a panel with sizes
@@ -120,7 +119,7 @@ def pr_curves(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure:
     axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(0, 100), ylim=(0, 100))
     mean = f", mean of the {classes} classes with boxes" if classes > 1 else ""
     figure.suptitle(f"Precision and recall{mean}\n{_split(evaluation)}")
-    _legend(figure, lines)
+    legend(figure, lines)
     return figure
 
 
@@ -144,13 +143,13 @@ def ap_by_band(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure:
             for group, band in enumerate(bands):
                 left = group + (place - (len(detectors) - 1) / 2) * width
                 _bar(axes, left, 0.92 * width, detector.numbers[band.name][measure], color)
-    labels = _band_labels(bands)
+    labels = band_labels(bands)
     ticks = [f"{label}\n{plural(boxes[band.name], 'box')}" for label, band in zip(labels, bands, strict=True)]
     panels[-1].set_xticks(range(len(bands)), ticks)
-    panels[-1].set(xlim=(-0.6, len(bands) - 0.4), xlabel=_size_label(evaluation))
+    panels[-1].set(xlim=(-0.6, len(bands) - 0.4), xlabel=size_label(evaluation))
     whiskers = ", 95 % intervals" if evaluation.settings["resamples"] else ""
     figure.suptitle(f"Average precision by size{whiskers}\n{_split(evaluation)}")
-    _legend(figure, [Line2D([], [], color=color, linewidth=7, label=name) for _, name, color in detectors])
+    legend(figure, [Line2D([], [], color=color, linewidth=7, label=name) for _, name, color in detectors])
     return figure
 
 
@@ -181,8 +180,8 @@ def size_histogram(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure
         axes.set_ylabel("boxes")
         axes.grid(visible=False, axis="x")
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2, reverse=True)
-        _size_axis(axes, edges, one.setup.bands, named=axes is panels[0])
-    panels[-1].set_xlabel(_size_label(evaluation))
+        size_axis(axes, edges, one.setup.bands, named=axes is panels[0])
+    panels[-1].set_xlabel(size_label(evaluation))
     figure.suptitle(f"Sizes of the boxes, and what became of them\n{_split(evaluation)}")
     return figure
 
@@ -209,11 +208,11 @@ def recall_by_size(evaluation: Evaluation, matched: Sequence[Matched]) -> Figure
     if few.any():
         label = f"hollow: fewer than {FEWEST} boxes of that size"
         lines += axes.plot([], [], "o", color=QUIET, markerfacecolor="white", label=label)
-    axes.set(ylabel="recall, %", ylim=(-2, 102), xlabel=_size_label(evaluation))
+    axes.set(ylabel="recall, %", ylim=(-2, 102), xlabel=size_label(evaluation))
     axes.grid(visible=False, axis="x")
-    _size_axis(axes, edges, matched[0].setup.bands, named=True)
+    size_axis(axes, edges, matched[0].setup.bands, named=True)
     figure.suptitle(f"Recall by size, at 1 false positive per image over all sizes and classes\n{_split(evaluation)}")
-    _legend(figure, lines)
+    legend(figure, lines)
     return figure
 
 
@@ -232,39 +231,6 @@ def _bar(axes: Axes, middle: float, width: float, found: Estimate, color: str) -
     spot = (middle, 100 * top)
     style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": 7.5}
     axes.annotate(points(found.value), spot, (0, 2), **style)
-
-
-def _size_axis(axes: Axes, edges: Floats, bands: Sequence[Band], *, named: bool) -> None:
-    """Make the horizontal axis one of sizes, with the edges of the bands and, above it, their names."""
-    low, high = float(edges[0]), float(edges[-1])
-    axes.set_xscale("log", base=2)
-    axes.set_xlim(low, high)
-    axes.minorticks_off()
-    powers = np.arange(math.ceil(math.log2(low) - 1e-9), math.floor(math.log2(high) + 1e-9) + 1)
-    axes.set_xticks(2.0**powers, [f"{2.0**power:g}" for power in powers.tolist()])
-    shown = [band for band in bands if band.low < high and band.high > low]
-    for band in shown:
-        if band.low > low:
-            axes.axvline(band.low, color=EDGE, linewidth=0.8, zorder=1.5)
-    if not named:
-        return
-    ends = np.log2([(max(band.low, low), min(band.high, high)) for band in shown])
-    middles, labels = ends.mean(axis=1), _band_labels(shown)
-    lengths = np.array([1 + max(map(len, label.split("\n"))) for label in labels])
-    room = PANEL / LETTER / math.log2(high / low)  # letters an octave
-    turned = bool((np.diff(middles) * room < (lengths[1:] + lengths[:-1]) / 2).any())
-    if turned:  # a line is about as high as two letters are wide
-        fits = (ends[:, 1] - ends[:, 0]) * room >= 2
-        labels = [label.replace("\n", " ").strip() if fit else "" for label, fit in zip(labels, fits, strict=True)]
-    names = axes.secondary_xaxis("top")
-    names.set_xticks(2.0**middles, labels, rotation=90 if turned else 0)
-    names.minorticks_off()
-    names.tick_params(length=0, labelsize=8, labelcolor=QUIET)
-    names.spines["top"].set_visible(False)
-
-
-def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    figure.legend(handles=handles, loc="outside lower center", handlelength=3)
 
 
 def _names(evaluation: Evaluation) -> list[str]:
@@ -293,20 +259,6 @@ def _near(*distances: float) -> str:
     return f"center within {', '.join(listed)} box sizes{' (mean)' if len(listed) > 1 else ''}"
 
 
-def _band_labels(bands: Sequence[Band]) -> list[str]:
-    """Put the names of bands above their spans, or an empty line where others have a name."""
-    parts = [("", "", "all sizes") if band is ALL else band.name.rpartition(" ") for band in bands]
-    spans = [span.replace(">=", "≥ ").replace("<", "< ").replace("-", "–") for _, _, span in parts]  # noqa: RUF001
-    named = any(title for title, _, _ in parts)
-    return [f"{title}\n{span}" if named else span for (title, _, _), span in zip(parts, spans, strict=True)]
-
-
 def _split(evaluation: Evaluation) -> str:
     data = evaluation.data
     return f"{data['split']} split: {plural(data['images'], 'image')}, {plural(data['boxes'], 'box')}"
-
-
-def _size_label(evaluation: Evaluation) -> str:
-    pixels = {"original": "pixels of the image", "network": "pixels of the network's input"}
-    settings = evaluation.settings
-    return f"size (square root of the {settings['area']} area), {pixels[settings['pixels']]}"

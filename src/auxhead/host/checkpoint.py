@@ -19,9 +19,8 @@ from ultralytics.nn.tasks import BaseModel, _SafeLoad, torch_safe_load
 from ultralytics.utils import checks
 
 from auxhead.errors import ModelError
-from auxhead.host.model_tasks import task_of
-from auxhead.host.quiet import quiet
-from auxhead.host.unusable import UNUSABLE, told_as
+from auxhead.host.calls import UNUSABLE, quiet, told_as
+from auxhead.host.models import task_of
 
 EXPECTED = "a checkpoint of Ultralytics (.pt) with the whole model in it"
 UNREADABLE = (*UNUSABLE, pickle.UnpicklingError, EOFError, MemoryError, OverflowError)

@@ -13,8 +13,7 @@ from ultralytics.data import YOLODataset, build_yolo_dataset
 from ultralytics.data.utils import check_det_dataset
 
 from auxhead.errors import DataError
-from auxhead.host.quiet import quiet
-from auxhead.host.unusable import first_line, told_as
+from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.labels.data_yaml import SPLITS
 from auxhead.labels.source import Source
 

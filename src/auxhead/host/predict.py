@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from auxhead.errors import DataError, ModelError
 from auxhead.files import sha256
 from auxhead.host import checkpoint
+from auxhead.host.calls import first_line, told_as
 from auxhead.host.cpu import restored_threads
-from auxhead.host.unusable import first_line, told_as
 from auxhead.host.validation import BoxValidator
 
 PLACEHOLDERS = 3  # names shown in a message

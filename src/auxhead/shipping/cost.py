@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
@@ -22,17 +20,14 @@ from ultralytics.nn.tasks import (
     yaml_model_load,
 )
 from ultralytics.utils import ROOT
-from ultralytics.utils.torch_utils import select_device
 
-from auxhead.errors import ConfigError, ModelError
+from auxhead.errors import ModelError
 from auxhead.host import checkpoint
-from auxhead.host.cpu import restored_threads
-from auxhead.host.quiet import quiet
-from auxhead.host.unusable import first_line, told_as
+from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.keys.reading import closest
-from auxhead.machine import cores
 from auxhead.progress import Progress, silent
 from auxhead.shipping.counts import Counts
+from auxhead.shipping.latency import Latency, choose_device, measure
 
 MODELS: dict[str, type[DetectionModel]] = {
     "detect": DetectionModel,
@@ -40,26 +35,6 @@ MODELS: dict[str, type[DetectionModel]] = {
     "segment": SegmentationModel,
     "obb": OBBModel,
 }
-WARM_UP = 3  # forward passes before timing: the first allocate memory and choose kernels. Source: own choice
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Time of one forward pass (batch 1, float32, fused, decoding included, without NMS).
-
-    Attributes:
-        device: Where it ran.
-        milliseconds: Median over the rounds.
-        ratio: Median over the rounds of this model's time over the first model's in the same round.
-        low: Lower quartile of those ratios.
-        high: Upper quartile of those ratios.
-    """
-
-    device: str
-    milliseconds: float
-    ratio: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -131,7 +106,7 @@ def cost(
     tell("counting", len(models), len(models))
     if not latency or not ready:
         return costs
-    times = _time(ready, _device(device), imgsz, rounds, tell)
+    times = measure(ready, choose_device(device), imgsz, rounds, tell)
     return [Cost(**{**vars(one), "latency": measured}) for one, measured in zip(costs, times, strict=True)]
 
 
@@ -240,62 +215,3 @@ def model_names() -> list[str]:
         match = re.fullmatch(r"(yolov?\d+)(-.+)?", path.stem)
         names += [f"{match[1]}{size}{match[2] or ''}" for size in "nsmlx"] if match else [path.stem]
     return names
-
-
-def _device(device: str | int | None) -> torch.device:
-    if device is None:
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-
-    def refuse(error: BaseException) -> ConfigError:
-        return ConfigError("a device of this machine", first_line(error), f"device={device}", "name another, or cpu")
-
-    with told_as(refuse), quiet():
-        chosen: torch.device = select_device(device, verbose=False)
-    return chosen
-
-
-@torch.inference_mode()
-def _time(
-    models: Sequence[DetectionModel],
-    device: torch.device,
-    imgsz: int,
-    rounds: int,
-    tell: Progress,
-) -> list[Latency]:
-    """Time forward passes in turns, so that what else the machine does falls on all models alike."""
-    seconds: list[list[float]] = [[] for _ in models]
-    images = [torch.rand(1, int(model.yaml.get("channels", 3)), imgsz, imgsz, device=device) for model in models]
-    for model in models:
-        model.to(device)
-    with restored_threads():
-        torch.set_num_threads(cores())
-        for turn in range(-WARM_UP, rounds):
-            for index, model in enumerate(models):
-                elapsed = _forward(model, images[index], device)
-                if turn >= 0:
-                    seconds[index].append(elapsed)
-            if turn >= 0:
-                tell("timing", turn + 1, rounds)
-    return [_latency(str(device), own, seconds[0]) for own in seconds]
-
-
-def _latency(device: str, own: Sequence[float], first: Sequence[float]) -> Latency:
-    """Sum up a model's seconds, round by round, beside the first model's."""
-    ratios = sorted(mine / other for mine, other in zip(own, first, strict=True))
-    quartile = len(ratios) // 4
-    return Latency(device, median(own) * 1e3, median(ratios), ratios[quartile], ratios[-1 - quartile])
-
-
-def _forward(model: torch.nn.Module, image: torch.Tensor, device: torch.device) -> float:
-    """Return the seconds of one forward pass."""
-    _wait(device)
-    start = time.perf_counter()
-    model(image)
-    _wait(device)
-    return time.perf_counter() - start
-
-
-def _wait(device: torch.device) -> None:
-    """Wait until an accelerator has done what it was given; a CPU is never behind."""
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)

@@ -19,8 +19,7 @@ from ultralytics.utils import DEFAULT_CFG_DICT
 
 from auxhead.errors import MissingExtraError, ModelError, VerificationError
 from auxhead.host import checkpoint
-from auxhead.host.quiet import quiet
-from auxhead.host.unusable import named_line, told_as
+from auxhead.host.calls import named_line, quiet, told_as
 from auxhead.model.attach import require_detector
 
 PACKAGES = ("onnx", "onnxruntime", "onnxslim")

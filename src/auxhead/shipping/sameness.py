@@ -8,7 +8,7 @@ from ultralytics.nn.modules.head import Detect
 from ultralytics.nn.tasks import DetectionModel
 
 from auxhead.errors import ModelError, VerificationError
-from auxhead.host.unusable import named_line, told_as
+from auxhead.host.calls import named_line, told_as
 
 
 def stock_copy(trained: DetectionModel) -> DetectionModel:

@@ -1,19 +1,24 @@
-"""From a training state to the file that ships."""
+"""The files that ship: composed as Ultralytics leaves one after training, and put in place once they are proven."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import DEFAULT_CFG_KEYS
 
+from auxhead.files import write_atomic
+from auxhead.host import checkpoint
+from auxhead.host.checkpoint import Opened
 from auxhead.model import state
 from auxhead.model.attach import plain
+from auxhead.shipping.proof import Proof
 
 
 def half(detector: DetectionModel) -> DetectionModel:
@@ -54,3 +59,51 @@ def reduce_state(path: Path) -> None:
     finished = state.load_state(path)
     own = {key: value for key, value in finished[state.KEY].items() if key not in {"weights", "progress"}}
     state.save({**finished, "optimizer": None, "scaler": None, state.KEY: own}, path)
+
+
+KEPT = ("date", "version", "license", "docs", "git", "train_metrics", "train_results")
+"""Entries of a checkpoint that say where it comes from."""
+EMPTY = ("ema", "optimizer", "best_fitness", "stopper", "updates", "scaler", "modelopt")
+"""Entries that Ultralytics' `strip_optimizer` empties, or that a detector in floating point doesn't have."""
+
+
+def compose(source: Opened, detector: DetectionModel) -> dict[str, Any]:
+    """Compose the checkpoint as Ultralytics leaves one after training; it holds stock classes and plain data only.
+
+    Args:
+        source: The pose or segment model that the detector comes from.
+        detector: The detector, float32; the file has it in the source's precision.
+    """
+    given = source.content.get("train_args") or {}
+    arguments = {key: value for key, value in given.items() if key in DEFAULT_CFG_KEYS}
+    return {
+        **{key: checkpoint.plain_data(source.content[key]) for key in KEPT if key in source.content},
+        **dict.fromkeys(EMPTY),
+        "epoch": -1,
+        "train_args": {**checkpoint.plain_data(arguments), "task": "detect"},
+        "model": deepcopy(detector).to(source.precision),
+    }
+
+
+AnyProof = TypeVar("AnyProof", bound=Proof)
+
+
+def place(target: Path, write: Callable[[Path], None], prove: Callable[[Path], AnyProof]) -> AnyProof:
+    """Write a file somewhere else, prove it, and only then put it, and the proof, where they belong.
+
+    Args:
+        target: Where the file shall be; the proof goes beside it, as `<name>.certificate.json`.
+        write: Writes the file to the path it is given, which has the target's name.
+        prove: Proves the file there, or raises.
+
+    Raises:
+        OutputError: The target can't be written.
+    """
+    with TemporaryDirectory(prefix="auxhead-") as folder:
+        trial = Path(folder) / target.name
+        write(trial)
+        certificate = prove(trial)
+        content = trial.read_bytes()
+    write_atomic(target, content)
+    write_atomic(target.with_suffix(".certificate.json"), certificate.to_json().encode())
+    return certificate

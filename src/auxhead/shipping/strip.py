@@ -10,18 +10,16 @@ from torch import Tensor
 
 from auxhead.errors import ModelError, OutputError, ResumeError
 from auxhead.host import checkpoint
+from auxhead.host.calls import quiet
 from auxhead.host.checkpoint import Opened, open_model
 from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import validation_images
-from auxhead.host.quiet import quiet
 from auxhead.model import state
 from auxhead.shipping.certificate import Certificate, certify
 from auxhead.shipping.onnx_check import require_packages
-from auxhead.shipping.place import place
-from auxhead.shipping.ship import ship
+from auxhead.shipping.ship import compose, place, ship
 from auxhead.shipping.strip_certificate import StripCertificate
 from auxhead.shipping.strip_proof import Checks, prove, with_export
-from auxhead.shipping.stripped_file import compose
 from auxhead.shipping.transplant import detector_of
 
 

@@ -11,7 +11,7 @@ from ultralytics.nn.tasks import DetectionModel
 
 from auxhead.errors import ModelError, VerificationError
 from auxhead.host import checkpoint
-from auxhead.host.unusable import named_line, told_as
+from auxhead.host.calls import named_line, told_as
 from auxhead.shipping.sameness import equal
 
 HEAD_SETTINGS = ("_end2end", "max_det", "agnostic_nms", "xyxy")

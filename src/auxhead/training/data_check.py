@@ -9,8 +9,8 @@ from typing import Any
 from ultralytics.utils import LOGGER
 
 from auxhead.errors import DataError
+from auxhead.host.calls import quiet
 from auxhead.host.datasets import read_data
-from auxhead.host.quiet import quiet
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import list_images
 from auxhead.labels.problems import problems_error, write_problems

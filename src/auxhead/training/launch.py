@@ -10,7 +10,7 @@ from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.utils import LOGGER
 
 from auxhead.errors import AuxHeadError, OutputError
-from auxhead.host.unusable import told_as
+from auxhead.host.calls import told_as
 
 Callbacks = Mapping[str, Callable[[Any], None]] | None
 

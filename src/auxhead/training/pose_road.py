@@ -21,9 +21,8 @@ from ultralytics.utils import LOGGER, YAML
 
 from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
+from auxhead.host.calls import UNUSABLE, first_line, quiet, told_as
 from auxhead.host.cpu import take_cpu
-from auxhead.host.quiet import quiet
-from auxhead.host.unusable import UNUSABLE, first_line, told_as
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.shipping.strip import strip
 from auxhead.shipping.strip_certificate import StripCertificate

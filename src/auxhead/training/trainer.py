@@ -22,9 +22,9 @@ from auxhead._version import __version__
 from auxhead.errors import ConfigError, ModelError
 from auxhead.files import remove_temporary, write_atomic
 from auxhead.heads.base import ObjectSizes
+from auxhead.host.calls import UNUSABLE, named_line, told_as
 from auxhead.host.cpu import take_cpu
 from auxhead.host.datasets import CERTIFICATE_IMAGES
-from auxhead.host.unusable import UNUSABLE, named_line, told_as
 from auxhead.model import state
 from auxhead.model.attach import attach, plain, require_detector
 from auxhead.model.choices import PLAN_FILE, RunPlan

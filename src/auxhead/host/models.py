@@ -1,13 +1,44 @@
-"""What a model is: a plain detector, one with something added, or none that contains a detector."""
+"""Ultralytics' models: how their names are related, and which of them contain a plain detector."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from torch import nn
 from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment, Segment26, v10Detect
-from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel
+from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, yaml_model_load
 
-from auxhead.errors import ModelError
+from auxhead.errors import ConfigError, ModelError
+from auxhead.host.calls import told_as
 from auxhead.model.attach import require_detector
+
+
+def sibling(model: str | Path, variant: str) -> str:
+    """Name a variant of a model at the same scale: yolov8n and p2 give yolov8n-p2.yaml.
+
+    Args:
+        model: One of Ultralytics' detectors by name: yolov8n.yaml, yolov8n.pt, yolo26s.pt.
+        variant: p2, ghost-p2, p6, pose, seg.
+
+    Raises:
+        ConfigError: Ultralytics has no such variant.
+    """
+    base = re.sub(r"-(ghost|p2|p6|ghost-p2|ghost-p6)$", "", Path(model).stem)
+    name = f"{base}-{variant}.yaml"
+
+    def refuse(_: BaseException) -> ConfigError:
+        return ConfigError(
+            expected=f"a model of Ultralytics that has a {variant} variant, such as yolov8n.yaml",
+            found=f"{model}; there is no {name}",
+            where="arms",
+            fix=f"give the arm a model of its own: {{model: FILE.yaml}}, or leave out the arm that needs {variant}",
+        )
+
+    with told_as(refuse):
+        yaml_model_load(name)
+    return name
+
 
 TASKS: dict[tuple[type[nn.Module], type[nn.Module]], str] = {
     (PoseModel, Pose): "pose",

@@ -1,15 +1,29 @@
-"""What Ultralytics raises for a model, file or data set that can't be used, told as an error of ours."""
+"""Calls of Ultralytics: without its output, and with what it raises told as an error of ours."""
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from ultralytics.utils import LOGGER
 from yaml import YAMLError
 
 from auxhead.errors import AuxHeadError
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let Ultralytics print errors only (its progress bars follow its logger), and restore its level afterwards."""
+    level = LOGGER.level
+    LOGGER.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        LOGGER.setLevel(level)
+
 
 UNUSABLE: tuple[type[BaseException], ...] = (
     AssertionError,

@@ -14,8 +14,8 @@ from ultralytics.nn.tasks import PoseModel, yaml_model_load
 import auxhead
 from auxhead.errors import DataError, ModelError
 from auxhead.host import predict as predict_room
+from auxhead.host.calls import first_line, named_line, told_as
 from auxhead.host.datasets import read_data, validation_images
-from auxhead.host.unusable import first_line, named_line, told_as
 
 
 def explain(error: BaseException) -> ModelError:
