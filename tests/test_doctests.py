@@ -13,6 +13,8 @@ MODULES = [
     "findings.statistics",
     "findings.verdict",
     "formats",
+    "heads.center",
+    "keys.reading",
     "metrics.bands",
     "metrics.closeness",
     "metrics.intervals",

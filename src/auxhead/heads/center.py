@@ -27,6 +27,9 @@ def decode_centers(raw: Tensor, anchors: Tensor) -> Tensor:
 
     Source:
         Ultralytics' keypoint decoding (`v8PoseLoss.kpts_decode`): factor 2, from the cell's corner.
+
+    >>> decode_centers(torch.tensor([[0.25, 0.5]]), anchors=torch.tensor([[3.5, 7.5]]))
+    tensor([[3.5000, 8.0000]])
     """
     return raw * 2.0 + (anchors - 0.5)
 
@@ -63,6 +66,13 @@ def center_loss(
         OKS: COCO's keypoint evaluation as in Ultralytics' `KeypointLoss`. NWD: Wang et al., "A Normalized Gaussian
         Wasserstein Distance for Tiny Object Detection", 2021. DotD: Xu et al., "Dot Distance for Tiny Object Detection
         in Aerial Images", CVPRW 2021. smooth_l1: Girshick, "Fast R-CNN", 2015, beta 1 cell.
+
+    >>> box = torch.tensor([[8.0, 8.0, 24.0, 24.0]])  # 16 pixels wide, its center in cell 2, 2 of 8 pixels
+    >>> off_by_half = torch.tensor([[2.5, 2.0]])  # 4 pixels to the right
+    >>> center_loss(off_by_half, box, torch.tensor([[8.0]]), metric="oks")
+    tensor([0.1175])
+    >>> center_loss(off_by_half, box, torch.tensor([[8.0]]), metric="nwd", constant=16.0)
+    tensor([0.2212])
     """
     boxes = boxes_xyxy / strides
     difference = predicted - (boxes[:, :2] + boxes[:, 2:]) / 2

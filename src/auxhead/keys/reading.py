@@ -92,6 +92,9 @@ def join_words(words: Sequence[str]) -> list[str]:
 
     Source:
         Ultralytics, cfg/__init__.py, merge_equals_args.
+
+    >>> join_words(["epochs", "=", "3", "classes=[1,", "2]"])
+    ['epochs=3', 'classes=[1,2]']
     """
     joined: list[str] = []
     parts: list[str] = []  # of a value whose brackets are still open
@@ -130,6 +133,9 @@ def read_value(text: str) -> Any:
 
     Source:
         Ultralytics, cfg/__init__.py, smart_value; names of constants in other packages (cv2.X) stay text here.
+
+    >>> read_value("1e-3"), read_value("True"), read_value("none"), read_value("0,8"), read_value("best.pt")
+    (0.001, True, None, (0, 8), 'best.pt')
     """
     if text.lower() in NAMED:
         return NAMED[text.lower()]
@@ -197,7 +203,11 @@ def read_file(path: object) -> dict[str, Any]:
 
 
 def closest(key: str, known: Iterable[str], prefix: str = "") -> str:
-    """Return the hint that names the keys most like a mistyped one, or '' when none is like it."""
+    """Return the hint that names the keys most like a mistyped one, or '' when none is like it.
+
+    >>> closest("epoch", ["epochs", "imgsz"])
+    'did you mean epochs?'
+    """
     matches = get_close_matches(key, list(known), n=2, cutoff=0.6)
     return f"did you mean {' or '.join(prefix + match for match in matches)}?" if matches else ""
 
