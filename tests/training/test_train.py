@@ -27,7 +27,9 @@ from auxhead.shipping.certificate import certify
 from auxhead.shipping.ship import ship
 from auxhead.training.trainer import make_trainer
 
-RUN = """
+RUN = "import json, sys, auxhead; auxhead.train(**json.loads(sys.argv[1]))"
+
+RUN_TO_BE_KILLED = """
 import json, sys, time
 import auxhead
 
@@ -360,7 +362,7 @@ def test_real_data_trains_and_ships(real_data, tmp_path: Path, caplog) -> None:
 
 def start(keys: dict[str, Any]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, json.dumps(keys)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", RUN_TO_BE_KILLED, json.dumps(keys)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
 
 
