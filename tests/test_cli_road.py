@@ -151,7 +151,7 @@ def test_cost_prints_counts_and_ratios(call: Callable[..., Any], monkeypatch: py
     assert "3,086,681" in done.stdout
     assert "ratio" not in done.stdout
     timed = call("cost", "yolov8n", "imgsz=64", "latency=true", "rounds=3", "device=cpu")
-    assert "1.00 (1.00-1.00)" in timed.stdout
+    assert "1.00 (1.00 to 1.00)" in timed.stdout
     answer = json.loads(call("cost", "yolov8n", "--json").stdout)
     assert answer[0]["unfused"]["parameters"] == 3_157_200
 

@@ -338,7 +338,7 @@ def test_predictions_are_measured_without_torch(signs: Path, predictions: Path) 
     script = (
         "import sys\nsys.modules['torch'] = sys.modules['ultralytics'] = None\n"
         f"sys.argv = ['auxhead', 'evaluate', r'predictions={predictions}', r'data={signs}', 'resamples=10', 'out=x']\n"
-        "from auxhead.cli import main\nmain()"
+        "from auxhead.cli.app import main\nmain()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == 0, done.stderr

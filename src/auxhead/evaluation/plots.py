@@ -35,8 +35,6 @@ COLORS = ("#0072B2", "#D55E00")
 VERDICTS = {"found": "#009E73", "loose": "#56B4E9", "wrong_class": "#E69F00", "missed": "#BBBBBB"}
 
 WIDTH = 7.2  # inches: two columns of a paper
-PANEL = 5.0  # inches: least width of a panel with sizes
-LETTER = 0.06  # inches: a letter of the bands' names
 LONGEST = 36  # letters of a name
 FEWEST = 10  # boxes below which a share says little. Source: own choice
 RECALL_BINS, SIZE_BINS = 12, 24

@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from auxhead.evaluation.plots import LETTER, PANEL
 from auxhead.evaluation.result import Evaluation
 from auxhead.metrics.bands import ALL, Band
 from auxhead.metrics.truth import Floats
 
+PANEL = 5.0  # inches: least width of a panel with sizes
+LETTER = 0.06  # inches: a letter of the bands' names
 QUIET, EDGE = "#555555", "#777777"
 
 
