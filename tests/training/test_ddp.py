@@ -35,7 +35,6 @@ from torch import distributed, nn
 from auxhead.heads.center import CenterSpec
 from auxhead.model.choices import RunPlan
 from auxhead.training.trainer import make_trainer
-from tests.patience import HANG
 
 # The launcher is for GPUs only: world_size is 0 on a CPU, and its DDP wrapper names a device index.
 wrap = nn.parallel.DistributedDataParallel
