@@ -160,15 +160,15 @@ def test_what_is_not_ours_to_explain_stays_a_traceback(
 
 
 def test_debug_shows_where_a_message_comes_from(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = call("cost", "nowhere.pt").stderr
+    plain = call("strip", "nowhere.pt").stderr
     assert plain.startswith("auxhead: ModelError\n")
     monkeypatch.setenv("AUXHEAD_DEBUG", "1")
-    shown = call("cost", "nowhere.pt").stderr
+    shown = call("strip", "nowhere.pt").stderr
     assert shown.startswith("Traceback (most recent call last):\n")
-    assert "shipping/cost.py" in shown
+    assert "shipping/strip.py" in shown
     assert shown.endswith(plain)
     monkeypatch.setenv("AUXHEAD_DEBUG", "0")
-    assert call("cost", "nowhere.pt").stderr == plain
+    assert call("strip", "nowhere.pt").stderr == plain
 
 
 # -- train ----------------------------------------------------------------------------------------------------------

@@ -183,7 +183,9 @@ def test_ultralytics_installs_nothing_where_we_forbid_it(monkeypatch: pytest.Mon
 
 def test_restricted_building_evaluates_nothing(tmp_path: Path) -> None:
     torch.save({}, tmp_path / "empty.pt")
-    yaml = yaml_model_load("yolov8n.yaml") | {"activation": f"open({str(tmp_path / 'seen')!r}, 'w') and nn.SiLU()"}
+    yaml = yaml_model_load("yolov8n.yaml") | {
+        "activation": f"open({str(tmp_path / 'seen')!r}, 'w').close() or nn.SiLU()"
+    }
     with _SafeLoad.loading(str(tmp_path / "empty.pt")), pytest.raises(TypeError, match="activation"):
         DetectionModel(deepcopy(yaml), verbose=False)
     assert not (tmp_path / "seen").exists()

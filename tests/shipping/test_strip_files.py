@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import zipfile
 from collections.abc import Callable
@@ -155,13 +156,13 @@ def test_half_precision_zipped_again_is_no_bomb(tmp_path: Path) -> None:
 
 
 class Payload:
-    """Touches a file when it is unpickled."""
+    """Makes a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return open, (self.path, "w")
+        return os.mkdir, (self.path,)
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
@@ -170,7 +171,7 @@ def test_code_in_a_file_does_not_run_unless_trusted(protocol: int, tmp_path: Pat
     path = tmp_path / "files" / "best.pt"
     path.parent.mkdir()
     torch.save(checkpoint(pose(), extra=Payload(seen)), path, pickle_protocol=protocol)
-    message = refused(path, "io.open" if protocol == 2 else "can't be read as one")  # restricted loading knows 2 only
+    message = refused(path, "mkdir" if protocol == 2 else "can't be read as one")  # restricted loading knows 2 only
     assert not seen.exists()
     assert "trust=true" in message
     assert auxhead.strip(path, trust=True) is not None
@@ -231,7 +232,7 @@ def test_code_in_a_models_yaml_does_not_run(where: str, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     model = pose()
     if where == "activation":
-        model.yaml["activation"] = f"open({str(seen)!r}, 'w') and nn.SiLU()"
+        model.yaml["activation"] = f"open({str(seen)!r}, 'w').close() or nn.SiLU()"
     else:
         model.yaml["backbone"][1] = [-1, 1, "Path.touch", [str(seen)]]
         model.yaml["backbone"][2] = [-1, 1, "load_checkpoint", ["other.pt"]]
