@@ -37,6 +37,24 @@ if WORKER and hasattr(os, "sched_setaffinity"):  # torch's threads wait for each
     os.sched_setaffinity(0, {CORES[int(WORKER) % len(CORES)]})
 
 
+LONG = (
+    "test_cli_compare.py",
+    "test_ray_cluster.py",
+    "test_train.py",
+    "test_worker.py",
+    "test_cli.py",
+    "test_cli_road.py",
+    "test_criterion.py",
+    "test_report.py",
+)
+"""Files that take longest, because they train or start processes: begun first, so that the last ones are short."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let all workers end at about the same time; a file stays on one of them, so that its fixtures are made once."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 def pytest_unconfigure() -> None:
     """Leave nothing in the folder of temporary files."""
     shutil.rmtree(os.environ["YOLO_CONFIG_DIR"], ignore_errors=True)
