@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.patience import HANG, LASTING, wait_for
+from tests.processes import is_alive, number_in
 
 from auxhead.comparison.machines import parent_watch
 from auxhead.comparison.machines.job import Job, Slot
@@ -33,19 +34,6 @@ def code_of(job: Job, slot: Slot | None = None) -> int | None:
 
 def log(job: Job) -> str:
     return (job.folder / "log.txt").read_text()
-
-
-def number_in(path: str) -> int:
-    wait_for(lambda: Path(path).is_file() and Path(path).read_text().endswith("\n"))
-    return int(Path(path).read_text())
-
-
-def is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 class Told(list[tuple[str, str, int | None]]):

@@ -25,6 +25,7 @@ ray = pytest.importorskip("ray")
 
 from ray.cluster_utils import Cluster  # noqa: E402 - after the variables that it reads
 from tests.patience import HANG, wait_for  # noqa: E402
+from tests.processes import is_alive, number_in  # noqa: E402
 
 from auxhead.comparison.machines.job import Job  # noqa: E402
 from auxhead.comparison.machines.local import NOT_STARTED  # noqa: E402
@@ -45,21 +46,8 @@ def log(job: Job) -> str:
     return (job.folder / "log.txt").read_text()
 
 
-def number_in(path: str) -> int:
-    wait_for(lambda: Path(path).is_file() and Path(path).read_text().endswith("\n"))
-    return int(Path(path).read_text())
-
-
 def numbers_in(*names: str) -> list[int]:
     return [number_in(f"{name}{part}.pid") for name in names for part in ("", "-child")]
-
-
-def is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 class Told(list[tuple[str, str, int | None]]):
