@@ -19,10 +19,11 @@ os.environ["YOLO_AUTOINSTALL"] = "false"
 os.environ["YOLO_OFFLINE"] = "true"
 os.environ["YOLO_CONFIG_DIR"] = tempfile.mkdtemp(prefix="auxhead-tests-")
 
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every process of a test imports torch: compiled once, in half the time
-sys.dont_write_bytecode = False
-
 from auxhead.demonstration.sign_dataset import make_signs
+
+# Every process of a test imports torch: compiled once, that takes half the time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; processes of tests inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

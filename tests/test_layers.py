@@ -30,6 +30,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "heads": "torch torchvision",
     "labels": "defusedxml numpy yaml",
     "metrics": "PIL faster_coco_eval numpy polars",
+    "layouts": "yaml",
     "model": "torch ultralytics",
     "host": "numpy packaging torch ultralytics yaml",
     "shipping": "torch ultralytics",
@@ -44,7 +45,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "__main__": "",
 }
 DOOR = {"_version", "errors"}  # what auxhead itself imports; the rest on first use, and for type checkers
-LIGHT = {"keys", "labels", "metrics", "evaluation", "findings", "reporting"}  # loading these loads no torch
+LIGHT = {"keys", "labels", "metrics", "layouts", "evaluation", "findings", "reporting"}  # loading these loads no torch
 
 
 class Import(NamedTuple):

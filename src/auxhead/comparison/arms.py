@@ -36,6 +36,8 @@ PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "tutorial": lambda _base: {"route": "pose", "recipe": "tutorial"},
     "p2": lambda base: {"model": sibling(base["model"], "p2")},
     "ghost-p2": lambda base: {"model": sibling(base["model"], "ghost-p2")},
+    "p234": lambda base: {"model": sibling(base["model"], "p234")},
+    "p234-down": lambda base: {"model": sibling(base["model"], "p234-down")},
     "larger": lambda base: {"imgsz": round(base["imgsz"] * LARGER / 32) * 32},
 }
 """Ready-made arms. Source: the controls that the pose-head tutorial's claim needs (docs/compare.md)."""

@@ -11,6 +11,7 @@ from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, yaml_m
 
 from auxhead.errors import ConfigError, ModelError
 from auxhead.host.calls import told_as
+from auxhead.layouts.ready_made import ready_made
 from auxhead.model.attach import require_detector
 
 
@@ -19,24 +20,24 @@ def sibling(model: str | Path, variant: str) -> str:
 
     Args:
         model: One of Ultralytics' detectors by name: yolov8n.yaml, yolov8n.pt, yolo26s.pt.
-        variant: p2, ghost-p2, p6, pose, seg.
+        variant: p2, ghost-p2, p6, pose, seg; one of our layouts: p234, p234-down.
 
     Raises:
-        ConfigError: Ultralytics has no such variant.
+        ConfigError: There is no such variant.
     """
-    base = re.sub(r"-(ghost|p2|p6|ghost-p2|ghost-p6)$", "", Path(model).stem)
+    base = re.sub(r"-(ghost|p2|p6|ghost-p2|ghost-p6|p234|p234-down)$", "", Path(model).stem)
     name = f"{base}-{variant}.yaml"
 
     def refuse(_: BaseException) -> ConfigError:
         return ConfigError(
-            expected=f"a model of Ultralytics that has a {variant} variant, such as yolov8n.yaml",
+            expected=f"a model that has a {variant} variant, such as yolov8n.yaml",
             found=f"{model}; there is no {name}",
             where="arms",
             fix=f"give the arm a model of its own: {{model: FILE.yaml}}, or leave out the arm that needs {variant}",
         )
 
     with told_as(refuse):
-        yaml_model_load(name)
+        yaml_model_load(ready_made(name))
     return name
 
 

@@ -25,6 +25,7 @@ from auxhead.errors import ModelError
 from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.keys.reading import closest
+from auxhead.layouts.ready_made import names, ready_made
 from auxhead.progress import Progress, silent
 from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Latency, choose_device, measure
@@ -165,7 +166,7 @@ def _build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) 
             return _built(name, deepcopy(model.yaml), nc, kpt_shape)
         path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else Path(f"{name}.yaml")
         with told_as(partial(_unknown, name)):
-            yaml = yaml_model_load(path)
+            yaml = yaml_model_load(ready_made(path))
         return _built(name, yaml, nc, kpt_shape)
 
 
@@ -209,9 +210,9 @@ def _other_task(name: str | Path, found: str) -> ModelError:
 
 
 def model_names() -> list[str]:
-    """List the names of the models that Ultralytics brings, with their sizes (yolov8n-p2, ...)."""
-    names = []
+    """List the names of the models that Ultralytics brings and of our layouts, with their sizes (yolov8n-p2, ...)."""
+    found = names()
     for path in sorted((ROOT / "cfg" / "models").rglob("*.yaml")):
         match = re.fullmatch(r"(yolov?\d+)(-.+)?", path.stem)
-        names += [f"{match[1]}{size}{match[2] or ''}" for size in "nsmlx"] if match else [path.stem]
-    return names
+        found += [f"{match[1]}{size}{match[2] or ''}" for size in "nsmlx"] if match else [path.stem]
+    return found
