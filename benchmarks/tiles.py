@@ -1,10 +1,12 @@
 """Cut one square tile at full resolution out of every image, around one of its boxes.
 
     python benchmarks/tiles.py data=gtsdb4/data.yaml out=gtsdb4-tiles size=160 seed=0
+    python benchmarks/tiles.py data=hit_uav/data.yaml out=hit_uav3-tiles size=160 seed=0 classes=0,1,2
 
 Objects keep the size in pixels that they have in the original, while a training step costs a fraction: what makes
 several seeds of several arms possible on a CPU. The box is at a random place of the tile, fully inside. A box belongs
 to a tile when its center lies in it, and is clipped to it. The tile of an image depends on its name and the seed alone.
+`classes` keeps the first classes of a set only: boxes of others are left out.
 """
 
 from __future__ import annotations
@@ -53,19 +55,23 @@ def main(words: list[str]) -> None:
     keys = dict(word.split("=", 1) for word in words)
     out, size, seed = Path(keys["out"]), int(keys["size"]), int(keys.get("seed", 0))
     data = read_data_yaml(Path(keys["data"]))
+    kept = [int(word) for word in keys["classes"].split(",")] if "classes" in keys else list(data.names)
+    if kept != list(range(len(kept))):
+        raise SystemExit(f"classes={keys['classes']}: the first ones in order, such as classes=0,1,2")
+    names = {index: data.names[index] for index in kept}
     for split in ("train", "val"):
         images = list_images(data.splits[split])
         truth = read_yolo(images, data.names)
         for folder in ("images", "labels"):
             (out / folder / split).mkdir(parents=True, exist_ok=True)
         for place, image in enumerate(images):
-            own = truth.image == place
+            own = (truth.image == place) & np.isin(truth.cls, list(names))
             tile, rows = cut(image, truth.boxes[own], truth.cls[own], size, seed)
             tile.save(out / "images" / split / f"{image.stem}.png")
             (out / "labels" / split / f"{image.stem}.txt").write_text(rows, encoding="utf-8")
         print(f"{split}: {len(images)} tiles of {size} px")
-    names = "".join(f"  {index}: {name}\n" for index, name in data.names.items())
-    (out / "data.yaml").write_text(f"train: images/train\nval: images/val\nnames:\n{names}", encoding="utf-8")
+    listed = "".join(f"  {index}: {name}\n" for index, name in names.items())
+    (out / "data.yaml").write_text(f"train: images/train\nval: images/val\nnames:\n{listed}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from auxhead.comparison.plan import ComparisonPlan
 from auxhead.comparison.run import Runs
 from auxhead.errors import ConfigError
 from auxhead.findings.files import TRAINING_FOLDER
+from auxhead.host.datasets import read_source
 from auxhead.progress import Progress
 from auxhead.results_csv import RESULTS_FILE, read_rows
 from auxhead.shipping.cost import cost
@@ -75,8 +76,10 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
         )
     epoch = read_rows(place / TRAINING_FOLDER / RESULTS_FILE)[-1]["time"] or 0.0
     total = float(runs.result(run)["seconds"]["total"])
+    nc = len(read_source(plan.data_file).names)  # the class branch of a fine level is dear: 80 classes would mislead
     gflops = {
-        arm: cost([str(keys["model"])], imgsz=int(keys["imgsz"]))[0].fused.gflops for arm, keys in plan.keys.items()
+        arm: cost([str(keys["model"])], nc=nc, imgsz=int(keys["imgsz"]))[0].fused.gflops
+        for arm, keys in plan.keys.items()
     }
     seconds = {
         arm: total - epoch + epoch * int(keys["epochs"]) * gflops[arm] / gflops[plan.control]

@@ -1,0 +1,77 @@
+"""Ready-made layouts: the files, their names, and a training that only knows the name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from benchmarks.write_layouts import sheets
+from ultralytics import YOLO
+from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+
+import auxhead
+from auxhead.errors import ConfigError
+from auxhead.host.models import sibling
+from auxhead.layouts.ready_made import FOLDER, names, ready_made
+
+
+def test_files_are_what_the_builder_makes_of_ultralytics_yamls() -> None:
+    files = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.yaml")}
+    assert {name: yaml.safe_load(content) for name, content in files.items()} == {
+        name: yaml.safe_load(content) for name, content in sheets().items()
+    }, "run benchmarks/write_layouts.py"
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_name_leads_ultralytics_to_its_yaml_and_size(name: str) -> None:
+    content = yaml_model_load(ready_made(f"{name}.yaml"))
+    family, _, layout = name.partition("-")
+    assert content["scale"] == (family[-1] if family[-1] in "nsmlx" else "")
+    assert Path(content["yaml_file"]).parent == FOLDER
+    detect = content["head"][-1][0]
+    assert (detect == sorted(detect)) == (layout == "p234")  # on the way down, coarser maps come first
+
+
+@pytest.mark.parametrize("name", [name for name in names() if "n-" in name or "v9" in name])
+def test_the_smallest_of_each_family_is_built(name: str) -> None:
+    model = DetectionModel(ready_made(f"{name}.yaml"), nc=3, verbose=False)
+    assert model.stride.tolist() == [4, 8, 16]
+
+
+@pytest.mark.parametrize(
+    "name", ["yolov8n.yaml", "yolov8n-p2.yaml", "best.pt", "my/yolov8n-p234.yaml", "yolov8n-p24.yaml"]
+)
+def test_other_names_stay_as_they_are(name: str) -> None:
+    assert ready_made(name) == name
+
+
+@pytest.mark.parametrize("own", ["yolov8n-p234.yaml", "yolov8-p234.yaml"])
+def test_a_file_of_the_users_comes_first(own: str) -> None:
+    Path(own).write_text("nc: 1\n")
+    assert ready_made("yolov8n-p234.yaml") == "yolov8n-p234.yaml"
+
+
+@pytest.mark.parametrize("model", ["yolov8s.pt", "yolov8s.yaml", "yolov8s-p2.yaml", "yolov8s-p234-down.yaml"])
+def test_a_models_layout_is_found_by_its_name(model: str) -> None:
+    assert sibling(model, "p234") == "yolov8s-p234.yaml"
+
+
+def test_a_model_without_layouts_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"there is no yolov6n-p234\.yaml"):
+        sibling("yolov6n.yaml", "p234")
+
+
+def test_a_training_by_name_ships_a_stock_file(tiny: dict[str, Any]) -> None:
+    done = auxhead.train(
+        **{**tiny, "model": "yolov8n-p234.yaml", "epochs": 1}, heads="center", project="runs", name="run"
+    )
+    arguments = yaml.safe_load((done.save_dir / "args.yaml").read_text())
+    assert arguments["model"] == "yolov8n-p234.yaml"
+    shipped = YOLO(done.best).model
+    assert type(shipped) is DetectionModel
+    assert shipped.stride.tolist() == [4, 8, 16]
+    assert {type(part).__module__.partition(".")[0] for part in shipped.modules()} <= {"torch", "ultralytics"}
+    again = auxhead.train(**{**tiny, "model": str(done.best), "epochs": 1}, heads="none", project="runs", name="again")
+    assert again.best.is_file()
