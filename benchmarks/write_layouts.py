@@ -5,9 +5,8 @@ from __future__ import annotations
 from ultralytics.nn.tasks import yaml_model_load
 
 from auxhead.files import write_atomic
-from auxhead.layouts.layout import Layout, build
+from auxhead.layouts.layout import Layout, build, take_apart
 from auxhead.layouts.ready_made import FAMILIES, FOLDER
-from auxhead.layouts.roles import read_roles
 from auxhead.layouts.sheet import text
 
 LEVELS = (2, 3, 4)
@@ -19,7 +18,7 @@ def sheets() -> dict[str, str]:
     found = {}
     for family in FAMILIES:
         stock = yaml_model_load(f"{family}n.yaml" if family[-1].isdigit() else f"{family}.yaml")
-        roles = read_roles(stock, family)
+        roles, _ = take_apart(stock, family)
         for up_again in (True, False):
             layout = Layout(LEVELS, up_again, None if stock.get("reg_max") == 1 else REG_MAX)
             name = f"{family}-{layout.name}"

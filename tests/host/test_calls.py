@@ -90,8 +90,8 @@ def pose(tmp_path: Path) -> Path:
     "place",
     [
         "auxhead.host.checkpoint.stored_precision",
-        "auxhead.shipping.transplant.detect_yaml",
-        "auxhead.shipping.transplant._require_match",
+        "auxhead.shipping.contained.detect_yaml",
+        "auxhead.shipping.contained._require_match",
         "auxhead.shipping.sameness.equal",
         "auxhead.shipping.strip_certificate.predictions",
         "auxhead.shipping.strip_proof.certify_strip",
@@ -104,7 +104,7 @@ def test_a_bug_in_strip_comes_out_as_itself(place: str, pose: Path, monkeypatch:
     module, _, name = place.rpartition(".")
     monkeypatch.setattr(import_module(module), name, bug)
     if name == "equal":
-        monkeypatch.setattr(import_module("auxhead.shipping.transplant"), name, bug)
+        monkeypatch.setattr(import_module("auxhead.shipping.contained"), name, bug)
     with pytest.raises(AttributeError, match="a bug of ours"):
         auxhead.strip(pose, check_export=True)
     assert [path.name for path in pose.parent.iterdir()] == ["best.pt"]

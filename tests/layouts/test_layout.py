@@ -9,8 +9,7 @@ import yaml
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 
 from auxhead.errors import ConfigError, ModelError
-from auxhead.layouts.layout import Layout, build
-from auxhead.layouts.roles import read_roles
+from auxhead.layouts.layout import Layout, build, take_apart
 from auxhead.layouts.sheet import text
 from auxhead.shipping.counts import Counts
 
@@ -25,7 +24,7 @@ def stock(name: str) -> dict[str, Any]:
 
 
 def cut(name: str, *levels: int, **options: Any) -> dict[str, Any]:
-    return build(read_roles(stock(name), name), Layout(levels, **options), name)
+    return build(take_apart(stock(name), name)[0], Layout(levels, **options), name)
 
 
 def built(content: dict[str, Any], nc: int = 3) -> DetectionModel:
@@ -35,7 +34,9 @@ def built(content: dict[str, Any], nc: int = 3) -> DetectionModel:
 @pytest.mark.parametrize("name", STOCK)
 def test_a_detectors_own_levels_give_its_own_yaml(name: str) -> None:
     content = stock(name)
-    assert build(read_roles(content, name), Layout(read_roles(content, name).levels), name) == content
+    roles, words = take_apart(content, name)
+    assert build(roles, Layout(roles.levels), name) == content
+    assert len(words) == len(content["backbone"]) + len(content["head"])
 
 
 @pytest.mark.parametrize(("name", "finer"), [("yolov8n", "yolov8n-p2"), ("yolo26n", "yolo26n-p2")])
@@ -91,7 +92,7 @@ def test_width_narrows_every_size_and_nothing_else() -> None:
 )
 def test_other_kinds_of_models_are_refused_by_name(name: str) -> None:
     with pytest.raises(ModelError, match="another order of layers") as caught:
-        read_roles(stock(name), name)
+        take_apart(stock(name), name)
     assert caught.value.where == name
 
 
@@ -100,7 +101,7 @@ def test_other_kinds_of_models_are_refused_by_name(name: str) -> None:
 )
 def test_what_is_no_detectors_yaml_is_refused(content: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match="another order of layers"):
-        read_roles(content, "mine.yaml")
+        take_apart(content, "mine.yaml")
 
 
 @pytest.mark.parametrize("levels", [(), (3,), (2, 4), (4, 3), (1, 2), (4, 5, 6)])

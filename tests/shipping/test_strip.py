@@ -20,8 +20,8 @@ from ultralytics.utils import YAML
 
 import auxhead
 from auxhead.errors import DataError, ModelError, OutputError, VerificationError
+from auxhead.shipping.contained import detect_yaml, detector_of
 from auxhead.shipping.strip_certificate import StripCertificate
-from auxhead.shipping.transplant import detect_yaml, detector_of
 
 LICENSE = "AGPL-3.0 License (https://ultralytics.com/license)"
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from auxhead.errors import ConfigError
-from auxhead.layouts.roles import JOIN, Layer, Roles, scaled
+from auxhead.errors import ConfigError, ModelError
+from auxhead.layouts.roles import JOIN, Layer, Roles, read_roles, scaled
 
 FINEST = 2  # stride 4: finer maps cost more than all other levels together. Source: own choice
 
@@ -48,19 +48,24 @@ class Layout:
 
 
 class _Sheet:
-    """Lines of a YAML as they are added, with their indices."""
+    """Lines of a YAML as they are added, with what each is for.
+
+    Attributes:
+        lines: The layers.
+        roles: What they are for, in words.
+        backbone: How many of them are the backbone.
+    """
 
     def __init__(self) -> None:
         self.lines: list[list[Any]] = []
+        self.roles: list[str] = []
+        self.backbone = 0
 
-    def add(self, *layers: Layer) -> int:
-        """Add layers that read the one before; give the index of the last."""
-        self.lines += [layer.line() for layer in layers]
+    def add(self, role: str, layer: Layer) -> int:
+        """Add a layer; give its index."""
+        self.lines.append(layer.line())
+        self.roles.append(role)
         return len(self.lines) - 1
-
-    def join(self, index: int) -> None:
-        """Add a layer that joins the one before with another."""
-        self.add(replace(JOIN, source=(-1, index)))
 
 
 def build(roles: Roles, layout: Layout, where: str) -> dict[str, Any]:
@@ -78,29 +83,69 @@ def build(roles: Roles, layout: Layout, where: str) -> dict[str, Any]:
         ConfigError: Levels that can't be had from it, or a width that its YAML can't express.
     """
     _require_levels(roles, layout, where)
+    sheet = _assemble(roles, layout)
+    rest = {**roles.rest, **({} if layout.reg_max is None else {"reg_max": layout.reg_max})}
+    cut = sheet.backbone
+    return {**_widened(rest, layout.width, where), "backbone": sheet.lines[:cut], "head": sheet.lines[cut:]}
+
+
+def take_apart(yaml: Mapping[str, Any], where: str) -> tuple[Roles, list[str]]:
+    """Tell the roles of a detector's layers, and prove it: put together again they are its YAML.
+
+    Args:
+        yaml: Its content: `backbone`, `head` and the rest.
+        where: Its name, for the message.
+
+    Returns:
+        The roles, and in words what each layer is for, in the order of the layers: "P3 stage", "P4 on the way up".
+
+    Raises:
+        ModelError: Its layers are not those of a backbone, a path down, perhaps one up, and a Detect.
+    """
+    roles = read_roles(yaml, where)
+    sheet = _assemble(roles, Layout(roles.levels, roles.up_again))
+    lines = [Layer.read(line).line() for line in [*yaml["backbone"], *yaml["head"]]]
+    if sheet.lines != lines:
+        different = next(number for number, line in enumerate(lines) if line not in sheet.lines[number : number + 1])
+        raise ModelError(
+            expected="a detector whose layers read each other as in Ultralytics' own",
+            found=f"layer {different}: {lines[different]}",
+            where=where,
+            fix="name a detector of Ultralytics such as yolov8n, yolo11n, yolo12n or yolo26n",
+        )
+    return roles, sheet.roles
+
+
+def _assemble(roles: Roles, layout: Layout) -> _Sheet:
+    """Put layers together: backbone, path down, perhaps a path up, Detect."""
     first, last = layout.levels[0], layout.levels[-1]
     sheet = _Sheet()
-    sheet.add(roles.stem)
-    kept = {level: sheet.add(*roles.stages[level]) for level in range(2, last + 1)}
+    sheet.add("stem", roles.stem)
+    kept = {}
+    for level in range(2, last + 1):
+        shrink, work = roles.stages[level]
+        sheet.add(f"into P{level}", shrink)
+        kept[level] = sheet.add(f"P{level} stage", work)
     narrower = roles.stages[last][1].args[0] / roles.stages[max(roles.stages)][1].args[0]
-    tail = [layer for layer in roles.tail if last >= ATTENTION_FROM or layer.module not in ATTENTION]
-    made = {last: sheet.add(*(scaled(layer, narrower) for layer in tail))}
-    length = len(sheet.lines)
+    for layer in roles.tail:
+        if last >= ATTENTION_FROM or layer.module not in ATTENTION:
+            sheet.add(f"tail {layer.module}", scaled(layer, narrower))
+    made = {last: len(sheet.lines) - 1}
+    sheet.backbone = len(sheet.lines)
     joined = dict(made)
     for level in range(last - 1, first - 1, -1):
         if roles.lateral:
-            joined[level + 1] = sheet.add(_at(roles.lateral, level + 1))
-        sheet.add(roles.enlarge)
-        sheet.join(kept[level])
-        made[level] = joined[level] = sheet.add(_at(roles.top_down, level))
+            joined[level + 1] = sheet.add(f"P{level + 1} before it is enlarged", _at(roles.lateral, level + 1))
+        sheet.add(f"P{level + 1} enlarged", roles.enlarge)
+        sheet.add(f"P{level} joined on the way down", replace(JOIN, source=(-1, kept[level])))
+        made[level] = joined[level] = sheet.add(f"P{level} on the way down", _at(roles.top_down, level))
     for level in layout.levels[1:] if layout.up_again else ():
         shrink, work = _step_up(roles, level)
-        sheet.add(shrink)
-        sheet.join(joined[level])
-        made[level] = sheet.add(work)
-    sheet.add(replace(roles.detect, source=tuple(made[level] for level in layout.levels)))
-    rest = {**roles.rest, **({} if layout.reg_max is None else {"reg_max": layout.reg_max})}
-    return {**_widened(rest, layout.width, where), "backbone": sheet.lines[:length], "head": sheet.lines[length:]}
+        sheet.add(f"up to P{level}", shrink)
+        sheet.add(f"P{level} joined on the way up", replace(JOIN, source=(-1, joined[level])))
+        made[level] = sheet.add(f"P{level} on the way up", work)
+    sheet.add("Detect", replace(roles.detect, source=tuple(made[level] for level in layout.levels)))
+    return sheet
 
 
 def _at(layers: Mapping[int, Layer], level: int) -> Layer:

@@ -56,6 +56,7 @@ class Roles:
         bottom_up: By the level they work at: the layer that halves the level before, and those after the joining.
         detect: The last layer.
         levels: Levels that it predicts on.
+        up_again: Whether the neck leads up again, so that coarser levels get what finer ones found.
         rest: Everything else in the YAML: classes, scales, reg_max.
     """
 
@@ -68,6 +69,7 @@ class Roles:
     bottom_up: Mapping[int, tuple[Layer, Layer]]
     detect: Layer
     levels: tuple[int, ...]
+    up_again: bool
     rest: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -92,9 +94,11 @@ def read_roles(yaml: Mapping[str, Any], where: str) -> Roles:
         head = [Layer.read(line) for line in yaml["head"]]
         stem, stages, tail = _backbone(backbone)
         top_down, lateral, enlarge, bottom_up = _neck(head[:-1], max(stages))
-        levels = _levels(top_down, bottom_up, head[-1])
+        up_again = bool(bottom_up)
+        levels = tuple(range(min(top_down), 1 + (max(bottom_up) if up_again else max(stages))))
+        _expect_detect(head[-1], len(levels))
         rest = {key: value for key, value in yaml.items() if key not in {"backbone", "head", "yaml_file", "scale"}}
-        return Roles(stem, stages, tail, top_down, lateral, enlarge, bottom_up, head[-1], levels, rest)
+        return Roles(stem, stages, tail, top_down, lateral, enlarge, bottom_up, head[-1], levels, up_again, rest)
     except (KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
         raise ModelError(
             expected="a detector whose YAML is a backbone, a path down to P3, one up again and a Detect",
@@ -151,17 +155,10 @@ def _expect_join(layer: Layer) -> None:
         raise ValueError(f"{layer.module} where two maps should be joined")
 
 
-def _levels(
-    top_down: Mapping[int, Layer], bottom_up: Mapping[int, tuple[Layer, Layer]], detect: Layer
-) -> tuple[int, ...]:
-    """Return the levels that a neck ends in, all of which go to the last layer."""
-    if detect.module not in DETECT:
-        raise ValueError(f"the last layer is {detect.module}")
-    levels = (min(top_down), *bottom_up)
-    count = 1 if isinstance(detect.source, int) else len(detect.source)
-    if len(levels) != count:
-        raise ValueError(f"{count} maps go to the last layer, and the neck ends in {len(levels)}")
-    return levels
+def _expect_detect(layer: Layer, levels: int) -> None:
+    count = 1 if isinstance(layer.source, int) else len(layer.source)
+    if layer.module not in DETECT or count != levels:
+        raise ValueError(f"{layer.module} of {count} maps at the end, where the neck has {levels}")
 
 
 def scaled(layer: Layer, ratio: float) -> Layer:

@@ -16,11 +16,11 @@ from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import validation_images
 from auxhead.model import state
 from auxhead.shipping.certificate import Certificate, certify
+from auxhead.shipping.contained import detector_of
 from auxhead.shipping.onnx_check import require_packages
 from auxhead.shipping.ship import compose, place, ship
 from auxhead.shipping.strip_certificate import StripCertificate
 from auxhead.shipping.strip_proof import Checks, prove, with_export
-from auxhead.shipping.transplant import detector_of
 
 
 def strip(

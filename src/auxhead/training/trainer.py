@@ -35,6 +35,7 @@ from auxhead.results_csv import trim
 from auxhead.shipping.certificate import Certificate, certify
 from auxhead.shipping.ship import half, reduce_state, ship
 from auxhead.training.data_check import check_images
+from auxhead.training.pretrained import start_from
 from auxhead.training.result import write_result
 
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
@@ -67,11 +68,13 @@ class HeadTrainer(DetectionTrainer):
     # -- set-up ---------------------------------------------------------------------------------------------------
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> DetectionModel:
-        """Build the stock detector, refusing what is none."""
+        """Build the stock detector, refusing what is none; weights of another layout are moved by what they are for."""
         if weights is not None:
             require_detector(weights, where=str(self.args.model))
-        model = super().get_model(cfg, weights, verbose)
-        return require_detector(model, where=str(self.args.model))
+        model = require_detector(super().get_model(cfg, None, verbose), where=str(self.args.model))
+        if weights is not None:
+            start_from(weights, model, str(self.args.pretrained), self.save_dir)
+        return model
 
     def setup_model(self) -> Any:
         """Load or build the model, with one error for what is none."""
