@@ -36,6 +36,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "shipping": "torch ultralytics",
     "training": "numpy pydantic torch ultralytics",
     "inspection": "matplotlib numpy",
+    "designs": "matplotlib numpy scipy torch yaml",
     "evaluation": "matplotlib numpy polars",
     "findings": "numpy polars scipy statsmodels",
     "reporting": "PIL jinja2 markupsafe matplotlib numpy polars",

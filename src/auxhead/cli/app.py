@@ -12,6 +12,7 @@ import typer
 from auxhead._version import __version__
 from auxhead.cli.compare import compare, report
 from auxhead.cli.cost import cost
+from auxhead.cli.design import design
 from auxhead.cli.evaluate import evaluate
 from auxhead.cli.inspect import inspect
 from auxhead.cli.parts import WORDS, Json, emit, json_only
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, convert, strip, cost, inspect, evaluate, demo, compare, report):
+for command in (train, convert, strip, cost, inspect, design, evaluate, demo, compare, report):
     app.command(context_settings=WORDS)(command)
 
 DEBUG = "AUXHEAD_DEBUG"

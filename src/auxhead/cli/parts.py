@@ -26,6 +26,7 @@ KEYS: Mapping[str, Sequence[tuple[str, str]]] = {
     "strip": [("strip", "StripKeys")],
     "cost": [("cost", "CostKeys")],
     "inspect": [("inspect", "InspectKeys")],
+    "design": [("design", "DesignKeys")],
     "evaluate": [("evaluate", "EvaluateKeys")],
     "compare": [("compare", "PlanKeys"), ("compare", "CompareKeys")],
     "report": [("report", "ReportKeys")],

@@ -124,8 +124,8 @@ def read_plan(plan: str | Path | None, given: Mapping[str, Any], base: Mapping[s
         base: Shared training keys.
 
     Returns:
-        Its name and its keys, checked one by one. A relative `data` of a file counts from the file's folder if it is
-        there.
+        Its name and its keys, checked one by one. A relative `data`, and a `model` of an arm, count from the plan's
+        folder if they are there.
 
     Raises:
         ConfigError: No such plan, or wrong keys or values, all of them at once.
@@ -137,10 +137,27 @@ def read_plan(plan: str | Path | None, given: Mapping[str, Any], base: Mapping[s
         raise ConfigError(
             "base: keys of `auxhead train`", f"base: {shared!r}", str(plan), "write one key: value a line"
         )
-    beside = Path(plan).parent / str(content.get("data")) if plan is not None and "data" in content else None
-    if beside is not None and beside.is_file():
-        content["data"] = str(beside.resolve())
+    if plan is not None:
+        content = _beside(content, Path(plan).parent)
     return name, validated(PlanKeys, {**content, **given, "base": {**shared, **base}})
+
+
+def _beside(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Let data of a plan, and models of its arms, be files in the plan's folder."""
+
+    def found(value: Any) -> Any:
+        there = isinstance(value, str) and (folder / value).is_file()
+        return str((folder / value).resolve()) if there else value
+
+    own = dict(content)
+    if "data" in own:
+        own["data"] = found(own["data"])
+    if isinstance(own.get("arms"), Mapping):
+        own["arms"] = {
+            arm: {**keys, "model": found(keys["model"])} if isinstance(keys, Mapping) and "model" in keys else keys
+            for arm, keys in own["arms"].items()
+        }
+    return own
 
 
 def _load(plan: str | Path) -> dict[str, Any]:

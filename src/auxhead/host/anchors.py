@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from ultralytics.utils.tal import TaskAlignedAssigner, make_anchors
 
+from auxhead.host.cpu import restored_threads
 from auxhead.metrics.truth import Bools, Floats, Ints, Truth
 from auxhead.progress import Steps
 
@@ -54,6 +55,28 @@ def count_candidates(
 
     Returns:
         Candidates of each box and whether it is contested (see Anchors), both of shape (m,).
+    """
+    found = [(np.zeros(0, np.int64), np.zeros(0, np.bool_))]
+    for boxes, box, anchor in candidacies(truth, imgsz, strides, progress):
+        found.append(_count(box, anchor, boxes))
+    counts, contested = zip(*found, strict=True)
+    return np.concatenate(counts), np.concatenate(contested)
+
+
+def candidacies(
+    truth: Truth, imgsz: int, strides: Sequence[int], progress: Steps | None = None
+) -> Iterator[tuple[int, Ints, Ints]]:
+    """List the candidate anchors of the boxes of each image with boxes, in the order of the boxes.
+
+    Args:
+        truth: Boxes in pixels of the original images.
+        imgsz: Side of the network input, pixels, a multiple of the largest stride.
+        strides: Pixels a grid cell of each level, ascending. Only the two finest decide who is a candidate.
+        progress: Called as progress(done, total), in images.
+
+    Yields:
+        How many boxes the image has, and for every candidacy the box in it and the anchor, both of shape (n,). Anchors
+        are numbered level by level, row by row.
 
     Source:
         Ultralytics 8.4.190, utils/tal.py, TaskAlignedAssigner.select_candidates_in_gts, configured as in
@@ -66,14 +89,14 @@ def count_candidates(
     points, pixels = make_anchors(maps, torch.tensor(strides, dtype=torch.float32), 0.5)
     boxes = torch.from_numpy(letterboxed(truth, imgsz)).float()
     ends = np.searchsorted(truth.image, np.arange(len(truth.files) + 1))  # boxes are in the order of images
-    found = [(np.zeros(0, np.int64), np.zeros(0, np.bool_))]
     for done, (start, end) in enumerate(pairwise(ends.tolist()), start=1):
         if end > start:
-            found.append(_count(*_pairs(assigner, points * pixels, boxes[start:end]), end - start))
+            with restored_threads():
+                torch.set_num_threads(1)  # small tensors: on a busy machine threads wait for each other, 20 times as long
+                found = _pairs(assigner, points * pixels, boxes[start:end])
+            yield end - start, *found
         if progress:
             progress(done, len(truth.files))
-    counts, contested = zip(*found, strict=True)
-    return np.concatenate(counts), np.concatenate(contested)
 
 
 def letterboxed(truth: Truth, imgsz: int) -> Floats:
@@ -113,8 +136,8 @@ def _pairs(assigner: TaskAlignedAssigner, points: Tensor, boxes: Tensor) -> tupl
     margin = assigner.stride_val  # more than the half of it by which small boxes grow
     for some in torch.split(boxes[:, 1].argsort(), TOGETHER):
         part = boxes[None, some]
-        low, high = part[..., 1].min() - margin, part[..., 3].max() + margin
-        near = ((points[:, 1] > low) & (points[:, 1] < high)).nonzero().squeeze(1)
+        low, high = part[0, :, :2].amin(0) - margin, part[0, :, 2:].amax(0) + margin
+        near = ((points > low) & (points < high)).all(1).nonzero().squeeze(1)
         there = part.sum(2, keepdim=True).gt_(0.0)  # as the loss tells boxes from padding
         mask = assigner.select_candidates_in_gts(points[near], part, there) & there.bool()
         box, anchor = mask[0].nonzero(as_tuple=True)

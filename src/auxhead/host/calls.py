@@ -37,6 +37,7 @@ UNUSABLE: tuple[type[BaseException], ...] = (
     SyntaxError,
     TypeError,
     ValueError,
+    ZeroDivisionError,
     YAMLError,
 )
 """What Ultralytics raises for a model or data.yaml that can't be used: it has no exceptions of its own."""

@@ -99,9 +99,9 @@ def cost(
     costs, ready = [], []
     for done, name in enumerate(models):
         tell("counting", done, len(models))
-        model = _build(name, nc, kpt_shape)
+        model = build(name, nc, kpt_shape)
         fused = deepcopy(model).fuse(verbose=False).eval()
-        task = next(task for task, kind in MODELS.items() if type(model) is kind)
+        task = kind(model)
         costs.append(Cost(str(name), task, int(model.yaml["nc"]), imgsz, count(model, imgsz), count(fused, imgsz)))
         ready.append(fused)
     tell("counting", len(models), len(models))
@@ -131,6 +131,11 @@ def remark(costs: Sequence[Cost]) -> str:
     return f"At {costs[0].imgsz} px; fused is what predicts." + (note if costs[0].latency else "")
 
 
+def kind(model: torch.nn.Module) -> str:
+    """Name the task of a model that `build` made."""
+    return next(task for task, own in MODELS.items() if type(model) is own)
+
+
 def count(model: torch.nn.Module, imgsz: int) -> Counts:
     """Count parameters, GFLOPs and layers as Ultralytics' `model.info()` does.
 
@@ -152,7 +157,7 @@ def count(model: torch.nn.Module, imgsz: int) -> Counts:
     return counts
 
 
-def _build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -> DetectionModel:
+def build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -> DetectionModel:
     """Build a model from its name, YAML or file, at the classes and keypoints asked for.
 
     Raises:
@@ -163,15 +168,25 @@ def _build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) 
             model: DetectionModel = checkpoint.open_model(Path(name), accept=_file_task).model
             if nc is None and kpt_shape is None:
                 return model
-            return _built(name, deepcopy(model.yaml), nc, kpt_shape)
+            return built(name, deepcopy(model.yaml), nc, kpt_shape)
         path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else Path(f"{name}.yaml")
         with told_as(partial(_unknown, name)):
             yaml = yaml_model_load(ready_made(path))
-        return _built(name, yaml, nc, kpt_shape)
+        return built(name, yaml, nc, kpt_shape)
 
 
-def _built(name: str | Path, yaml: dict[str, Any], nc: int | None, kpt_shape: tuple[int, int] | None) -> DetectionModel:
-    """Build the model of a YAML."""
+def built(name: str | Path, yaml: dict[str, Any], nc: int | None, kpt_shape: tuple[int, int] | None) -> DetectionModel:
+    """Build the model of a YAML.
+
+    Args:
+        name: What messages call it.
+        yaml: Its content, with `scale` where it lists sizes.
+        nc: Classes; None: what the YAML has.
+        kpt_shape: Keypoints and numbers each, of pose models; None: what the YAML has.
+
+    Raises:
+        ModelError: Ultralytics can't build it, or it is of another task.
+    """
     task = guess_model_task(yaml)
     if task not in MODELS:
         raise _other_task(name, f"a {task} model")

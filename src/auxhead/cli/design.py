@@ -1,0 +1,35 @@
+"""The command `auxhead design`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+
+
+def design(
+    context: typer.Context,
+    as_json: Json = False,
+    _help: Annotated[bool, key_help("design")] = False,
+) -> None:
+    """Design detectors for your objects at the price of one you know: data=signs.yaml like=yolov8n out=designs."""
+    from auxhead.keys.design import DesignKeys
+    from auxhead.keys.reading import read_keys
+
+    keys = read_keys(context.args, DesignKeys)
+    with json_only(as_json), progress() as tell:
+        from auxhead.designs.design import design as run
+        from auxhead.designs.tables import remarks, table
+
+        found = run(**keys.model_dump(), progress=tell)
+    if as_json:
+        emit(found.to_dict())
+        return
+    console = page_console()
+    print_table(console, table(found))
+    for line in remarks(found):
+        console.print(line, soft_wrap=True)
+    if keys.out:
+        typer.echo(f"\nWritten to {keys.out}; compare with: auxhead compare {keys.out}/plan.yaml")

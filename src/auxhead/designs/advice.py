@@ -1,0 +1,113 @@
+"""Which design to try, and why, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auxhead.designs.offers import SMALL
+from auxhead.designs.result import Design
+from auxhead.formats import percent
+
+WORTH_IT = 0.1
+"""Share of small boxes from which a finer level is advised. Source: own choice."""
+
+LOST = 0.005
+"""Share of boxes that may be too large for an advised design. Source: own choice: one in two hundred."""
+
+
+def ranked(designs: Sequence[Design], small_share: float) -> list[Design]:
+    """Order designs, best first: price holds, nothing is given up, level fits the sizes, nothing was trimmed.
+
+    Args:
+        designs: The candidates.
+        small_share: Share of boxes that are small.
+    """
+    finest = 2 if small_share >= WORTH_IT else 3
+
+    def key(one: Design) -> tuple[object, ...]:
+        layout = one.layout
+        return (
+            not one.fits,
+            one.offer.given_up > LOST,
+            layout.levels[0] != finest,
+            layout.width < 1,
+            not layout.up_again,
+            -len(layout.levels),
+            one.gflops_ratio,
+        )
+
+    return sorted(designs, key=key)
+
+
+def advise(
+    like: Design, candidates: Sequence[Design], small_share: float | None, budget: float
+) -> tuple[str | None, list[str]]:
+    """Choose a design, or the known detector, and say why.
+
+    Args:
+        like: The known detector.
+        candidates: The others, best first.
+        small_share: Share of boxes that are small; None without boxes.
+        budget: Largest price, as a multiple of the known one's.
+
+    Returns:
+        The name of the design; None: keep the known detector. And the reasons, a sentence each.
+    """
+    if small_share is None:
+        return None, [f"Keep {like.name}: there is no box to design for."]
+    share = f"{percent(small_share)} of the training boxes are smaller than {SMALL:g} px"
+    if small_share < WORTH_IT:
+        keep = f"Keep {like.name}: {share}; a finer level is worth trying from {percent(WORTH_IT)} on."
+        return None, [keep, *_cheaper(candidates)]
+    fine = [one for one in candidates if one.layout.levels[0] == 2]
+    affordable = [one for one in fine if one.fits]
+    if not affordable:
+        near = min(fine, key=lambda one: one.gflops_ratio, default=None)
+        nearest = f"; the nearest is {near.name}: {_price(near)}" if near else ""
+        return None, [f"Keep {like.name}: {share}, but no design with P2 holds {budget:g} times its price{nearest}."]
+    best = affordable[0]
+    if best.offer.given_up > LOST:
+        keep = (
+            f"Keep {like.name}: {share}, but every design with P2 at that price gives up large objects; {best.name} "
+            f"the fewest: {percent(best.offer.given_up)} of the boxes."
+        )
+        return None, [keep]
+    reason = (
+        f"Try {best.name}: {share}; they have a median of {_count(best)} candidate anchors there, and of "
+        f"{_count(like)} in {like.name}. Price: {_price(best)}."
+    )
+    return best.name, [reason, _large(best)]
+
+
+def _cheaper(candidates: Sequence[Design]) -> list[str]:
+    """Name what costs less and gives up nothing."""
+    coarse = [one for one in candidates if one.fits and one.layout.levels[0] == 3 and one.offer.given_up <= LOST]
+    cheapest = min(coarse, key=lambda one: one.gflops_ratio, default=None)
+    if cheapest is None or cheapest.gflops_ratio >= 1:
+        return []
+    price = _price(cheapest)
+    return [f"{cheapest.name} has the same finest level at {price}; whether it finds as much is for a comparison."]
+
+
+def _count(one: Design) -> str:
+    return "none" if one.offer.small is None else f"{one.offer.small:g}"
+
+
+def _price(one: Design) -> str:
+    """Say a price as ratios."""
+    if one.latency is None:
+        return f"{one.gflops_ratio:.2f}x the GFLOPs"
+    spread = one.latency.decisive
+    kind = "processor time" if one.latency.processor else "time"
+    return f"{one.gflops_ratio:.2f}x the GFLOPs, {spread.ratio:.2f}x ({spread.low:.2f} to {spread.high:.2f}) the {kind}"
+
+
+def _large(best: Design) -> str:
+    """Say what becomes of large objects."""
+    offer = best.offer
+    if not offer.given_up:
+        return f"All boxes fit it: a cell of its coarsest level sees {offer.field} px."
+    return (
+        f"Given up: {percent(offer.given_up)} of the boxes are larger than it can tell or see (a cell of its coarsest "
+        f"level sees {offer.field} px)."
+    )

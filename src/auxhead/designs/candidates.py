@@ -1,0 +1,123 @@
+"""Which detectors are tried: layouts of one family at one size, as models whose price can be taken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from auxhead.layouts.layout import Layout, build, take_apart
+from auxhead.layouts.roles import Roles
+from auxhead.shipping.cost import built
+
+LEVELS = ((2, 3, 4), (2, 3), (2, 3, 4, 5), (3, 4), (3, 4, 5))
+"""Levels that are tried, beside those of the known detector."""
+
+BINS = (8, 16)  # reg_max, of families with bins. Source: 16 is Ultralytics'; 8 halves the box branch at equal precision
+STEP = 0.0625  # widths are tried in sixteenths
+NARROWEST = 0.5  # of the known detector's width: below it, another size is the better choice
+
+
+@dataclass(frozen=True)
+class Family:
+    """The known detector, taken apart.
+
+    Attributes:
+        name: Its name with its size: yolov8n.
+        yaml: Its YAML as Ultralytics builds it.
+        roles: What its layers are for.
+        nc: Classes of the data.
+    """
+
+    name: str
+    yaml: Mapping[str, Any]
+    roles: Roles
+    nc: int
+
+    @property
+    def bins(self) -> int:
+        """Bins a side of its boxes."""
+        return int(self.yaml.get("reg_max", 16))
+
+    @property
+    def layout(self) -> Layout:
+        """Its own layout."""
+        return Layout(self.roles.levels, self.roles.up_again)
+
+    def content(self, layout: Layout) -> dict[str, Any]:
+        """Return the YAML of a layout."""
+        return build(self.roles, layout, self.name)
+
+    def fused(self, content: Mapping[str, Any]) -> nn.Module:
+        """Build a YAML of the family as it predicts.
+
+        Raises:
+            ModelError: Ultralytics can't build it.
+        """
+        described = {**deepcopy(dict(content)), "scale": self.yaml.get("scale", "")}
+        model: nn.Module = built(self.name, described, self.nc, None).fuse(verbose=False).eval()
+        return model
+
+    def file_stem(self, layout: Layout) -> str:
+        """Name the file and the arm of a layout."""
+        bins = f"-r{layout.reg_max}" if layout.reg_max not in {None, BINS[0]} else ""
+        width = f"-w{round(layout.width * 100)}" if layout.width != 1 else ""
+        return f"{self.name}-{layout.name}{bins}{width}"
+
+
+def read_family(yaml: Mapping[str, Any], like: str, nc: int) -> Family:
+    """Take a known detector apart.
+
+    Args:
+        yaml: Its YAML as Ultralytics reads it, with `scale` and `yaml_file`.
+        like: Its name or file, as given.
+        nc: Classes of the data.
+
+    Raises:
+        ModelError: It is laid out in a way that isn't understood.
+    """
+    content = {key: value for key, value in yaml.items() if key != "nc"}
+    roles, _ = take_apart({"nc": yaml.get("nc", nc), **content}, like)
+    stem = re.sub(r"-.*$", "", Path(str(yaml.get("yaml_file") or like)).stem)
+    size = str(yaml.get("scale") or "")
+    name = stem if not size or stem.endswith(size) else f"{stem}{size}"
+    return Family(name, yaml, replace(roles, rest={"nc": yaml.get("nc", nc), **_rest(roles)}), nc)
+
+
+def layouts(family: Family, longest: float) -> Iterator[Layout]:
+    """List the layouts that are tried.
+
+    Args:
+        family: The known detector.
+        longest: Side that bins should tell, pixels of the network input.
+    """
+    for levels in LEVELS:
+        for up_again in (True, False):
+            layout = Layout(levels, up_again)
+            if layout != family.layout:
+                yield replace(layout, reg_max=_bins(family, layout, longest))
+
+
+def narrower(layout: Layout) -> Iterator[Layout]:
+    """List a layout's narrower versions, widest first."""
+    for sixteenths in range(round(layout.width / STEP) - 1, round(NARROWEST / STEP) - 1, -1):
+        yield replace(layout, width=sixteenths * STEP)
+
+
+def _bins(family: Family, layout: Layout, longest: float) -> int | None:
+    """Choose the fewest bins whose reach is long enough, or the most there are; None for families without bins."""
+    from auxhead.designs.offers import ONE_BIN, reach
+
+    if family.bins == ONE_BIN:
+        return None
+    return next((bins for bins in BINS if reach(layout, bins) >= longest), BINS[-1])
+
+
+def _rest(roles: Roles) -> dict[str, Any]:
+    """Return what a design keeps of a YAML: not the channels and keys that a training noted in it."""
+    return {key: value for key, value in roles.rest.items() if key in {"scales", "reg_max", "end2end", "activation"}}

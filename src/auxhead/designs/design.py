@@ -1,0 +1,180 @@
+"""Design detectors for the objects of a data set, at the price of one that is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from auxhead.designs.advice import advise, ranked
+from auxhead.designs.candidates import LEVELS, Family, layouts, read_family
+from auxhead.designs.offers import Survey, offer, seen_by_a_cell, survey
+from auxhead.designs.prices import Limit, Priced, within
+from auxhead.designs.result import Design, Designs
+from auxhead.errors import ModelError, OutputError
+from auxhead.files import write_atomic
+from auxhead.host.datasets import read_source
+from auxhead.keys.design import DesignKeys
+from auxhead.keys.reading import validated
+from auxhead.labels.check import check_labels
+from auxhead.labels.listing import list_images
+from auxhead.layouts.sheet import text
+from auxhead.metrics.truth import Truth, read_yolo
+from auxhead.progress import Progress, named, silent
+from auxhead.shipping.cost import build, count, kind
+from auxhead.shipping.latency import choose_device
+
+PLAN, RESULT, PICTURE = "plan.yaml", "design.json", "design.png"
+TOLD_FROM = 0.999  # share of the boxes whose longer side the bins of a design should tell. Source: own choice
+
+
+def design(progress: Progress | None = None, **keys: Any) -> Designs:
+    """Design detectors for the objects of a data set, at the price of one that is known.
+
+    Args:
+        progress: Called as progress(task, done, total).
+        **keys: `data`, `like`, `imgsz`, `price` (both, gflops, latency), `budget`, `device`, `rounds`, `out`,
+            `exist_ok`.
+
+    Returns:
+        Candidates, best first, with their prices and what they offer the boxes of the training split; nothing is
+        trained.
+
+    Raises:
+        ConfigError: Keys or values are wrong, or the device can't be used.
+        DataError: The data set can't be used.
+        ModelError: `like` is no detector whose layers can be told apart.
+        OutputError: `out` holds such files already, or can't be written to.
+    """
+    own = validated(DesignKeys, keys)
+    tell = progress or silent
+    if own.out is not None:
+        _check_free(Path(own.out), own.exist_ok)
+    source = read_source(own.data)
+    known = build(own.like, len(source.names), None)
+    if kind(known) != "detect":
+        raise ModelError("a detector", f"a {kind(known)} model", own.like, "name the detector of the same family")
+    family = read_family(known.yaml, own.like, len(source.names))
+    images = list_images(source.splits["train"])
+    check_labels(images, len(source.names), kpt_shape=source.kpt_shape)
+    truth = read_yolo(images, source.names, kpt_shape=source.kpt_shape, progress=named(tell, "reading train"))
+    found = _search(family, known, truth, own, tell)
+    if own.out is not None:
+        _write(found, Path(own.out), own)
+    return found
+
+
+def _search(family: Family, known: Any, truth: Truth, own: DesignKeys, tell: Progress) -> Designs:
+    """Survey the boxes, price the candidates, and rank them."""
+    boxes = survey(truth, own.imgsz, sorted({*LEVELS, family.layout.levels}), tell)
+    longest = boxes.sides.max(axis=1, initial=0.0)
+    enough = float(np.quantile(longest, TOLD_FROM)) if len(longest) else 0.0
+    fused = known.fuse(verbose=False).eval()
+    like = Priced(family.layout, {}, fused, count(fused, own.imgsz))
+    device = None if own.price == "gflops" else choose_device(own.device)
+    limit = Limit(like, own.budget, own.price != "latency", device, own.imgsz, own.rounds)
+    priced = within(family, limit, list(layouts(family, enough)), tell)
+    first = _design(family, limit, boxes, like, family.name)
+    small = float(boxes.small.mean()) if len(longest) else None
+    others = ranked([_design(family, limit, boxes, one, family.file_stem(one.layout)) for one in priced], small or 0.0)
+    best, reasons = advise(first, others, small, own.budget)
+    percentiles = np.percentile(longest, [50, 99, 100]).tolist() if len(longest) else None
+    return Designs(
+        data=own.data,
+        imgsz=own.imgsz,
+        nc=family.nc,
+        boxes=len(longest),
+        small_share=small,
+        longest=None if percentiles is None else (percentiles[0], percentiles[1], percentiles[2]),
+        device=str(device or ""),
+        like=first,
+        candidates=tuple(others),
+        best=best,
+        reasons=tuple(reasons),
+    )
+
+
+def _design(family: Family, limit: Limit, boxes: Survey, one: Priced, name: str) -> Design:
+    """Put price and offer of a layout together."""
+    bins = int(one.content.get("reg_max", family.bins))
+    return Design(
+        name=name,
+        layout=one.layout,
+        yaml=one.content,
+        counts=one.counts,
+        gflops_ratio=one.counts.gflops / limit.like.counts.gflops,
+        latency=one.latency,
+        offer=offer(boxes, one.layout, bins, seen_by_a_cell(one.model.cpu(), limit.imgsz)),
+        fits=one is limit.like or limit.holds(one),
+        note="" if one.layout.width == 1 else f"{one.layout.width:.0%} of the width, for its price",
+    )
+
+
+def _check_free(out: Path, exist_ok: bool) -> None:
+    """Refuse to replace files before any work is done."""
+    there = [name for name in (PLAN, RESULT, PICTURE) if (out / name).exists()]
+    if there and not exist_ok:
+        raise OutputError(
+            expected=f"a folder without {', '.join((PLAN, RESULT, PICTURE))}",
+            found=" and ".join(there),
+            where=str(out),
+            fix="choose another folder, or add exist_ok=true",
+        )
+
+
+def _write(found: Designs, out: Path, own: DesignKeys) -> None:
+    """Write YAMLs of the designs whose price holds, a plan to compare them, all numbers, and a picture."""
+    from auxhead.designs.plot import plot_designs  # matplotlib takes its time
+
+    affordable = [one for one in found.candidates if one.fits]
+    for one in affordable:
+        write_atomic(out / f"{one.name}.yaml", text(one.yaml, _comment(one, found)).encode())
+    plan = yaml.safe_dump(_plan(found, own), sort_keys=False)
+    write_atomic(out / PLAN, f"# Compare the designs: auxhead compare {out / PLAN}\n{plan}".encode())
+    write_atomic(out / RESULT, json.dumps(found.to_dict(), indent=2, allow_nan=False).encode())
+    plot_designs(found, out / PICTURE)
+
+
+def _plan(found: Designs, own: DesignKeys) -> Mapping[str, Any]:
+    """Make a plan: plain, the designs that are worth a training, and P2 models as ceilings."""
+    known = own.like if Path(own.like).suffix else f"{own.like}.yaml"
+    worth = [one for one in found.candidates if one.fits and one.layout.levels[0] < found.like.layout.levels[0]]
+    arms: dict[str, Any] = {"plain": None}
+    arms |= {one.name: {"model": f"{one.name}.yaml"} for one in worth}
+    arms |= {name: None for name in ("p2", "ghost-p2") if _has(known, name)}
+    base = {"model": known, "imgsz": found.imgsz, "epochs": 100, "batch": 16}
+    return {
+        "data": str(Path(own.data).resolve()) if Path(own.data).is_file() else own.data,
+        "base": base,
+        "seeds": [0, 1, 2],
+        "primary": "mAP50",
+        "control": "plain",
+        "arms": arms,
+    }
+
+
+def _has(known: str, variant: str) -> bool:
+    """Tell whether Ultralytics has a variant of a model."""
+    from auxhead.errors import ConfigError
+    from auxhead.host.models import sibling
+
+    try:
+        sibling(known, variant)
+    except ConfigError:
+        return False
+    return True
+
+
+def _comment(one: Design, found: Designs) -> str:
+    """Say what a file is."""
+    levels = ", ".join(f"P{level}" for level in one.layout.levels)
+    price = f"{one.counts.gflops:.2f} GFLOPs, {one.gflops_ratio:.2f} times those of {found.like.name}"
+    return (
+        f"{one.name}: a detector of Ultralytics' own modules that predicts on {levels}\n"
+        f"designed for {Path(found.data).name} at {found.imgsz} px and {found.nc} classes: {price}\n"
+        f"Train it with: yolo detect train model={one.name}.yaml data=..."
+    )

@@ -1,0 +1,162 @@
+"""What candidates cost, and how narrow they must be for their price to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from auxhead.designs.candidates import Family, narrower
+from auxhead.errors import ModelError
+from auxhead.layouts.layout import Layout
+from auxhead.progress import Progress
+from auxhead.shipping.cost import count
+from auxhead.shipping.counts import Counts
+from auxhead.shipping.latency import Latency, measure
+
+ROUNDING = 1.005  # a price may be this much over the budget: half a percent, what two decimals of a ratio hide
+NARROWINGS = 4  # steps of width that are measured at most to bring a latency down. Source: own choice, about 25 %
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A layout as a model, with its price.
+
+    Attributes:
+        layout: The layout.
+        content: Its YAML.
+        model: The model, fused.
+        counts: Its size.
+        latency: Its time beside the known detector's; None if it wasn't measured.
+    """
+
+    layout: Layout
+    content: Mapping[str, Any]
+    model: nn.Module
+    counts: Counts
+    latency: Latency | None = None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a price may be.
+
+    Attributes:
+        like: The known detector.
+        budget: Largest price, as a multiple of the known one's.
+        gflops: Whether GFLOPs must hold.
+        device: Where time is measured; None: it isn't, and needn't hold.
+        imgsz: Image size, pixels.
+        rounds: Rounds of the measurement.
+    """
+
+    like: Priced
+    budget: float
+    gflops: bool
+    device: torch.device | None
+    imgsz: int
+    rounds: int
+
+    def holds(self, one: Priced) -> bool:
+        """Tell whether a price holds."""
+        return self.counts_hold(one.counts) and (one.latency is None or self.time_holds(one.latency))
+
+    def counts_hold(self, counts: Counts) -> bool:
+        """Tell whether GFLOPs hold, or needn't."""
+        return not self.gflops or counts.gflops <= self.like.counts.gflops * self.budget * ROUNDING
+
+    def time_holds(self, latency: Latency) -> bool:
+        """Tell whether time holds."""
+        return latency.decisive.ratio <= self.budget * ROUNDING
+
+
+def priced(family: Family, layout: Layout, imgsz: int) -> Priced:
+    """Build a layout, and count it.
+
+    Raises:
+        ModelError: Ultralytics can't build it.
+    """
+    content = family.content(layout)
+    model = family.fused(content)
+    return Priced(layout, content, model, count(model, imgsz))
+
+
+def within(family: Family, limit: Limit, layouts: Sequence[Layout], tell: Progress) -> list[Priced]:
+    """Build layouts, narrow them until their GFLOPs hold, measure them, and narrow on until their time holds.
+
+    Args:
+        family: The known detector.
+        limit: What a price may be.
+        layouts: What is tried.
+        tell: Called as tell(task, done, total).
+
+    Returns:
+        Those that can be built; where no width helps, as wide as they are.
+    """
+    counted = []
+    for done, layout in enumerate(layouts):
+        tell("counting designs", done, len(layouts))
+        try:
+            counted.append(_narrowed(family, limit, layout))
+        except ModelError:  # too narrow for a module of this family, such as attention with less than one head
+            continue
+    tell("counting designs", len(layouts), len(layouts))
+    if limit.device is None or not counted:
+        return counted
+    times = _times(limit, counted, "timing designs", tell)
+    timed = [_with(one, latency) for one, latency in zip(counted, times, strict=True)]
+    return [
+        one if limit.holds(one) or not limit.counts_hold(one.counts) else _faster(family, limit, one, tell)
+        for one in timed
+    ]
+
+
+def _narrowed(family: Family, limit: Limit, layout: Layout) -> Priced:
+    """Find the widest version whose GFLOPs hold; without one, the layout as it is."""
+    first = priced(family, layout, limit.imgsz)
+    if limit.counts_hold(first.counts) or "scales" not in family.roles.rest:
+        return first
+    for slimmer in narrower(layout):
+        try:
+            one = priced(family, slimmer, limit.imgsz)
+        except ModelError:
+            break
+        if limit.counts_hold(one.counts):
+            return one
+    return first
+
+
+def _faster(family: Family, limit: Limit, slow: Priced, tell: Progress) -> Priced:
+    """Find the widest version whose time holds, within a few steps; without one, the slow one."""
+    if "scales" not in family.roles.rest:
+        return slow
+    before = slow.counts
+    for step, slimmer in enumerate(narrower(slow.layout)):
+        if step >= NARROWINGS:
+            break
+        try:
+            one = priced(family, slimmer, limit.imgsz)
+        except ModelError:
+            break
+        if one.counts == before:  # channels are multiples of eight: not every step changes something
+            continue
+        before = one.counts
+        one = _with(one, *_times(limit, [one], f"timing {family.file_stem(slimmer)}", tell))
+        if limit.holds(one):
+            return one
+    return slow
+
+
+def _times(limit: Limit, several: Sequence[Priced], task: str, tell: Progress) -> list[Latency]:
+    """Measure models in turns with the known detector."""
+    if limit.device is None:
+        return []
+    models = [limit.like.model, *(one.model for one in several)]
+    return measure(models, limit.device, limit.imgsz, limit.rounds, lambda _, done, total: tell(task, done, total))[1:]
+
+
+def _with(one: Priced, latency: Latency) -> Priced:
+    return Priced(one.layout, one.content, one.model, one.counts, latency)
