@@ -152,6 +152,11 @@ def test_cost_prints_counts_and_ratios(call: Callable[..., Any], monkeypatch: py
     assert "ratio" not in done.stdout
     timed = call("cost", "yolov8n", "imgsz=64", "latency=true", "rounds=3", "device=cpu")
     assert "1.00 (1.00 to 1.00)" in timed.stdout
+    assert "processor ms" in timed.stdout
+    assert [line for line in timed.stderr.splitlines() if line.startswith("timing")] == [
+        *(f"timing {turn}/3" for turn in (1, 2, 3)),
+        *(f"timing one thread {turn}/3" for turn in (1, 2, 3)),
+    ]
     answer = json.loads(call("cost", "yolov8n", "--json").stdout)
     assert answer[0]["unfused"]["parameters"] == 3_157_200
 

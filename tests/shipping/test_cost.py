@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from ultralytics import YOLO
 import auxhead
 from auxhead.shipping.cost import cost, model_names
 from auxhead.shipping.counts import Counts
+from auxhead.shipping.latency import Latency, Spread
 
 room = import_module("auxhead.shipping.cost")  # the package has the function under that name
 
@@ -47,29 +50,56 @@ def test_files_keep_their_classes_or_take_others(trained: auxhead.TrainResult) -
     assert (own.nc, other.nc, other.unfused.parameters) == (6, 48, 3_020_208)
 
 
-def test_latency_is_a_ratio_to_the_first_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = {3_151_904: iter([0.1, 0.2, 0.1, 0.4] * 3), 3_348_240: iter([0.2, 0.4, 0.3, 0.8] * 3)}
+def test_latency_of_fused_models_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(models: Any, device: torch.device, imgsz: int, rounds: int, tell: Any) -> list[Latency]:
+        assert (device.type, imgsz, rounds) == ("cpu", 64, 4)
+        tell("timing", 4, 4)
+        return [Latency("cpu", sum(one.numel() for one in model.parameters()), 1, 1, 1) for model in models]
 
-    def forward(model: torch.nn.Module, image: torch.Tensor, device: torch.device) -> float:
-        assert (image.shape, device.type, torch.is_inference_mode_enabled()) == ((1, 3, 64, 64), "cpu", True)
-        return next(seconds[sum(parameter.numel() for parameter in model.parameters())])
-
-    monkeypatch.setattr("auxhead.shipping.latency._forward", forward)
-    monkeypatch.setattr("auxhead.shipping.latency.WARM_UP", 4)
+    monkeypatch.setattr("auxhead.shipping.cost.measure", measure)
     told: list[tuple[str, int, int]] = []
     keys: dict[str, Any] = {"imgsz": 64, "latency": True, "device": "cpu", "rounds": 4}
-    first, second = cost(["yolov8n", "yolov8n-p2"], **keys, progress=lambda *what: told.append(what))
-    assert first.latency.ratio == first.latency.low == first.latency.high == 1
-    assert (second.latency.ratio, second.latency.milliseconds) == (pytest.approx(2), pytest.approx(350))
-    assert (second.latency.low, second.latency.high) == (pytest.approx(2), pytest.approx(2))
-    assert told[-1] == ("timing", 4, 4)
+    timed = cost(["yolov8n", "yolov8n-p2"], **keys, progress=lambda *what: told.append(what))
+    assert [one.latency.milliseconds for one in timed] == [3_151_904, 3_348_240]
+    assert told[-2:] == [("counting", 2, 2), ("timing", 4, 4)]
 
 
-def test_latency_is_measured_and_threads_are_given_back() -> None:
-    before = torch.get_num_threads()
+def test_times_of_a_cpu_in_json_and_table() -> None:
+    timed = Latency("cpu", 20.04, 1.5, 0.91, 2.0, Spread(31.06, 1.25, 1.24, 1.26))
+    one = room.Cost("a", "detect", 1, 64, Counts(1, 1.0, 1), Counts(1, 1.0, 1), timed)
+    plain = json.loads(json.dumps(one.to_dict()))["latency"]
+    spread = {"milliseconds": 31.06, "ratio": 1.25, "low": 1.24, "high": 1.26}
+    assert plain == {
+        "device": "cpu",
+        "milliseconds": 20.04,
+        "ratio": 1.5,
+        "low": 0.91,
+        "high": 2.0,
+        "processor": spread,
+    }
+    head, row = room.table([one])
+    assert head[-4:] == ["ms (cpu)", "ratio", "processor ms", "ratio"]
+    assert row[-4:] == ["20.0", "1.50 (0.91 to 2.00)", "31.1", "1.25 (1.24 to 1.26)"]
+    assert len(head) == len(row)
+    assert all(word in room.remark([one]) for word in ("wall time, on all cores", "processor time on one thread"))
+
+
+def test_times_of_another_device_and_none() -> None:
+    timed = room.Cost("a", "detect", 1, 64, Counts(1, 1.0, 1), Counts(1, 1.0, 1), Latency("cuda:0", 2.0, 1, 1, 1))
+    assert timed.to_dict()["latency"]["processor"] is None
+    head, row = room.table([timed])
+    assert (head[-2:], row[-2:]) == (["ms (cuda:0)", "ratio"], ["2.0", "1.00 (1.00 to 1.00)"])
+    assert len(head) == len(row)
+    assert room.remark([timed]).endswith("ms: wall time.")
+    untimed = replace(timed, latency=None)
+    assert room.table([untimed])[0][-1] == "fused"
+    assert "ms" not in room.remark([untimed])
+
+
+def test_latency_is_measured() -> None:
     (one,) = cost(["yolov8n"], imgsz=64, latency=True, device="cpu", rounds=3)
     assert one.latency.milliseconds > 0
-    assert torch.get_num_threads() == before
+    assert one.latency.decisive.milliseconds > 0
 
 
 def test_every_name_that_is_suggested_exists() -> None:

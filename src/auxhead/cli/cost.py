@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.parts import PAGE, Json, emit, json_only, key_help, page_console, print_table, progress
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+WIDE = 168  # columns of a page with times; on fewer, names of models are folded
 
 
 def cost(
@@ -37,7 +39,7 @@ def cost(
     if as_json:
         emit([one.to_dict() for one in costs])
     else:
-        console = page_console()
+        console = page_console(WIDE if keys.latency else PAGE)
         print_table(console, table(costs))
         console.print(remark(costs))
 

@@ -73,12 +73,12 @@ def key_help(command: str, note: str = "") -> Any:
     return typer.Option("--help", "-h", callback=show, is_eager=True, help="Show this message and all keys.")
 
 
-def page_console() -> Console:
-    """Make a console for tables: as wide as the terminal, or as a page."""
+def page_console(page: int = PAGE) -> Console:
+    """Make a console for tables: as wide as the terminal, or as a page of so many columns."""
     from rich.console import Console
 
     console = Console(markup=False, emoji=False)  # paths may hold brackets and colons
-    return console if console.is_terminal else Console(markup=False, emoji=False, width=PAGE)
+    return console if console.is_terminal else Console(markup=False, emoji=False, width=page)
 
 
 def print_table(console: Console, rows: Sequence[Sequence[str]], title: str | None = None) -> None:
@@ -106,11 +106,37 @@ def _table(rows: Sequence[Sequence[str]], title: str | None) -> Table:
 
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each kind of work that is reported, on standard error; no report, no bar."""
+    """Show how far each kind of work is that is reported, on standard error; no report, nothing shown.
+
+    A terminal gets bars. Elsewhere, a bar would come only once it is full: a file or a pipe gets lines.
+    """
     from rich.console import Console
+
+    console = Console(stderr=True, markup=False, emoji=False)
+    with _bars(console) if console.is_terminal and not console.is_dumb_terminal else _lines() as tell:
+        yield tell
+
+
+@contextlib.contextmanager
+def _lines() -> Iterator[Callable[[str, int, int], None]]:
+    """Print a line when a kind of work starts, and whenever another quarter of it is done."""
+    quarters: dict[str, int] = {}
+
+    def tell(task: str, done: int, total: int) -> None:
+        quarter = 4 * done // total if total else 4
+        if quarter > quarters.get(task, -1):
+            quarters[task] = quarter
+            typer.echo(f"{task} {done}/{total}", err=True)
+
+    yield tell
+
+
+@contextlib.contextmanager
+def _bars(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each kind of work."""
     from rich.progress import Progress
 
-    bar = Progress(console=Console(stderr=True, markup=False, emoji=False))
+    bar = Progress(console=console)
     tasks: dict[str, Any] = {}
 
     def tell(task: str, done: int, total: int) -> None:

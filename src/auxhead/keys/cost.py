@@ -17,7 +17,7 @@ class CostKeys(Keys):
         default=None, description="keypoints and numbers each, of pose YAMLs, such as [1,3] (default: the YAML's own)"
     )
     imgsz: int = Field(default=640, ge=32, description="image size for GFLOPs and latency, pixels")
-    latency: bool = Field(default=False, description="measure forward passes of all models in turns, as ratios")
+    latency: bool = Field(default=False, description="time forward passes of all models in turns, as ratios")
     device: str | int | None = Field(default=None, description="device of the latency (default: a GPU, else the CPU)")
     rounds: int = Field(default=20, ge=3, description="rounds of the latency measurement; medians are shown")
 

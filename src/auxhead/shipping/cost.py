@@ -28,7 +28,7 @@ from auxhead.keys.reading import closest
 from auxhead.layouts.ready_made import names, ready_made
 from auxhead.progress import Progress, silent
 from auxhead.shipping.counts import Counts
-from auxhead.shipping.latency import Latency, choose_device, measure
+from auxhead.shipping.latency import Latency, Spread, choose_device, measure
 
 MODELS: dict[str, type[DetectionModel]] = {
     "detect": DetectionModel,
@@ -86,7 +86,8 @@ def cost(
         latency: Whether to measure forward passes, all models in turns.
         device: Where to measure, in Ultralytics' words; None: the first GPU, else the CPU.
         rounds: Rounds of the measurement.
-        progress: Called as progress(task, done, total), the task being "counting" or "timing".
+        progress: Called as progress(task, done, total), the task being "counting" or one of those of
+            `measure`.
 
     Returns:
         One entry a model, in the order given; no model gives an empty list.
@@ -113,22 +114,38 @@ def cost(
 
 def table(costs: Sequence[Cost]) -> list[list[str]]:
     """Lay costs out, a model a row; the first row is the head."""
-    latency = costs[0].latency
+    first = costs[0].latency
     head = ["model", "task", "nc", "params", "fused", "GFLOPs", "fused", "layers", "fused"]
-    rows = [head + ([f"ms ({latency.device})", "ratio"] if latency else [])]
+    head += [f"ms ({first.device})", "ratio"] if first else []
+    head += ["processor ms", "ratio"] if first and first.processor else []
+    rows = [head]
     for one in costs:
         pairs = zip(asdict(one.unfused).values(), asdict(one.fused).values(), strict=True)
         counts = [f"{value:.2f}" if isinstance(value, float) else f"{value:,}" for pair in pairs for value in pair]
-        time = one.latency
-        timed = [f"{time.milliseconds:.1f}", f"{time.ratio:.2f} ({time.low:.2f} to {time.high:.2f})"] if time else []
+        times = (one.latency, one.latency.processor) if one.latency else ()
+        timed = [cell for time in times if time for cell in _cells(time)]
         rows.append([one.model, one.task, str(one.nc), *counts, *timed])
     return rows
 
 
+def _cells(time: Latency | Spread) -> list[str]:
+    """Write milliseconds, and the ratio with its quartiles."""
+    return [f"{time.milliseconds:.1f}", f"{time.ratio:.2f} ({time.low:.2f} to {time.high:.2f})"]
+
+
 def remark(costs: Sequence[Cost]) -> str:
     """Say what the numbers of the table are."""
-    note = " Ratio: to the first model, median of the rounds (quartiles); one image, float32, without NMS."
-    return f"At {costs[0].imgsz} px; fused is what predicts." + (note if costs[0].latency else "")
+    said = f"At {costs[0].imgsz} px; fused is what predicts."
+    latency = costs[0].latency
+    if not latency:
+        return said
+    said += " Ratio: to the first model, median of the rounds (quartiles); one image, float32, without NMS."
+    if not latency.processor:
+        return f"{said} ms: wall time."
+    return (
+        f"{said} ms: wall time, on all cores that may be used. processor ms: processor time on one thread; other work "
+        "on the machine changes it little, so compare models by it."
+    )
 
 
 def kind(model: torch.nn.Module) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -17,9 +17,26 @@ from auxhead.errors import ConfigError
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.host.cpu import restored_threads
 from auxhead.machine import cores
-from auxhead.progress import Progress
+from auxhead.progress import Progress, Steps, named
 
 WARM_UP = 3  # forward passes before timing: the first allocate memory and choose kernels. Source: own choice
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What one clock says of a model's forward passes, beside the first model's.
+
+    Attributes:
+        milliseconds: Median over the rounds.
+        ratio: Median over the rounds of this model's time over the first model's in the same round.
+        low: Lower quartile of those ratios.
+        high: Upper quartile of those ratios.
+    """
+
+    milliseconds: float
+    ratio: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -28,10 +45,12 @@ class Latency:
 
     Attributes:
         device: Where it ran.
-        milliseconds: Median over the rounds.
-        ratio: Median over the rounds of this model's time over the first model's in the same round.
-        low: Lower quartile of those ratios.
-        high: Upper quartile of those ratios.
+        milliseconds: Wall time, on a CPU with all cores that this process may use; see `Spread`.
+        ratio: As in `Spread`.
+        low: As in `Spread`.
+        high: As in `Spread`.
+        processor: Processor time on one thread, which other work on the machine changes little; None: not on a CPU, or
+            the system's clock is too coarse for it.
     """
 
     device: str
@@ -39,6 +58,12 @@ class Latency:
     ratio: float
     low: float
     high: float
+    processor: Spread | None = None
+
+    @property
+    def decisive(self) -> Spread:
+        """Return what comparisons should decide by: processor time where there is one, else wall time."""
+        return self.processor or Spread(self.milliseconds, self.ratio, self.low, self.high)
 
 
 def choose_device(device: str | int | None) -> torch.device:
@@ -66,37 +91,70 @@ def measure(
     rounds: int,
     tell: Progress,
 ) -> list[Latency]:
-    """Time forward passes in turns, so that what else the machine does falls on all models alike."""
-    seconds: list[list[float]] = [[] for _ in models]
+    """Time forward passes in turns, so that what else the machine does falls on all models alike.
+
+    Args:
+        models: Fused models; they move to the device.
+        device: Where to measure; on a CPU, processor time on one thread is measured after wall time.
+        imgsz: Image size, pixels.
+        rounds: Forward passes of each model, a clock.
+        tell: Called each round as tell(task, done, total), the task being "timing" or "timing one thread".
+
+    Returns:
+        One entry a model, in the order given.
+    """
     images = [torch.rand(1, int(model.yaml.get("channels", 3)), imgsz, imgsz, device=device) for model in models]
     for model in models:
         model.to(device)
     with restored_threads():
         torch.set_num_threads(cores())
-        for turn in range(-WARM_UP, rounds):
-            for index, model in enumerate(models):
-                elapsed = _forward(model, images[index], device)
-                if turn >= 0:
-                    seconds[index].append(elapsed)
+        wall = _rounds(models, images, rounds, time.perf_counter, named(tell, "timing"))
+        alone: list[list[float]] = []
+        if device.type == "cpu":
+            torch.set_num_threads(1)
+            # Not the process's clock: threads that wall time woke may still be waiting for work, which takes time, too.
+            alone = _rounds(models, images, rounds, time.thread_time, named(tell, "timing one thread"))
+    fine = bool(alone) and all(0 not in own for own in alone)  # a coarse clock doesn't move within a pass
+    processor = [_spread(own, alone[0]) for own in alone] if fine else [None] * len(wall)
+    return [
+        Latency(str(device), **vars(_spread(own, wall[0])), processor=other)
+        for own, other in zip(wall, processor, strict=True)
+    ]
+
+
+def _rounds(
+    models: Sequence[torch.nn.Module],
+    images: Sequence[torch.Tensor],
+    rounds: int,
+    clock: Callable[[], float],
+    tell: Steps,
+) -> list[list[float]]:
+    """Return the seconds of each model's forward passes, all models in turns, by one clock."""
+    seconds: list[list[float]] = [[] for _ in models]
+    for turn in range(-WARM_UP, rounds):
+        for model, image, own in zip(models, images, seconds, strict=True):
+            elapsed = _forward(model, image, clock)
             if turn >= 0:
-                tell("timing", turn + 1, rounds)
-    return [_latency(str(device), own, seconds[0]) for own in seconds]
+                own.append(elapsed)
+        if turn >= 0:
+            tell(turn + 1, rounds)
+    return seconds
 
 
-def _forward(model: torch.nn.Module, image: torch.Tensor, device: torch.device) -> float:
+def _forward(model: torch.nn.Module, image: torch.Tensor, clock: Callable[[], float]) -> float:
     """Return the seconds of one forward pass."""
-    _wait(device)
-    start = time.perf_counter()
+    _wait(image.device)
+    start = clock()
     model(image)
-    _wait(device)
-    return time.perf_counter() - start
+    _wait(image.device)
+    return clock() - start
 
 
-def _latency(device: str, own: Sequence[float], first: Sequence[float]) -> Latency:
+def _spread(own: Sequence[float], first: Sequence[float]) -> Spread:
     """Sum up a model's seconds, round by round, beside the first model's."""
     ratios = sorted(mine / other for mine, other in zip(own, first, strict=True))
     quartile = len(ratios) // 4
-    return Latency(device, median(own) * 1e3, median(ratios), ratios[quartile], ratios[-1 - quartile])
+    return Spread(median(own) * 1e3, median(ratios), ratios[quartile], ratios[-1 - quartile])
 
 
 def _wait(device: torch.device) -> None:
