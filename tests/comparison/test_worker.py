@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.comparison.in_process import InProcess
 
 from auxhead.comparison import ledger, worker
 from auxhead.comparison.plan import ComparisonPlan, read_plan, resolve_plan
@@ -17,21 +17,6 @@ from auxhead.errors import UnfairComparisonError
 from auxhead.findings.fairness import check
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE
 from auxhead.training.train import train
-
-
-@dataclass
-class InProcess:
-    """An executor that runs workers in this process; what is in `deaths` it kills before they begin."""
-
-    deaths: dict[str, int] = field(default_factory=dict)
-    started: list[str] = field(default_factory=list)
-
-    def run(self, jobs: Any, tell: Any) -> None:
-        for job in jobs:
-            self.started.append(job.name)
-            tell(job, "running", None)
-            words = list(job.command[3:])
-            tell(job, "ended", self.deaths.pop(job.name, None) or worker.main(words))
 
 
 def make_plan(tiny: dict[str, Any], arms: dict[str, Any], **keys: Any) -> ComparisonPlan:
