@@ -91,6 +91,44 @@ def tiny(signs: Path) -> dict[str, Any]:
     return {**TINY, "data": str(signs)}
 
 
+SMALL = """
+nc: 80
+scales:
+  n: [1.0, 1.0, 64]
+backbone:
+  - [-1, 1, Conv, [16, 3, 2]]
+  - [-1, 1, Conv, [32, 3, 2]]
+  - [-1, 1, C2f, [32, True]]
+  - [-1, 1, Conv, [64, 3, 2]]
+  - [-1, 1, Conv, [64, 3, 2]]
+  - [-1, 1, Conv, [64, 3, 2]]
+head:
+  - [[3, 4, 5], 1, {head}]
+"""
+"""A model with blocks and levels of YOLOv8, and few layers."""
+
+
+@pytest.fixture(scope="session")
+def small_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small.yaml, small-pose.yaml and small-seg.yaml.
+
+    Most of a tiny training is saving, loading and copying tensors, and these models have a third as many of them: for
+    tests of what happens around a training, whatever the model.
+    """
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "small.yaml").write_text(SMALL.format(head="Detect, [nc]"))
+    pose = SMALL.format(head="Pose, [nc, kpt_shape]")
+    (folder / "small-pose.yaml").write_text(f"kpt_shape: [17, 3]\n{pose}")
+    (folder / "small-seg.yaml").write_text(SMALL.format(head="Segment, [nc, 32, 64]"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def quick(tiny: dict[str, Any], small_models: Path) -> dict[str, Any]:
+    """Arguments of the smallest training, of a small model."""
+    return {**tiny, "model": str(small_models / "small.yaml")}
+
+
 @pytest.fixture(scope="session")
 def trained(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory):
     """A finished run with a center head, shared by tests that only read it."""

@@ -31,10 +31,9 @@ from auxhead.shipping.certificate import Certificate
 COMMAND = [sys.executable, "-m", "auxhead"]
 
 
-def auxhead_process(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def auxhead_process(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *words],
-        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -44,21 +43,58 @@ def auxhead_process(*words: str, **environment: str) -> subprocess.CompletedProc
 
 
 @pytest.fixture(scope="module")
-def words(tiny: dict[str, Any]) -> list[str]:
+def words(quick: dict[str, Any]) -> list[str]:
     """The smallest training as words."""
-    return [f"{key}={value}" for key, value in {**tiny, "epochs": 1}.items()]
+    return [f"{key}={value}" for key, value in {**quick, "epochs": 1}.items()]
+
+
+SEVERAL = """
+import json, os, sys
+import torch  # once for all of them, as it takes longest; Ultralytics keeps the streams it finds on its first import
+from auxhead.cli.app import main
+
+for words in json.loads(sys.argv[1]):
+    child = os.fork()
+    if not child:
+        sys.argv = ["auxhead", *words]
+        main()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    for stream in (sys.stdout, sys.stderr):
+        print(f"\\0{code}", end="\\0", file=stream, flush=True)
+"""
 
 
 @pytest.fixture(scope="module")
-def trained_by_command(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """A finished `auxhead train --json`."""
+def several(
+    words: list[str], signs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, subprocess.CompletedProcess[str]]:
+    """What four commands have printed, by the first word: each in a process of its own, with real streams."""
     folder = tmp_path_factory.mktemp("cli")
-    return auxhead_process("train", "--json", *words, f"project={folder}", "name=run", "center.gain=2")
+    keys = [*words, f"project={folder}"]
+    lines = {
+        "env": ["env", "--json"],
+        "train": ["train", "--json", *keys, "name=run", "center.gain=2"],
+        "detect": ["detect", "train", "--dry-run", *keys, "name=dry", "--epochs=3", "recipe=tutorial"],
+        "strip": ["strip", "--json", str(folder / "run"), f"out={folder / 'a.pt'}", f"data={signs}"],
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SEVERAL, json.dumps([*lines.values()])],
+        env={**os.environ, "YOLO_CONFIG_DIR": str(tmp_path_factory.mktemp("settings"))},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+        timeout=HANG,
+    )
+    out, err = (stream.split("\0") for stream in (done.stdout, done.stderr))
+    ends = zip(lines.values(), out[1::2], out[::2], err[::2], strict=False)
+    return {line[0]: subprocess.CompletedProcess(line, int(code), *streams) for line, code, *streams in ends}
 
 
 @pytest.fixture(scope="module")
-def run_folder(trained_by_command: subprocess.CompletedProcess[str]) -> Path:
-    return Path(json.loads(trained_by_command.stdout)["save_dir"])
+def run_folder(several: dict[str, subprocess.CompletedProcess[str]]) -> Path:
+    return Path(json.loads(several["train"].stdout)["save_dir"])
 
 
 # -- help and mistakes ----------------------------------------------------------------------------------------------
@@ -174,9 +210,10 @@ def test_debug_shows_where_a_message_comes_from(call: Callable[..., Any], monkey
 # -- train ----------------------------------------------------------------------------------------------------------
 
 
-def test_dry_run_prints_the_plan_and_leaves_nothing(words: list[str], call: Callable[..., Any], tmp_path: Path) -> None:
-    line = ["detect", "train", "--dry-run", *words, "--epochs=3", "recipe=tutorial", f"project={tmp_path / 'runs'}"]
-    done = auxhead_process(*line)
+def test_dry_run_prints_the_plan_and_leaves_nothing(
+    several: dict[str, subprocess.CompletedProcess[str]], call: Callable[..., Any]
+) -> None:
+    done = several["detect"]
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
     assert plan["auxhead"]["heads"]["center"]["gain"] == 12
@@ -184,8 +221,9 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(words: list[str], call: Call
         plan["ultralytics"].items() >= {"epochs": 3, "box": 0.01, "fliplr": 0.0, "batch": 4, "task": "detect"}.items()
     )
     assert "train: 8 images" in done.stderr
-    assert not list(tmp_path.iterdir())
-    assert json.loads(call(*line, "--json").stdout) == plan
+    folder = Path(plan["ultralytics"]["project"])
+    assert sorted(path.name for path in folder.iterdir()) == ["a.certificate.json", "a.pt", "run"]  # of other commands
+    assert json.loads(call(*done.args, "--json").stdout) == plan
 
 
 def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,14 +242,15 @@ def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pyt
     assert done.stdout.strip().endswith(f"The detector to ship: {Path('runs/best.pt')}")
 
 
-def test_train_json_is_the_only_output(trained_by_command: subprocess.CompletedProcess[str]) -> None:
-    assert trained_by_command.returncode == 0, trained_by_command.stderr
-    result = json.loads(trained_by_command.stdout)
+def test_train_json_is_the_only_output(several: dict[str, subprocess.CompletedProcess[str]]) -> None:
+    done = several["train"]
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
     assert set(result) == set(auxhead.TrainResult.__dataclass_fields__)
     assert result["gradients"]["gain/center"] == 2
     assert result["certificate"]["float32_difference"] == 0
     assert Path(result["best"]).is_file()
-    assert "1/1" in trained_by_command.stderr  # Ultralytics' own output
+    assert "1/1" in done.stderr  # Ultralytics' own output
 
 
 def test_ctrl_c_leaves_a_detector_and_says_how_to_go_on(words: list[str], tmp_path: Path) -> None:
@@ -239,14 +278,17 @@ def test_ctrl_c_leaves_a_detector_and_says_how_to_go_on(words: list[str], tmp_pa
 # -- strip, env -----------------------------------------------------------------------------------------------------
 
 
-def test_strip_json_is_the_only_output(run_folder: Path, signs: Path, tmp_path: Path, call: Callable[..., Any]) -> None:
-    done = auxhead_process("strip", "--json", str(run_folder), f"out={tmp_path / 'a.pt'}", f"data={signs}")
+def test_strip_json_is_the_only_output(
+    several: dict[str, subprocess.CompletedProcess[str]], run_folder: Path, call: Callable[..., Any]
+) -> None:
+    done = several["strip"]
     assert done.returncode == 0, done.stderr
     certificate = json.loads(done.stdout)
     assert Certificate.from_dict(certificate).float32_difference == 0
     assert certificate["real_images"]
-    assert json.loads((tmp_path / "a.certificate.json").read_text()) == certificate
-    again = call("strip", str(tmp_path / "a.pt"), "--json")
+    plain = run_folder.with_name("a.pt")
+    assert json.loads(plain.with_name("a.certificate.json").read_text()) == certificate
+    again = call("strip", str(plain), "--json")
     assert (again.returncode, json.loads(again.stdout)) == (0, None)
     assert "a.pt is a plain detector already" in again.stderr
 
@@ -268,8 +310,8 @@ def test_strip_in_words(run_folder: Path, call: Callable[..., Any]) -> None:
     assert plain.stat().st_mtime_ns > stamp
 
 
-def test_env_prints_versions(call: Callable[..., Any], tmp_path: Path) -> None:
-    done = auxhead_process("env", "--json", YOLO_CONFIG_DIR=str(tmp_path))
+def test_env_prints_versions(several: dict[str, subprocess.CompletedProcess[str]], call: Callable[..., Any]) -> None:
+    done = several["env"]
     assert done.returncode == 0
     assert "new Ultralytics Settings" in done.stderr  # said on standard output otherwise
     facts = json.loads(done.stdout)
@@ -285,10 +327,11 @@ def test_env_prints_versions(call: Callable[..., Any], tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_demo(quick: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module("auxhead.demonstration.demo")
     monkeypatch.setattr(module, "PICTURES", {"train": 12, "val": 4, "size": 64})
-    monkeypatch.setattr(module, "SETTINGS", {**module.SETTINGS, "imgsz": 64, "batch": 4, "nbs": 4, "device": "cpu"})
+    small = {key: quick[key] for key in ("model", "imgsz", "batch", "nbs", "device")}
+    monkeypatch.setattr(module, "SETTINGS", {**module.SETTINGS, **small})
 
 
 @pytest.mark.usefixtures("small_demo")

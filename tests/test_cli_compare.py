@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.comparison.in_process import InProcess
 from tests.patience import HANG, wait_for
+from tests.processes import stuck_trainings
 
 WORDS = ["imgsz=64", "batch=4", "nbs=4", "device=cpu", "workers=0", "optimizer=AdamW", "lr0=0.001", "resamples=20"]
 
@@ -25,82 +27,40 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, error
 
 
-def test_a_comparison_from_its_first_run_to_another_seed(signs: Path, tmp_path: Path, call: Any) -> None:
+def test_a_comparison_from_its_first_run_to_another_seed(
+    signs: Path, small_models: Path, tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One story, as every chapter needs the ones before and trainings are dear."""
     folder = tmp_path / "out"
-    words = ["compare", f"data={signs}", "arms=plain,center", "seeds=0", "epochs=1", f"out={folder}", *WORDS]
-    code, out, error = finish(start(*words))
-    assert code == 0, error
-    it_says_what_it_found_and_where(folder, out + error)
-    the_same_command_again_does_nothing_and_says_the_same(words, folder)
+    model = f"model={small_models / 'small.yaml'}"
+    words = ["compare", f"data={signs}", model, "arms=plain,center", "seeds=0", "epochs=2", f"out={folder}", *WORDS]
+    ctrl_c_stops_cleanly(words, folder, call)
+    the_same_command_goes_on_and_says_what_it_found_and_where(words, folder)
+    the_same_command_again_does_nothing_and_says_the_same(words, folder, call)
     the_report_is_written_anew_from_the_folder_alone(folder, call)
     a_report_loads_nothing_that_trains(folder)
     a_page_for_others_shows_no_pictures(folder, call, tmp_path)
     another_control_is_a_page_of_its_own_and_says_so(folder, call, tmp_path)
-    a_seed_more_keeps_what_is_there(words, folder)
+    monkeypatch.setattr("auxhead.comparison.compare._executor", lambda *_: InProcess())
+    a_seed_more_keeps_what_is_there(words, folder, call)
 
 
-def it_says_what_it_found_and_where(folder: Path, printed: str) -> None:
-    assert "center against plain, one seed: no claim" in printed
-    assert "2 of 2 runs finished" in printed
-    assert "plain-0: finished" in printed
-    page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "one seed: no claim" in page
-    assert str(folder.parent) not in page  # a page to be sent around names no folder of this machine
-
-
-def the_same_command_again_does_nothing_and_says_the_same(words: list[str], folder: Path) -> None:
-    results = [folder / "runs" / name / "result.json" for name in ("plain-0", "center-0")]
-    before = [path.stat().st_mtime_ns for path in results]
-    code, out, error = finish(start(*words, "--json"))
-    assert code == 0, error
-    found = json.loads(out)
-    assert found["status"] == {"planned": 2, "finished": 2, "failed": 0, "missing": 0}
-    assert found["fairness"]["differences"] == []
-    assert [path.stat().st_mtime_ns for path in results] == before
-
-
-def the_report_is_written_anew_from_the_folder_alone(folder: Path, call: Any) -> None:
-    (folder / "report.html").unlink()
-    done = call("report", str(folder))
-    assert done.returncode == 0
-    assert "no claim" in done.stdout
-    assert (folder / "report.html").is_file()
-
-
-def a_seed_more_keeps_what_is_there(words: list[str], folder: Path) -> None:
-    before = (folder / "runs" / "center-0" / "result.json").stat().st_mtime_ns
-    code, out, error = finish(start(*["seeds=0,1" if word == "seeds=0" else word for word in words]))
-    assert code == 0, error
-    assert (folder / "runs" / "center-0" / "result.json").stat().st_mtime_ns == before
-    assert "2 seeds" in out
-    assert json.loads((folder / "report.json").read_text())["status"]["finished"] == 4
-
-
-def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(signs: Path, tmp_path: Path) -> None:
-    words = ["compare", f"data={signs}", "arms=plain,center", "seeds=0", "epochs=8", "out=out", *WORDS]
-    process = start(*words)
-    rows = tmp_path / "out" / "runs" / "plain-0" / "train" / "results.csv"
+def ctrl_c_stops_cleanly(words: list[str], folder: Path, call: Any) -> None:
+    process = start(*words, env=stuck_trainings(folder.with_name("stuck")))
+    rows = folder / "runs" / "plain-0" / "train" / "results.csv"
     wait_for(lambda: process.poll() is not None or (rows.is_file() and len(rows.read_text().splitlines()) > 2))
     assert process.poll() is None, finish(process)
+    assert _workers(folder)
     process.send_signal(signal.SIGINT)
     code, _, error = finish(process)
     assert code == 130, error
     assert "0 of 2 runs are finished" in error
     assert "give the same command again" in error
-    assert not _workers(tmp_path)
-    assert not (tmp_path / "out" / "runs" / "plain-0" / "result.json").exists()
-    code, out, error = finish(start("report", "out"))
-    assert code == 0, error
-    assert "no seed of both is finished" in out
-    code, _, error = finish(start(*words))
-    assert code == 0, error
-    plain, center = (
-        json.loads((tmp_path / "out" / "runs" / name / "result.json").read_text()) for name in ("plain-0", "center-0")
-    )
-    assert plain["seconds"]["train"] is None  # it went on
-    assert center["seconds"]["train"] > 0
-    assert [row.split(",")[0] for row in rows.read_text().splitlines()[1:]] == [str(epoch) for epoch in range(1, 9)]
+    assert not _workers(folder)
+    assert not (folder / "runs" / "plain-0" / "result.json").exists()
+    done = call("report", str(folder))
+    assert done.returncode == 0
+    assert "no seed of both is finished" in done.stdout
 
 
 def _workers(folder: Path) -> list[str]:
@@ -115,14 +75,62 @@ def _workers(folder: Path) -> list[str]:
     return found
 
 
-def test_a_dry_run_shows_the_plan_and_the_time_and_leaves_nothing(signs: Path, tmp_path: Path) -> None:
-    words = ["compare", f"data={signs}", "arms=plain,plain-noflip,p2", "seeds=0-2", "epochs=40", *WORDS]
-    code, out, error = finish(start(*words, "--dry-run"))
+def the_same_command_goes_on_and_says_what_it_found_and_where(words: list[str], folder: Path) -> None:
+    code, out, error = finish(start(*words))
     assert code == 0, error
-    assert "3 arms x 3 seeds" in out
-    assert "fliplr=0.0" in out
-    assert "model=yolov8n-p2.yaml" in out
-    assert "About " in out
+    runs = folder / "runs"
+    plain, center = (json.loads((runs / name / "result.json").read_text()) for name in ("plain-0", "center-0"))
+    assert plain["seconds"]["train"] is None  # it went on
+    assert center["seconds"]["train"] > 0
+    rows = (runs / "plain-0" / "train" / "results.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
+    assert "center against plain, one seed: no claim" in out + error
+    assert "2 of 2 runs finished" in out + error
+    assert "plain-0: finished" in out + error
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "one seed: no claim" in page
+    assert str(folder.parent) not in page  # a page to be sent around names no folder of this machine
+
+
+def the_same_command_again_does_nothing_and_says_the_same(words: list[str], folder: Path, call: Any) -> None:
+    results = [folder / "runs" / name / "result.json" for name in ("plain-0", "center-0")]
+    before = [path.stat().st_mtime_ns for path in results]
+    done = call(*words, "--json")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert found["status"] == {"planned": 2, "finished": 2, "failed": 0, "missing": 0}
+    assert found["fairness"]["differences"] == []
+    assert [path.stat().st_mtime_ns for path in results] == before
+
+
+def the_report_is_written_anew_from_the_folder_alone(folder: Path, call: Any) -> None:
+    (folder / "report.html").unlink()
+    done = call("report", str(folder))
+    assert done.returncode == 0
+    assert "no claim" in done.stdout
+    assert (folder / "report.html").is_file()
+
+
+def a_seed_more_keeps_what_is_there(words: list[str], folder: Path, call: Any) -> None:
+    before = (folder / "runs" / "center-0" / "result.json").stat().st_mtime_ns
+    done = call(*["seeds=0,1" if word == "seeds=0" else word for word in words])
+    assert done.returncode == 0
+    assert (folder / "runs" / "center-0" / "result.json").stat().st_mtime_ns == before
+    assert "2 seeds" in done.stdout
+    assert json.loads((folder / "report.json").read_text())["status"]["finished"] == 4
+
+
+def test_a_dry_run_shows_the_plan_and_the_time_and_leaves_nothing(
+    signs: Path, tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auxhead.comparison.compare._executor", lambda *_: InProcess())
+    words = ["compare", f"data={signs}", "arms=plain,plain-noflip,p2", "seeds=0-2", "epochs=40", *WORDS]
+    done = call(*words, "--dry-run")
+    assert done.returncode == 0
+    assert "3 arms x 3 seeds" in done.stdout
+    assert "fliplr=0.0" in done.stdout
+    assert "model=yolov8n-p2.yaml" in done.stdout
+    assert "About " in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

@@ -23,20 +23,48 @@ def data(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def keys(tiny: dict[str, Any], data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def keys(
+    tiny: dict[str, Any], data: Path, small_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """Arguments of the smallest pose run."""
     project = str(tmp_path_factory.mktemp("runs"))
-    return {**tiny, "data": str(data), "model": "yolov8n-pose.yaml", "route": "pose", "project": project}
+    return {
+        **tiny,
+        "data": str(data),
+        "model": str(small_models / "small-pose.yaml"),
+        "route": "pose",
+        "project": project,
+    }
 
 
 @pytest.fixture(scope="module")
-def posed(keys: dict[str, Any]) -> auxhead.TrainResult:
-    return auxhead.train(**keys, name="posed")
+def source(data: Path) -> dict[str, tuple[bytes, int]]:
+    """The files of the signs before anything was trained on them."""
+    return snapshot(data.parent)
+
+
+@pytest.fixture(scope="module")
+def posed(keys: dict[str, Any], source: dict[str, tuple[bytes, int]]) -> auxhead.TrainResult:
+    """A finished run of Ultralytics' own model."""
+    return auxhead.train(**{**keys, "model": "yolov8n-pose.yaml"}, name="posed")
+
+
+def begun(**keys: Any) -> Any:
+    """Return the trainer of a run that is stopped before its first batch, once everything is set up."""
+    seen: list[Any] = []
+
+    def stop(trainer: Any) -> None:
+        seen.append(trainer)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        auxhead.train(**keys, callbacks={"on_train_start": stop})
+    return seen[0]
 
 
 def copied(data: Path, folder: Path) -> Path:
-    """Copy a data set, whose yaml names its own folder."""
-    shutil.copytree(data.parent, folder)
+    """Copy a data set, whose yaml names its own folder, without what Ultralytics has written beside it."""
+    shutil.copytree(data.parent, folder, ignore=shutil.ignore_patterns("*.cache"))
     YAML.save(folder / data.name, {**YAML.load(data), "path": str(folder)})
     return folder / data.name
 
@@ -76,12 +104,11 @@ def test_stock_ultralytics_agrees_on_the_table(posed: auxhead.TrainResult, data:
 
 
 def test_labels_are_converted_once_and_the_source_is_only_read(
-    keys: dict[str, Any], posed: auxhead.TrainResult, data: Path
+    keys: dict[str, Any], posed: auxhead.TrainResult, data: Path, source: dict[str, tuple[bytes, int]]
 ) -> None:
     converted = Path(YAML.load(posed.save_dir / "args.yaml")["data"])
     labels = {path: content for path, content in snapshot(converted.parent).items() if not path.endswith(".cache")}
-    source = snapshot(data.parent)
-    again = auxhead.train(**{**keys, "epochs": 1}, name="again")
+    again = begun(**keys, name="again")
     assert YAML.load(again.save_dir / "args.yaml")["data"] == str(converted)
     after = snapshot(converted.parent)
     assert {path: after[path] for path in labels} == labels
@@ -89,11 +116,8 @@ def test_labels_are_converted_once_and_the_source_is_only_read(
 
 
 def test_keys_of_the_labels_arrive(keys: dict[str, Any]) -> None:
-    seen: list[Any] = []
     labels = {"pose.keypoints": "center+corners", "pose.visibility": False, "pose.kpt_oks_sigmas": 0.25}
-    changed = {**keys, **labels, "pose.flips": "off", "epochs": 1}
-    auxhead.train(**changed, name="five", callbacks={"on_train_start": seen.append})
-    (trainer,) = seen
+    trainer = begun(**keys, **labels, **{"pose.flips": "off"}, name="five")
     assert type(trainer) is TRAINERS["pose"]
     assert trainer.model.model[-1].kpt_shape == [5, 2]
     assert trainer.data["kpt_oks_sigmas"] == [0.25] * 5
@@ -101,8 +125,9 @@ def test_keys_of_the_labels_arrive(keys: dict[str, Any]) -> None:
     assert flips == [0.0, 0.0]
 
 
-def test_segment_route(keys: dict[str, Any]) -> None:
-    changed = {**keys, "route": "segment", "model": "yolov8n-seg.yaml", "segment.shape": "ellipse", "epochs": 1}
+def test_segment_route(keys: dict[str, Any], small_models: Path) -> None:
+    model = str(small_models / "small-seg.yaml")
+    changed = {**keys, "route": "segment", "model": model, "segment.shape": "ellipse", "epochs": 1}
     result = auxhead.train(**changed, name="segmented")
     assert type(load_checkpoint(str(result.save_dir / "weights" / "best.pt"))[0]) is SegmentationModel
     assert type(load_checkpoint(str(result.best))[0]) is DetectionModel
@@ -111,18 +136,25 @@ def test_segment_route(keys: dict[str, Any]) -> None:
     assert before.mask_map50 is not None
 
 
-@pytest.mark.parametrize("epoch", [0, 1])
-def test_a_stopped_run_goes_on(keys: dict[str, Any], epoch: int) -> None:
+def test_a_stopped_run_goes_on(keys: dict[str, Any]) -> None:
     def stop(trainer: Any) -> None:
-        if trainer.epoch == epoch:
+        raise KeyboardInterrupt
+
+    def stop_in_the_second_epoch(trainer: Any) -> None:
+        if trainer.epoch == 1:
             raise KeyboardInterrupt
 
-    event = "on_train_epoch_start" if epoch == 0 else "on_train_epoch_end"
+    run = Path(str(keys["project"])) / "stopped"
     with pytest.raises(KeyboardInterrupt):
-        auxhead.train(**keys, name=f"stopped{epoch}", callbacks={event: stop})
-    run = Path(str(keys["project"])) / f"stopped{epoch}"
+        auxhead.train(**keys, name="stopped", callbacks={"on_train_epoch_start": stop})
+    assert not list((run / "weights").iterdir())
+    with pytest.raises(KeyboardInterrupt):  # it started over
+        auxhead.train(resume=run, callbacks={"on_train_epoch_end": stop_in_the_second_epoch})
+    assert (run / "weights" / "last.pt").is_file()
     assert not (run / "result.json").exists()
-    result = auxhead.train(resume=run)
+    begun_at: list[int] = []
+    result = auxhead.train(resume=run, callbacks={"on_train_start": lambda t: begun_at.append(t.start_epoch)})
+    assert begun_at == [1]
     assert result.save_dir == run
     assert len((run / "results.csv").read_text().splitlines()) == 3
     assert result.best.exists()
@@ -157,12 +189,12 @@ def test_bad_labels_stop_it_or_are_left_out(keys: dict[str, Any], data: Path, tm
     broken = copied(data, tmp_path / "broken")
     label = min((broken.parent / "labels").rglob("*.txt"))
     label.write_text("0 0.5 0.5 0.1\n")
-    changed = {**keys, "data": str(broken), "project": str(tmp_path / "runs"), "epochs": 1}
+    changed = {**keys, "data": str(broken), "project": str(tmp_path / "runs")}
     with pytest.raises(auxhead.DataError, match=f"{label.name}:1"):
         auxhead.train(**changed)
     assert not (tmp_path / "runs").exists()
-    result = auxhead.train(**changed, on_error="skip")
-    converted = Path(YAML.load(result.save_dir / "args.yaml")["data"]).parent
+    trainer = begun(**changed, on_error="skip")
+    converted = Path(YAML.load(trainer.save_dir / "args.yaml")["data"]).parent
     assert len(list((converted / "images").rglob("*.*"))) == 11
 
 
