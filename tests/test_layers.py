@@ -36,7 +36,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "training": "numpy pydantic torch ultralytics",
     "inspection": "matplotlib numpy",
     "evaluation": "matplotlib numpy polars",
-    "findings": "numpy polars scipy statsmodels",
+    "findings": "numpy polars scipy",
     "reporting": "PIL jinja2 markupsafe matplotlib numpy polars",
     "comparison": "filelock numpy ray torch yaml",
     "demonstration": "PIL numpy",
