@@ -201,8 +201,7 @@ def test_many_detections_in_one_image(signs: Path, tmp_path: Path) -> None:
     rows = rows_of(signs)
     random = np.random.default_rng(0)
     noise = [
-        {**rows[0], "bbox": [float(x), float(y), 5.0, 5.0], "score": 0.1}
-        for x, y in random.uniform(0, 60, (30_000, 2))
+        {**rows[0], "bbox": [float(x), float(y), 5.0, 5.0], "score": 0.1} for x, y in random.uniform(0, 60, (30_000, 2))
     ]
     result = measure(written(tmp_path / "p.json", rows + noise), signs, resamples=0, max_det=200_000)
     assert result.detectors[0].numbers["all"]["AP50"].value == pytest.approx(1)

@@ -72,7 +72,7 @@ def test_the_interval_leaves_out_zero_where_p_is_below_five_percent(values: list
 
 
 def test_t_interval_covers_the_mean_in_nineteen_of_twenty_cases() -> None:
-    samples = np.random.default_rng(3).normal(0.02, 0.01, (2000, 3))
+    samples = np.random.default_rng(3).normal(0.02, 0.01, (1000, 3))
     ends = [own.t_interval(sample.tolist()) for sample in samples]
     assert fmean(low <= 0.02 <= high for low, high in filter(None, ends)) == pytest.approx(0.95, abs=0.015)
 
