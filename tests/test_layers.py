@@ -38,7 +38,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "inspection": "matplotlib numpy",
     "designs": "matplotlib numpy scipy torch yaml",
     "evaluation": "matplotlib numpy polars",
-    "findings": "numpy polars scipy statsmodels",
+    "findings": "numpy polars scipy",
     "reporting": "PIL jinja2 markupsafe matplotlib numpy polars",
     "comparison": "filelock numpy ray torch yaml",
     "demonstration": "PIL numpy",
@@ -72,21 +72,26 @@ def tree(source: str) -> ast.Module:
 
 def imports(source: str, modules: Mapping[str, str]) -> Iterator[Import]:
     """List the modules a file imports; what only type checkers see counts as imported on load."""
+    for base, inner, line, on_load in statements(source):
+        yield Import(inner if inner in modules else base, line, on_load)
 
-    def walk(node: ast.AST, on_load: bool) -> Iterator[Import]:
+
+@cache  # of a file, whatever is planted beside it
+def statements(source: str) -> list[tuple[str, str, int, bool]]:
+    """List what a file imports as a package and as a module of it, either of which may be meant."""
+
+    def walk(node: ast.AST, on_load: bool) -> Iterator[tuple[str, str, int, bool]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Import):
-                yield from (Import(alias.name, child.lineno, on_load) for alias in child.names)
+                yield from ((alias.name, alias.name, child.lineno, on_load) for alias in child.names)
             elif isinstance(child, ast.ImportFrom):
                 base = "." * child.level + (child.module or "")
-                for alias in child.names:
-                    inner = f"{base}.{alias.name}"
-                    yield Import(inner if inner in modules else base, child.lineno, on_load)
+                yield from ((base, f"{base}.{alias.name}", child.lineno, on_load) for alias in child.names)
             else:
                 function = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
                 yield from walk(child, on_load and not function)
 
-    yield from walk(tree(source), on_load=True)
+    return list(walk(tree(source), on_load=True))
 
 
 def may_import(importer: str, imported: str, *, on_load: bool) -> bool:
