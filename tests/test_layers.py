@@ -38,7 +38,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "inspection": "matplotlib numpy",
     "designs": "matplotlib numpy scipy torch yaml",
     "evaluation": "matplotlib numpy polars",
-    "findings": "numpy polars scipy",
+    "findings": "numpy polars scipy statsmodels",
     "reporting": "PIL jinja2 markupsafe matplotlib numpy polars",
     "comparison": "filelock numpy ray torch yaml",
     "demonstration": "PIL numpy",
