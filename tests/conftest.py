@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -57,6 +58,12 @@ LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let all workers end at about the same time; a file stays on one of them, so that its fixtures are made once."""
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays anyway: Ultralytics and statsmodels call it often, and torch is large."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

@@ -92,7 +92,7 @@ def candidacies(
     for done, (start, end) in enumerate(pairwise(ends.tolist()), start=1):
         if end > start:
             with restored_threads():
-                torch.set_num_threads(1)  # small tensors: on a busy machine threads wait for each other, 20 times as long
+                torch.set_num_threads(1)  # small tensors: on a busy machine, threads would wait for each other
                 found = _pairs(assigner, points * pixels, boxes[start:end])
             yield end - start, *found
         if progress:
