@@ -26,6 +26,8 @@ from auxhead.errors import (
 if TYPE_CHECKING:
     from auxhead.comparison.compare import Comparison, compare, report
     from auxhead.demonstration.demo import demo
+    from auxhead.designs.design import design
+    from auxhead.designs.result import Designs
     from auxhead.evaluation.evaluate import evaluate
     from auxhead.evaluation.result import Evaluation
     from auxhead.host.environment import environment
@@ -45,6 +47,7 @@ _LAZY = {
     "Comparison": "auxhead.comparison.compare",
     "Conversion": "auxhead.labels.conversion.result",
     "Cost": "auxhead.shipping.cost",
+    "Designs": "auxhead.designs.result",
     "Evaluation": "auxhead.evaluation.result",
     "Inspection": "auxhead.inspection.result",
     "StripCertificate": "auxhead.shipping.strip_certificate",
@@ -53,6 +56,7 @@ _LAZY = {
     "convert": "auxhead.training.converted_labels",
     "cost": "auxhead.shipping.cost",
     "demo": "auxhead.demonstration.demo",
+    "design": "auxhead.designs.design",
     "environment": "auxhead.host.environment",
     "evaluate": "auxhead.evaluation.evaluate",
     "inspect": "auxhead.inspection.inspect",
@@ -71,6 +75,7 @@ __all__ = [
     "Conversion",
     "Cost",
     "DataError",
+    "Designs",
     "Evaluation",
     "HostVersionError",
     "Inspection",
@@ -87,6 +92,7 @@ __all__ = [
     "convert",
     "cost",
     "demo",
+    "design",
     "environment",
     "evaluate",
     "inspect",

@@ -69,7 +69,7 @@ def advise(
     if best.offer.given_up > LOST:
         keep = (
             f"Keep {like.name}: {share}, but every design with P2 at that price gives up large objects; {best.name} "
-            f"the fewest: {percent(best.offer.given_up)} of the boxes."
+            f"the fewest: {percent(best.offer.given_up, 1)} of the boxes."
         )
         return None, [keep]
     reason = (
@@ -108,6 +108,6 @@ def _large(best: Design) -> str:
     if not offer.given_up:
         return f"All boxes fit it: a cell of its coarsest level sees {offer.field} px."
     return (
-        f"Given up: {percent(offer.given_up)} of the boxes are larger than it can tell or see (a cell of its coarsest "
+        f"Given up: {percent(offer.given_up, 1)} of the boxes are larger than it can tell or see (a cell of its coarsest "
         f"level sees {offer.field} px)."
     )

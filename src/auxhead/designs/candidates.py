@@ -15,8 +15,12 @@ from auxhead.layouts.layout import Layout, build, take_apart
 from auxhead.layouts.roles import Roles
 from auxhead.shipping.cost import built
 
-LEVELS = ((2, 3, 4), (2, 3), (2, 3, 4, 5), (3, 4), (3, 4, 5))
-"""Levels that are tried, beside those of the known detector."""
+TRIED = (
+    *(Layout(levels, up_again) for levels in ((2, 3, 4), (2, 3), (2, 3, 4, 5)) for up_again in (True, False)),
+    Layout((3, 4)),
+)
+"""Layouts that are tried. Source: own choice: P2 for small objects, with and without the stages that large ones need,
+and P3 and P4 alone for middle sizes."""
 
 BINS = (8, 16)  # reg_max, of families with bins. Source: 16 is Ultralytics'; 8 halves the box branch at equal precision
 STEP = 0.0625  # widths are tried in sixteenths
@@ -96,11 +100,9 @@ def layouts(family: Family, longest: float) -> Iterator[Layout]:
         family: The known detector.
         longest: Side that bins should tell, pixels of the network input.
     """
-    for levels in LEVELS:
-        for up_again in (True, False):
-            layout = Layout(levels, up_again)
-            if layout != family.layout:
-                yield replace(layout, reg_max=_bins(family, layout, longest))
+    for layout in TRIED:
+        if layout != family.layout:
+            yield replace(layout, reg_max=_bins(family, layout, longest))
 
 
 def narrower(layout: Layout) -> Iterator[Layout]:

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from auxhead.designs.advice import advise, ranked
-from auxhead.designs.candidates import LEVELS, Family, layouts, read_family
+from auxhead.designs.candidates import TRIED, Family, layouts, read_family
 from auxhead.designs.offers import Survey, offer, seen_by_a_cell, survey
 from auxhead.designs.prices import Limit, Priced, within
 from auxhead.designs.result import Design, Designs
@@ -70,7 +70,7 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
 
 def _search(family: Family, known: Any, truth: Truth, own: DesignKeys, tell: Progress) -> Designs:
     """Survey the boxes, price the candidates, and rank them."""
-    boxes = survey(truth, own.imgsz, sorted({*LEVELS, family.layout.levels}), tell)
+    boxes = survey(truth, own.imgsz, sorted({*(one.levels for one in TRIED), family.layout.levels}), tell)
     longest = boxes.sides.max(axis=1, initial=0.0)
     enough = float(np.quantile(longest, TOLD_FROM)) if len(longest) else 0.0
     fused = known.fuse(verbose=False).eval()

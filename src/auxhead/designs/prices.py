@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Latency, measure
 
 ROUNDING = 1.005  # a price may be this much over the budget: half a percent, what two decimals of a ratio hide
-NARROWINGS = 4  # steps of width that are measured at most to bring a latency down. Source: own choice, about 25 %
+ATTEMPTS = 2  # times that what is too slow is made narrower and measured again. Source: own choice
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,18 @@ def within(family: Family, limit: Limit, layouts: Sequence[Layout], tell: Progre
     tell("counting designs", len(layouts), len(layouts))
     if limit.device is None or not counted:
         return counted
-    times = _times(limit, counted, "timing designs", tell)
-    timed = [_with(one, latency) for one, latency in zip(counted, times, strict=True)]
-    return [
-        one if limit.holds(one) or not limit.counts_hold(one.counts) else _faster(family, limit, one, tell)
-        for one in timed
-    ]
+    timed = _timed(limit, counted, "timing designs", tell)
+    for attempt in range(1, ATTEMPTS + 1):
+        slow = {place: _slimmer(family, limit, one) for place, one in enumerate(timed) if _too_slow(limit, one)}
+        slimmer = {place: one for place, one in slow.items() if one is not None}
+        again = _timed(limit, list(slimmer.values()), f"timing narrower ones ({attempt})", tell)
+        for place, one in zip(slimmer, again, strict=True):
+            timed[place] = one
+    return timed
+
+
+def _too_slow(limit: Limit, one: Priced) -> bool:
+    return one.latency is not None and limit.counts_hold(one.counts) and not limit.time_holds(one.latency)
 
 
 def _narrowed(family: Family, limit: Limit, layout: Layout) -> Priced:
@@ -129,34 +135,29 @@ def _narrowed(family: Family, limit: Limit, layout: Layout) -> Priced:
     return first
 
 
-def _faster(family: Family, limit: Limit, slow: Priced, tell: Progress) -> Priced:
-    """Find the widest version whose time holds, within a few steps; without one, the slow one."""
-    if "scales" not in family.roles.rest:
-        return slow
-    before = slow.counts
-    for step, slimmer in enumerate(narrower(slow.layout)):
-        if step >= NARROWINGS:
-            break
+def _slimmer(family: Family, limit: Limit, slow: Priced) -> Priced | None:
+    """Guess the widest version whose time holds: time follows GFLOPs, or less closely; None if there is none."""
+    if slow.latency is None or "scales" not in family.roles.rest:
+        return None
+    wanted = slow.counts.gflops * limit.budget / slow.latency.decisive.ratio
+    for slimmer in narrower(slow.layout):
         try:
             one = priced(family, slimmer, limit.imgsz)
         except ModelError:
-            break
-        if one.counts == before:  # channels are multiples of eight: not every step changes something
-            continue
-        before = one.counts
-        one = _with(one, *_times(limit, [one], f"timing {family.file_stem(slimmer)}", tell))
-        if limit.holds(one):
+            return None
+        if one.counts.gflops <= wanted:
             return one
-    return slow
+    return None
 
 
-def _times(limit: Limit, several: Sequence[Priced], task: str, tell: Progress) -> list[Latency]:
+def _timed(limit: Limit, several: Sequence[Priced], task: str, tell: Progress) -> list[Priced]:
     """Measure models in turns with the known detector."""
-    if limit.device is None:
-        return []
+    if limit.device is None or not several:
+        return list(several)
     models = [limit.like.model, *(one.model for one in several)]
-    return measure(models, limit.device, limit.imgsz, limit.rounds, lambda _, done, total: tell(task, done, total))[1:]
 
+    def say(kind: str, done: int, total: int) -> None:
+        tell(f"{task}, one thread" if "thread" in kind else task, done, total)
 
-def _with(one: Priced, latency: Latency) -> Priced:
-    return Priced(one.layout, one.content, one.model, one.counts, latency)
+    _, *times = measure(models, limit.device, limit.imgsz, limit.rounds, say)
+    return [replace(one, latency=latency) for one, latency in zip(several, times, strict=True)]

@@ -32,8 +32,8 @@ def _row(one: Design, found: Designs, timed: bool) -> list[str]:
         f"{one.gflops_ratio:.2f}",
         *(time if timed else []),
         NOTHING if offer.small is None else f"{offer.small:g}",
-        percent(offer.without_own),
-        percent(offer.given_up),
+        percent(offer.without_own, 1),
+        percent(offer.given_up, 1),
         str(offer.field),
         _mark(one, found),
     ]

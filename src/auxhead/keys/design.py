@@ -22,7 +22,7 @@ class DesignKeys(Keys):
     )
     budget: float = Field(default=1.0, gt=0, le=10, description="largest price allowed, as a multiple of like's")
     device: str | int | None = Field(default=None, description="device of the latency (default: a GPU, else the CPU)")
-    rounds: int = Field(default=10, ge=3, description="rounds of the latency measurement")
+    rounds: int = Field(default=5, ge=3, description="rounds of the latency measurement")
     out: str | None = Field(
         default=None, description="folder for the YAMLs, plan.yaml, design.json and design.png (default: none)"
     )

@@ -1,0 +1,145 @@
+"""`auxhead design` from data to files: what it writes is what it says, and stock Ultralytics and `compare` take it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from ultralytics.nn.tasks import DetectionModel
+
+import auxhead
+from auxhead.comparison.plan import read_plan, resolve_plan
+from auxhead.errors import ConfigError, DataError, ModelError, OutputError
+from auxhead.shipping.counts import Counts
+from auxhead.shipping.latency import Latency, Spread
+
+KEYS: dict[str, Any] = {"like": "yolov8n", "imgsz": 64, "price": "gflops"}
+
+
+@pytest.fixture(scope="module")
+def found(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    out = tmp_path_factory.mktemp("designs") / "out"
+    return auxhead.design(data=str(signs), out=str(out), **KEYS), out
+
+
+def test_files_hold_what_the_result_says(found: tuple[Any, Path], signs: Path) -> None:
+    designs, out = found
+    affordable = [one for one in designs.candidates if one.fits]
+    assert {path.stem for path in out.glob("*.yaml")} == {"plan", *(one.name for one in affordable)}
+    assert designs.best == affordable[0].name == "yolov8n-p234"
+    assert json.loads((out / "design.json").read_text()) == json.loads(json.dumps(designs.to_dict()))
+    with Image.open(out / "design.png") as picture:
+        assert min(picture.size) > 300
+    for one in affordable:
+        assert one.gflops_ratio <= 1.005
+        model = DetectionModel(str(out / f"{one.name}.yaml"), nc=designs.nc, verbose=False)
+        assert Counts.of(model.fuse(verbose=False), 64) == one.counts
+        assert model.stride.tolist() == [2**level for level in one.layout.levels]
+
+
+def test_the_plan_is_one_that_compare_takes(found: tuple[Any, Path], signs: Path) -> None:
+    _, out = found
+    plan = resolve_plan(*read_plan(out / "plan.yaml", {}, {"device": "cpu", "epochs": 1}))
+    assert list(plan.arms)[:2] == ["plain", "yolov8n-p234"]
+    assert list(plan.arms)[-2:] == ["p2", "ghost-p2"]
+    assert Path(plan.keys["yolov8n-p234"]["model"]) == (out / "yolov8n-p234.yaml").resolve()
+    assert "yolov8n-p34" not in plan.arms  # no finer than plain
+
+
+def test_a_budget_narrows_what_is_too_dear(signs: Path) -> None:
+    designs = auxhead.design(data=str(signs), **KEYS, budget=0.7)
+    by_name = {one.name: one for one in designs.candidates}
+    assert all(one.gflops_ratio <= 0.7 * 1.005 for one in designs.candidates if one.fits)
+    narrow = [one for one in designs.candidates if one.layout.width < 1 and one.fits]
+    assert narrow
+    assert all(f"-w{round(one.layout.width * 100)}" in name for name, one in by_name.items() if one in narrow)
+
+
+def test_nothing_fits_an_impossible_budget(signs: Path, tmp_path: Path) -> None:
+    designs = auxhead.design(data=str(signs), **KEYS, budget=0.01, out=str(tmp_path / "out"))
+    assert designs.best is None
+    assert "no design with P2 holds 0.01 times its price" in designs.reasons[0]
+    assert [path.name for path in (tmp_path / "out").glob("*.yaml")] == ["plan.yaml"]
+
+
+def test_what_is_too_slow_is_narrowed_and_measured_again(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+
+    def slow_at_fine_levels(models: Sequence[Any], device: torch.device, imgsz: int, *_: Any) -> list[Latency]:
+        """Say that time is the GFLOPs, with a third more for stride 4."""
+        prices = [Counts.of(model, imgsz).gflops * (1.3 if model.stride[0] == 4 else 1) for model in models]
+        measured.append(len(models))
+        ratios = [Spread(price, price / prices[0], price / prices[0], price / prices[0]) for price in prices]
+        return [Latency("cpu", 1.0, 9.9, 9.9, 9.9, processor=ratio) for ratio in ratios]
+
+    monkeypatch.setattr("auxhead.designs.prices.measure", slow_at_fine_levels)
+    designs = auxhead.design(data=str(signs), like="yolov8n", imgsz=64, device="cpu")
+    p234 = next(one for one in designs.candidates if one.layout.levels == (2, 3, 4) and one.layout.up_again)
+    assert p234.layout.width < 1
+    assert p234.fits
+    assert p234.latency.decisive.ratio <= 1.005
+    assert 1 < len(measured) <= 3
+    assert "the processor time" in designs.reasons[0]
+
+
+@pytest.mark.parametrize("like", ["yolov5n", "yolov9t", "yolo11n", "yolo12n", "yolo26n.yaml", "yolov8n-p2"])
+def test_every_family(like: str, signs: Path) -> None:
+    designs = auxhead.design(data=str(signs), like=like, imgsz=64, price="gflops")
+    stem = like.removesuffix(".yaml").removesuffix("-p2")
+    assert designs.like.name == stem
+    assert all(one.name.startswith(f"{stem}-p") for one in designs.candidates)
+    assert designs.best is not None
+    if stem == "yolo26n":
+        assert all(one.layout.reg_max is None for one in designs.candidates)
+
+
+def test_a_file_is_a_price_too(signs: Path, tmp_path: Path) -> None:
+    torch.save({"model": DetectionModel("yolov8n.yaml", nc=7, verbose=False)}, tmp_path / "best.pt")
+    designs = auxhead.design(data=str(signs), like=str(tmp_path / "best.pt"), imgsz=64, price="gflops", out="out")
+    assert designs.like.name == "yolov8n"
+    plan = yaml.safe_load(Path("out/plan.yaml").read_text())
+    assert plan["base"]["model"].endswith("best.pt")
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "words"),
+    [
+        ({"like": "yolov8n-seg"}, ModelError, "a segment model"),
+        ({"like": "yolov3"}, ModelError, "another order of layers"),
+        ({"like": "yolov8q"}, ModelError, "did you mean"),
+        ({"imgsz": 100}, ConfigError, "multiple of 32"),
+        ({"price": "money"}, ConfigError, "price"),
+        ({"budget": 0}, ConfigError, "budget"),
+        ({"data": "nowhere.yaml"}, DataError, "nowhere.yaml"),
+        ({"price": "latency", "device": "cuda:9"}, ConfigError, "cuda:9"),
+    ],
+)
+def test_mistakes_are_named_and_nothing_is_written(
+    keys: dict[str, Any], kind: type[Exception], words: str, signs: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(kind, match=words):
+        auxhead.design(**{"data": str(signs), **KEYS, "out": str(tmp_path / "out"), **keys})
+    assert not (tmp_path / "out").exists()
+
+
+def test_older_files_are_replaced_only_if_asked(signs: Path, tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text("mine")
+    with pytest.raises(OutputError, match=r"plan\.yaml"):
+        auxhead.design(data=str(signs), **KEYS, out=str(tmp_path))
+    assert (tmp_path / "plan.yaml").read_text() == "mine"
+
+
+def test_the_command_prints_the_table_and_the_advice(signs: Path, call: Any) -> None:
+    done = call("design", f"data={signs}", "like=yolov8n", "imgsz=64", "price=gflops")
+    assert done.returncode == 0, done.stderr
+    assert "yolov8n-p234" in done.stdout
+    assert "Try yolov8n-p234" in done.stdout
+    assert "Nothing was trained" in done.stdout
+    done = call("design", f"data={signs}", "like=yolov8n", "imgsz=64", "price=gflops", "--json")
+    assert json.loads(done.stdout)["best"] == "yolov8n-p234"
