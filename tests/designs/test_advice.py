@@ -46,11 +46,12 @@ def test_small_objects_get_the_finest_level_that_costs_nothing_more() -> None:
 @pytest.mark.parametrize(
     ("several", "expected"),
     [
-        ([SLIM, DOWN, P34], "n-p234-down"),  # full width before both ways
+        ([SLIM, DOWN, P34], "n-p234-down"),  # width before both ways
         ([SLIM, P34], "n-p234-slim"),
         ([made((2, 3, 4), 0.9, beyond=0.02), made((2, 3, 4, 5), 1.0)], "n-p2345"),  # nothing given up before levels
         ([made((2, 3, 4), 1.2), DOWN], "n-p234-down"),  # price before all
-        ([made((2, 3), 0.5), P234], "n-p234"),  # more levels
+        ([made((2, 3), 0.5), made((2, 3, 4, 5), 0.9), SLIM], "n-p234-slim"),  # the stage that nothing needs is left out
+        ([made((2, 3), 0.5), made((2, 3, 4, 5), 0.9)], "n-p2345"),
     ],
 )
 def test_the_order_of_what_counts(several: list[Design], expected: str) -> None:

@@ -17,7 +17,7 @@ import auxhead
 from auxhead.comparison.plan import read_plan, resolve_plan
 from auxhead.errors import ConfigError, DataError, ModelError, OutputError
 from auxhead.shipping.counts import Counts
-from auxhead.shipping.latency import Latency, Spread
+from auxhead.shipping.latency import Spread
 
 KEYS: dict[str, Any] = {"like": "yolov8n", "imgsz": 64, "price": "gflops"}
 
@@ -71,21 +71,21 @@ def test_nothing_fits_an_impossible_budget(signs: Path, tmp_path: Path) -> None:
 def test_what_is_too_slow_is_narrowed_and_measured_again(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
 
-    def slow_at_fine_levels(models: Sequence[Any], device: torch.device, imgsz: int, *_: Any) -> list[Latency]:
+    def slow_at_fine_levels(models: Sequence[Any], device: Any, imgsz: int, *_: Any) -> tuple[list[Spread], str]:
         """Say that time is the GFLOPs, with a third more for stride 4."""
         prices = [Counts.of(model, imgsz).gflops * (1.3 if model.stride[0] == 4 else 1) for model in models]
         measured.append(len(models))
-        ratios = [Spread(price, price / prices[0], price / prices[0], price / prices[0]) for price in prices]
-        return [Latency("cpu", 1.0, 9.9, 9.9, 9.9, processor=ratio) for ratio in ratios]
+        return [Spread(price, *[price / prices[0]] * 3) for price in prices], "a clock"
 
-    monkeypatch.setattr("auxhead.designs.prices.measure", slow_at_fine_levels)
+    monkeypatch.setattr("auxhead.designs.prices.race", slow_at_fine_levels)
     designs = auxhead.design(data=str(signs), like="yolov8n", imgsz=64, device="cpu")
     p234 = next(one for one in designs.candidates if one.layout.levels == (2, 3, 4) and one.layout.up_again)
     assert p234.layout.width < 1
     assert p234.fits
-    assert p234.latency.decisive.ratio <= 1.005
+    assert p234.time.ratio <= 1.005
     assert 1 < len(measured) <= 3
-    assert "the processor time" in designs.reasons[0]
+    assert designs.clock == "a clock"
+    assert "the time" in designs.reasons[0]
 
 
 @pytest.mark.parametrize("like", ["yolov5n", "yolov9t", "yolo11n", "yolo12n", "yolo26n.yaml", "yolov8n-p2"])

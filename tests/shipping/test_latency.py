@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from auxhead.shipping import latency
-from auxhead.shipping.latency import Latency, Spread, measure
+from auxhead.shipping.latency import Latency, Spread, measure, race
 
 CORES = 3
 
@@ -19,6 +20,7 @@ class Clocks:
 
     def __init__(self) -> None:
         self.wall = self.processor = 100.0
+        self.resolution = 1e-9
         self.passes: list[tuple[str, int]] = []
 
     def perf_counter(self) -> float:
@@ -26,6 +28,10 @@ class Clocks:
 
     def thread_time(self) -> float:
         return self.processor
+
+    def get_clock_info(self, name: str) -> SimpleNamespace:
+        assert name == "thread_time"
+        return SimpleNamespace(resolution=self.resolution)
 
 
 class Model(torch.nn.Module):
@@ -107,3 +113,21 @@ def test_a_clock_that_stands_still_within_a_pass_says_nothing(clocks: Clocks) ->
 
 def test_no_model_takes_no_time(clocks: Clocks) -> None:
     assert times([]) == []
+
+
+def test_a_race_runs_by_processor_time_alone(clocks: Clocks) -> None:
+    first = Model("first", clocks, wall=[], processor=[9, 1, 10, 100, 1000])
+    second = Model("second", clocks, wall=[], processor=[7, 3, 30, 300, 3000])
+    spreads, clock = race([first, second], torch.device("cpu"), 32, 4, lambda *_: None)
+    assert [spread.ratio for spread in spreads] == [1, 3]
+    assert clock == "processor time of one thread"
+    assert {threads for _, threads in clocks.passes} == {1}
+    assert torch.get_num_threads() == 2
+
+
+def test_a_race_runs_by_wall_time_where_the_other_clock_is_coarse(clocks: Clocks) -> None:
+    clocks.resolution = 0.015
+    first = Model("first", clocks, wall=[9, 1, 1, 1, 1], processor=[])
+    second = Model("second", clocks, wall=[9, 2, 2, 2, 2], processor=[])
+    spreads, clock = race([first, second], torch.device("cpu"), 32, 4, lambda *_: None)
+    assert ([spread.ratio for spread in spreads], clock) == ([1, 2], "time")

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auxhead.cli.parts import PAGE, Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.parts import PAGE, WIDE, Json, emit, json_only, key_help, page_console, print_table, progress
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-WIDE = 168  # columns of a page with times; on fewer, names of models are folded
 
 
 def cost(

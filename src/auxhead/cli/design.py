@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.parts import PAGE, WIDE, Json, emit, json_only, key_help, page_console, print_table, progress
 
 
 def design(
@@ -27,7 +27,7 @@ def design(
     if as_json:
         emit(found.to_dict())
         return
-    console = page_console()
+    console = page_console(WIDE if found.device else PAGE)
     print_table(console, table(found))
     for line in remarks(found):
         console.print(line, soft_wrap=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PAGE = 132  # columns of tables that don't go to a terminal
+WIDE = 168  # likewise, of tables that also show measured times
 WORDS = {"allow_extra_args": True, "help_option_names": []}
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
 

@@ -11,12 +11,16 @@ from auxhead.formats import percent
 WORTH_IT = 0.1
 """Share of small boxes from which a finer level is advised. Source: own choice."""
 
+ORDER = (3, 4, 2)
+"""Numbers of levels, best first: a fourth one is for large objects, and where there are none its price is better spent
+on width; two have been tried least. Source: own choice."""
+
 LOST = 0.005
 """Share of boxes that may be too large for an advised design. Source: own choice: one in two hundred."""
 
 
 def ranked(designs: Sequence[Design], small_share: float) -> list[Design]:
-    """Order designs, best first: price holds, nothing is given up, level fits the sizes, nothing was trimmed.
+    """Order designs, best first: price holds, nothing is given up, levels fit the sizes, little was trimmed.
 
     Args:
         designs: The candidates.
@@ -30,9 +34,9 @@ def ranked(designs: Sequence[Design], small_share: float) -> list[Design]:
             not one.fits,
             one.offer.given_up > LOST,
             layout.levels[0] != finest,
-            layout.width < 1,
+            ORDER.index(len(layout.levels)) if len(layout.levels) in ORDER else len(ORDER),
+            -layout.width,
             not layout.up_again,
-            -len(layout.levels),
             one.gflops_ratio,
         )
 
@@ -95,11 +99,10 @@ def _count(one: Design) -> str:
 
 def _price(one: Design) -> str:
     """Say a price as ratios."""
-    if one.latency is None:
+    if one.time is None:
         return f"{one.gflops_ratio:.2f}x the GFLOPs"
-    spread = one.latency.decisive
-    kind = "processor time" if one.latency.processor else "time"
-    return f"{one.gflops_ratio:.2f}x the GFLOPs, {spread.ratio:.2f}x ({spread.low:.2f} to {spread.high:.2f}) the {kind}"
+    time = f"{one.time.ratio:.2f}x ({one.time.low:.2f} to {one.time.high:.2f}) the time"
+    return f"{one.gflops_ratio:.2f}x the GFLOPs, {time}"
 
 
 def _large(best: Design) -> str:
@@ -107,7 +110,5 @@ def _large(best: Design) -> str:
     offer = best.offer
     if not offer.given_up:
         return f"All boxes fit it: a cell of its coarsest level sees {offer.field} px."
-    return (
-        f"Given up: {percent(offer.given_up, 1)} of the boxes are larger than it can tell or see (a cell of its coarsest "
-        f"level sees {offer.field} px)."
-    )
+    share = percent(offer.given_up, 1)
+    return f"Given up: {share} of the boxes, larger than its coarsest level tells, or sees ({offer.field} px)."

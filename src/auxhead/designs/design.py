@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 
 from auxhead.designs.advice import advise, ranked
@@ -17,6 +18,7 @@ from auxhead.designs.prices import Limit, Priced, within
 from auxhead.designs.result import Design, Designs
 from auxhead.errors import ModelError, OutputError
 from auxhead.files import write_atomic
+from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import read_source
 from auxhead.keys.design import DesignKeys
 from auxhead.keys.reading import validated
@@ -62,7 +64,9 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
     images = list_images(source.splits["train"])
     check_labels(images, len(source.names), kpt_shape=source.kpt_shape)
     truth = read_yolo(images, source.names, kpt_shape=source.kpt_shape, progress=named(tell, "reading train"))
-    found = _search(family, known, truth, own, tell)
+    with restored_threads():
+        torch.set_num_threads(1)  # on a busy machine, two threads of small work wait for each other
+        found = _search(family, known, truth, own, tell)
     if own.out is not None:
         _write(found, Path(own.out), own)
     return found
@@ -91,6 +95,7 @@ def _search(family: Family, known: Any, truth: Truth, own: DesignKeys, tell: Pro
         small_share=small,
         longest=None if percentiles is None else (percentiles[0], percentiles[1], percentiles[2]),
         device=str(device or ""),
+        clock=next((one.clock for one in priced if one.clock), ""),
         like=first,
         candidates=tuple(others),
         best=best,
@@ -107,7 +112,7 @@ def _design(family: Family, limit: Limit, boxes: Survey, one: Priced, name: str)
         yaml=one.content,
         counts=one.counts,
         gflops_ratio=one.counts.gflops / limit.like.counts.gflops,
-        latency=one.latency,
+        time=one.time,
         offer=offer(boxes, one.layout, bins, seen_by_a_cell(one.model.cpu(), limit.imgsz)),
         fits=one is limit.like or limit.holds(one),
         note="" if one.layout.width == 1 else f"{one.layout.width:.0%} of the width, for its price",

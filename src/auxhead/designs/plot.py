@@ -66,9 +66,9 @@ def _sizes(axes: Axes, found: Designs, several: list[Design]) -> None:
 
 def _prices(axes: Axes, found: Designs, several: list[Design]) -> None:
     """Draw candidate anchors of small boxes against the price."""
-    timed = any(one.latency for one in several)
+    timed = any(one.time for one in several)
     for one in several:
-        spread = one.latency.decisive if one.latency else None
+        spread = one.time
         price = one.gflops_ratio if not timed else spread.ratio if spread else 1.0
         bar = [[price - spread.low], [spread.high - price]] if spread else None
         axes.errorbar(price, one.offer.small or 0.0, xerr=bar, fmt="o", color=_color(one, found), capsize=2)

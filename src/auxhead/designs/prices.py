@@ -15,9 +15,10 @@ from auxhead.layouts.layout import Layout
 from auxhead.progress import Progress
 from auxhead.shipping.cost import count
 from auxhead.shipping.counts import Counts
-from auxhead.shipping.latency import Latency, measure
+from auxhead.shipping.latency import Spread, race
 
 ROUNDING = 1.005  # a price may be this much over the budget: half a percent, what two decimals of a ratio hide
+NEAR = 1.02  # of the GFLOPs that would be narrow enough: a step of width is several percent. Source: own choice
 ATTEMPTS = 2  # times that what is too slow is made narrower and measured again. Source: own choice
 
 
@@ -30,14 +31,16 @@ class Priced:
         content: Its YAML.
         model: The model, fused.
         counts: Its size.
-        latency: Its time beside the known detector's; None if it wasn't measured.
+        time: Its time beside the known detector's; None if it wasn't measured.
+        clock: What that time is, in words.
     """
 
     layout: Layout
     content: Mapping[str, Any]
     model: nn.Module
     counts: Counts
-    latency: Latency | None = None
+    time: Spread | None = None
+    clock: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,15 @@ class Limit:
 
     def holds(self, one: Priced) -> bool:
         """Tell whether a price holds."""
-        return self.counts_hold(one.counts) and (one.latency is None or self.time_holds(one.latency))
+        return self.counts_hold(one.counts) and (one.time is None or self.time_holds(one.time))
 
     def counts_hold(self, counts: Counts) -> bool:
         """Tell whether GFLOPs hold, or needn't."""
         return not self.gflops or counts.gflops <= self.like.counts.gflops * self.budget * ROUNDING
 
-    def time_holds(self, latency: Latency) -> bool:
+    def time_holds(self, time: Spread) -> bool:
         """Tell whether time holds."""
-        return latency.decisive.ratio <= self.budget * ROUNDING
+        return time.ratio <= self.budget * ROUNDING
 
 
 def priced(family: Family, layout: Layout, imgsz: int) -> Priced:
@@ -117,7 +120,7 @@ def within(family: Family, limit: Limit, layouts: Sequence[Layout], tell: Progre
 
 
 def _too_slow(limit: Limit, one: Priced) -> bool:
-    return one.latency is not None and limit.counts_hold(one.counts) and not limit.time_holds(one.latency)
+    return one.time is not None and limit.counts_hold(one.counts) and not limit.time_holds(one.time)
 
 
 def _narrowed(family: Family, limit: Limit, layout: Layout) -> Priced:
@@ -137,15 +140,17 @@ def _narrowed(family: Family, limit: Limit, layout: Layout) -> Priced:
 
 def _slimmer(family: Family, limit: Limit, slow: Priced) -> Priced | None:
     """Guess the widest version whose time holds: time follows GFLOPs, or less closely; None if there is none."""
-    if slow.latency is None or "scales" not in family.roles.rest:
+    if slow.time is None or "scales" not in family.roles.rest:
         return None
-    wanted = slow.counts.gflops * limit.budget / slow.latency.decisive.ratio
+    wanted = slow.counts.gflops * limit.budget / slow.time.ratio
     for slimmer in narrower(slow.layout):
         try:
             one = priced(family, slimmer, limit.imgsz)
         except ModelError:
             return None
-        if one.counts.gflops <= wanted:
+        if (
+            one.counts != slow.counts and one.counts.gflops <= wanted * NEAR
+        ):  # channels come in eights: some steps are none
             return one
     return None
 
@@ -156,8 +161,8 @@ def _timed(limit: Limit, several: Sequence[Priced], task: str, tell: Progress) -
         return list(several)
     models = [limit.like.model, *(one.model for one in several)]
 
-    def say(kind: str, done: int, total: int) -> None:
-        tell(f"{task}, one thread" if "thread" in kind else task, done, total)
+    def say(_: str, done: int, total: int) -> None:
+        tell(task, done, total)
 
-    _, *times = measure(models, limit.device, limit.imgsz, limit.rounds, say)
-    return [replace(one, latency=latency) for one, latency in zip(several, times, strict=True)]
+    (_, *times), clock = race(models, limit.device, limit.imgsz, limit.rounds, say)
+    return [replace(one, time=time, clock=clock) for one, time in zip(several, times, strict=True)]

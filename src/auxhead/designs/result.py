@@ -8,7 +8,7 @@ from typing import Any
 
 from auxhead.layouts.layout import Layout
 from auxhead.shipping.counts import Counts
-from auxhead.shipping.latency import Latency
+from auxhead.shipping.latency import Spread
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Design:
         yaml: Content of its YAML; empty for the one that is known.
         counts: Its size, fused, at the classes of the data.
         gflops_ratio: Of its GFLOPs to the known one's.
-        latency: Measured time; None if price=gflops.
+        time: Measured time beside the known one's; None if price=gflops.
         offer: What it offers the boxes.
         fits: Whether its price holds.
         note: What was trimmed, or why it can't be had.
@@ -58,7 +58,7 @@ class Design:
     yaml: Mapping[str, Any] = field(repr=False)
     counts: Counts
     gflops_ratio: float
-    latency: Latency | None
+    time: Spread | None
     offer: Offer
     fits: bool
     note: str = ""
@@ -80,6 +80,7 @@ class Designs:
         small_share: Share of boxes under 16 px; None without boxes.
         longest: 50th, 99th and 100th percentile of the longer sides, pixels; None without boxes.
         device: Where time was measured; empty if it wasn't.
+        clock: What that time is: "processor time of one thread" on CPUs, "time" elsewhere.
         like: The detector whose price is the limit.
         candidates: The others, best first.
         best: Name of the one to try; None: keep `like`.
@@ -93,6 +94,7 @@ class Designs:
     small_share: float | None
     longest: tuple[float, float, float] | None
     device: str
+    clock: str
     like: Design
     candidates: tuple[Design, ...]
     best: str | None

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from auxhead.designs.result import Design, Designs
 from auxhead.formats import NOTHING, percent
 
-HEAD = ["design", "levels", "neck", "bins", "params", "GFLOPs", "ratio"]
+HEAD = ["design", "levels", "bins", "params", "GFLOPs", "ratio"]
 OFFERS = ["small", "no own", "too large", "sees px", ""]
 
 
 def table(found: Designs) -> list[list[str]]:
     """Lay designs out, one a row; the first row is the head, the second the known detector."""
-    timed = found.like.latency is not None or any(one.latency for one in found.candidates)
-    rows = [[*HEAD, *(["time", "(quartiles)"] if timed else []), *OFFERS]]
-    return rows + [_row(one, found, timed) for one in (found.like, *found.candidates)]
+    rows = [[*HEAD, *(["time"] if found.device else []), *OFFERS]]
+    return rows + [_row(one, found) for one in (found.like, *found.candidates)]
 
 
-def _row(one: Design, found: Designs, timed: bool) -> list[str]:
-    spread = one.latency.decisive if one.latency else None
-    time = [f"{spread.ratio:.2f}", f"{spread.low:.2f} to {spread.high:.2f}"] if spread else [NOTHING, NOTHING]
+def _row(one: Design, found: Designs) -> list[str]:
+    time = "1.00" if one is found.like else NOTHING
+    if one.time:
+        time = f"{one.time.ratio:.2f} ({one.time.low:.2f} to {one.time.high:.2f})"
     offer = one.offer
     return [
         one.name,
         f"P{one.layout.levels[0]}-P{one.layout.levels[-1]}",
-        "both" if one.layout.up_again else "down",
         str(one.layout.reg_max or NOTHING),
         f"{one.counts.parameters / 1e6:.2f} M",
         f"{one.counts.gflops:.2f}",
         f"{one.gflops_ratio:.2f}",
-        *(time if timed else []),
+        *([time] if found.device else []),
         NOTHING if offer.small is None else f"{offer.small:g}",
         percent(offer.without_own, 1),
         percent(offer.given_up, 1),
@@ -47,7 +46,7 @@ def _mark(one: Design, found: Designs) -> str:
 
 def remarks(found: Designs) -> Iterator[str]:
     """Say what the columns are, and what to do."""
-    where = f", time on {found.device} ({_kind(found.candidates)})" if found.device else ""
+    where = f", time on {found.device} ({found.clock})" if found.device else ""
     data = f"{found.boxes:,} training boxes at {found.imgsz} px, {found.nc} classes"
     yield f"{data}; prices fused{where}, as ratios to the first."
     yield (
@@ -59,8 +58,3 @@ def remarks(found: Designs) -> Iterator[str]:
     yield ""
     yield from found.reasons
     yield "Nothing was trained: this is what the layouts offer, not how well they detect. Compare before you choose."
-
-
-def _kind(several: Sequence[Design]) -> str:
-    by_processor = any(one.latency and one.latency.processor for one in several)
-    return "processor time of one thread" if by_processor else "wall time"

@@ -21,6 +21,8 @@ from auxhead.progress import Progress, Steps, named
 
 WARM_UP = 3  # forward passes before timing: the first allocate memory and choose kernels. Source: own choice
 
+COARSE = 0.001  # resolution of a clock in seconds from which a forward pass can't be timed by it. Source: own choice
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -120,6 +122,34 @@ def measure(
         Latency(str(device), **vars(_spread(own, wall[0])), processor=other)
         for own, other in zip(wall, processor, strict=True)
     ]
+
+
+@torch.inference_mode()
+def race(
+    models: Sequence[DetectionModel], device: torch.device, imgsz: int, rounds: int, tell: Progress
+) -> tuple[list[Spread], str]:
+    """Time forward passes in turns by the one clock that comparisons should decide by.
+
+    Args:
+        models: Fused models; they move to the device.
+        device: Where to measure.
+        imgsz: Image size, pixels.
+        rounds: Forward passes of each model.
+        tell: Called each round as tell("timing", done, total).
+
+    Returns:
+        One entry a model, in the order given, and the name of the clock: "processor time of one thread" on a CPU, whose
+        wall time other work on the machine disturbs; "time" elsewhere and where the system's clock is too coarse.
+    """
+    alone = device.type == "cpu" and time.get_clock_info("thread_time").resolution < COARSE
+    images = [torch.rand(1, int(model.yaml.get("channels", 3)), imgsz, imgsz, device=device) for model in models]
+    for model in models:
+        model.to(device)
+    with restored_threads():
+        torch.set_num_threads(1 if alone else cores())
+        clock = time.thread_time if alone else time.perf_counter
+        seconds = _rounds(models, images, rounds, clock, named(tell, "timing"))
+    return [_spread(own, seconds[0]) for own in seconds], "processor time of one thread" if alone else "time"
 
 
 def _rounds(
