@@ -17,12 +17,11 @@ from pydantic import BaseModel
 
 import auxhead
 from auxhead.comparison.arms import PRESETS
-from auxhead.keys.compare import CompareKeys, PlanKeys
+from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.inspect import InspectKeys
 from auxhead.keys.reading import read_words
-from auxhead.keys.report import ReportKeys
 from auxhead.keys.train import TrainKeys
 from auxhead.keys.train_reading import read_train_words
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL

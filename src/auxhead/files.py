@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from auxhead.errors import OutputError
@@ -22,6 +23,27 @@ def sha256(path: Path) -> str:
     """
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def require_free(folder: Path, names: Sequence[str], *, exist_ok: bool) -> None:
+    """Check that files may be written, before any work is done.
+
+    Args:
+        folder: Where they shall be.
+        names: Their names.
+        exist_ok: Whether those that stand there may be replaced.
+
+    Raises:
+        OutputError: Some stand there, and may not.
+    """
+    there = [name for name in names if (folder / name).exists()]
+    if there and not exist_ok:
+        raise OutputError(
+            expected=f"a folder without {' and '.join(names)}",
+            found=" and ".join(there),
+            where=str(folder),
+            fix="choose another folder, or add exist_ok=true",
+        )
 
 
 def write_atomic(path: Path, content: bytes) -> None:

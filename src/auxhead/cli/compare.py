@@ -46,8 +46,8 @@ def report(
     _help: Annotated[bool, key_help("report")] = False,
 ) -> None:
     """Write the page of a comparison anew from its folder, also while it runs: report FOLDER."""
+    from auxhead.keys.compare import ReportKeys
     from auxhead.keys.reading import read_words, validated
-    from auxhead.keys.report import ReportKeys
 
     keys = read_words(context.args, ReportKeys)
     validated(ReportKeys, keys)

@@ -30,7 +30,7 @@ KEYS: Mapping[str, Sequence[tuple[str, str]]] = {
     "design": [("design", "DesignKeys")],
     "evaluate": [("evaluate", "EvaluateKeys")],
     "compare": [("compare", "PlanKeys"), ("compare", "CompareKeys")],
-    "report": [("report", "ReportKeys")],
+    "report": [("compare", "ReportKeys")],
     "demo": [("demo", "DemoKeys")],
 }
 """Where the keys of each command stand: modules of `auxhead.keys`, and classes in them."""

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from auxhead.findings.analysis import verdict_lines
 from auxhead.formats import by_seed, interval, plain, points, signed, whole
-from auxhead.keys.compare import CompareKeys, PlanKeys
+from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.reading import config_error, unknown, validated
-from auxhead.keys.report import ReportKeys
 from auxhead.progress import Progress, silent
 from auxhead.reporting.report import report as write_report
 

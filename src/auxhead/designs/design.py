@@ -16,8 +16,8 @@ from auxhead.designs.candidates import TRIED, Family, layouts, read_family
 from auxhead.designs.offers import Survey, offer, seen_by_a_cell, survey
 from auxhead.designs.prices import Limit, Priced, within
 from auxhead.designs.result import Design, Designs
-from auxhead.errors import ModelError, OutputError
-from auxhead.files import write_atomic
+from auxhead.errors import ModelError
+from auxhead.files import require_free, write_atomic
 from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import read_source
 from auxhead.keys.design import DesignKeys
@@ -55,7 +55,7 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
     own = validated(DesignKeys, keys)
     tell = progress or silent
     if own.out is not None:
-        _check_free(Path(own.out), own.exist_ok)
+        require_free(Path(own.out), (PLAN, RESULT, PICTURE), exist_ok=own.exist_ok)
     source = read_source(own.data)
     known = build(own.like, len(source.names), None)
     if kind(known) != "detect":
@@ -117,18 +117,6 @@ def _design(family: Family, limit: Limit, boxes: Survey, one: Priced, name: str)
         fits=one is limit.like or limit.holds(one),
         note="" if one.layout.width == 1 else f"{one.layout.width:.0%} of the width, for its price",
     )
-
-
-def _check_free(out: Path, exist_ok: bool) -> None:
-    """Refuse to replace files before any work is done."""
-    there = [name for name in (PLAN, RESULT, PICTURE) if (out / name).exists()]
-    if there and not exist_ok:
-        raise OutputError(
-            expected=f"a folder without {', '.join((PLAN, RESULT, PICTURE))}",
-            found=" and ".join(there),
-            where=str(out),
-            fix="choose another folder, or add exist_ok=true",
-        )
 
 
 def _write(found: Designs, out: Path, own: DesignKeys) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from auxhead.errors import OutputError
-from auxhead.files import write_atomic
+from auxhead.files import require_free, write_atomic
 from auxhead.host.anchors import LEVELS, count_candidates, summarize
 from auxhead.host.datasets import read_source
 from auxhead.inspection.boxes import at_imgsz, disagreeing, measure, sides, truncated
@@ -54,7 +53,7 @@ def inspect(
         OutputError: `out` holds such files already, or can't be written to.
     """
     if out is not None:
-        _check_free(Path(out), exist_ok)
+        require_free(Path(out), FILES, exist_ok=exist_ok)
     tell = progress or silent
     imgsz = math.ceil(imgsz / MULTIPLE) * MULTIPLE
     source = read_source(str(data))
@@ -110,18 +109,6 @@ def _split(truth: Truth, repeated: int, imgsz: int, name: str, tell: Progress) -
         disagreeing=int(disagreeing(truth).sum()),
         boxes_net=net.boxes[:, 2:],
     )
-
-
-def _check_free(out: Path, exist_ok: bool) -> None:
-    """Refuse to replace files before any work is done."""
-    there = [name for name in FILES if (out / name).exists()]
-    if there and not exist_ok:
-        raise OutputError(
-            expected=f"a folder without {' and '.join(FILES)}",
-            found=" and ".join(there),
-            where=str(out),
-            fix="choose another folder, or add exist_ok=true",
-        )
 
 
 def _write(inspection: Inspection, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `auxhead compare` takes: what to compare, and where and how to run it."""
+"""What `auxhead compare` takes: what to compare, and where and how to run it; and what `auxhead report` takes of it."""
 
 from __future__ import annotations
 
@@ -100,3 +100,23 @@ class CompareKeys(Keys):
     cpus: float = Field(default=1, gt=0, description="ray: cores of a run")
     gpus: float = Field(default=0, ge=0, description="ray: GPUs of a run")
     retries: int = Field(default=3, ge=0, description="ray: how often a run whose machine died is tried again")
+
+
+class ReportKeys(Keys):
+    """The keys of `auxhead report`."""
+
+    out: str | None = Field(
+        default=None, description="html file to write, or a folder (default: report.html in the comparison's folder)"
+    )
+    control: str | None = Field(
+        default=None, description="compare with this arm instead of the plan's control; needs an out= of its own"
+    )
+
+    pictures: bool = Field(default=True, description="show crops of the images; off for a page that others may see")
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        if self.control is not None and self.out is None:
+            message = f"control={self.control}: expected out= too, so that the declared comparison's report stays"
+            raise ValueError(message)
+        return self
