@@ -128,3 +128,14 @@ def test_pixels_that_a_cell_does_not_see_change_nothing(name: str) -> None:
 def test_attention_sees_everything() -> None:
     model = DetectionModel(ready_made("yolo11n-p234.yaml"), nc=1, verbose=False).fuse(verbose=False).eval()
     assert seen_by_a_cell(model, 256) == 256
+
+
+def test_of_many_pictures_every_so_manyth_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auxhead.designs.offers.PICTURES", 3)
+    boxes = truth([[(5.0 * number, 10.0, 6.0, 6.0)] * (number % 4) for number in range(9)])
+    found = survey(boxes, 128, [(3, 4)], silent)
+    assert found.pictures == 3  # 0, 3 and 6 of them
+    assert len(found.sides) == len(boxes.cls)
+    assert found.counted.tolist() == np.flatnonzero(np.isin(boxes.image, [0, 3, 6])).tolist()
+    alone, _ = count_candidates(boxes, 128, [8, 16])
+    assert found.counts[3, 4].tolist() == alone[found.counted].tolist()

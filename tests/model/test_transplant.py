@@ -26,10 +26,11 @@ def moved(source: DetectionModel, target: DetectionModel) -> Transplant:
     done = transplant(source, target, "source.pt")
     assert done.moved.keys() | set(done.left) == before.keys()
     assert not done.moved.keys() & set(done.left)
-    for name, value in target.state_dict().items():
+    after = target.state_dict()
+    for name, value in after.items():
         assert torch.equal(value, giving[done.moved[name]] if name in done.moved else before[name]), name
     assert all(torch.equal(value, giving[name]) for name, value in source.state_dict().items())
-    assert done.moved_parameters == sum(target.state_dict()[name].numel() for name in done.moved)
+    assert done.moved_parameters == sum(after[name].numel() for name in done.moved)
     return done
 
 

@@ -65,7 +65,8 @@ def test_a_layout_that_nobody_knows_is_loaded_as_ultralytics_does(tmp_path: Path
     expected.load_state_dict(own.state_dict())
     expected.load(stock)
     start_from(stock, own, "stock.pt", tmp_path)
-    assert all(torch.equal(value, expected.state_dict()[name]) for name, value in own.state_dict().items())
+    loaded = expected.state_dict()
+    assert all(torch.equal(value, loaded[name]) for name, value in own.state_dict().items())
     assert not (tmp_path / "transplant.json").exists()
     assert "by the numbers of layers" in caplog.text
 

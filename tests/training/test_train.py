@@ -386,7 +386,8 @@ def test_killed_run_goes_on_to_the_same_end(quick: dict[str, Any], tmp_path: Pat
         seen["heads"] = all(
             torch.equal(v, own["head_state"][k]) for k, v in trainer.criterion.heads.state_dict().items()
         )
-        seen["weights"] = all(torch.equal(trainer.model.state_dict()[k], v) for k, v in own["weights"].items())
+        weights = trainer.model.state_dict()
+        seen["weights"] = all(torch.equal(weights[k], v) for k, v in own["weights"].items())
         moments = next(iter(trainer.optimizer.state_dict()["state"].values()))["exp_avg"]
         seen["optimizer"] = torch.equal(moments, next(iter(left["optimizer"]["state"].values()))["exp_avg"])
         seen["gain"] = trainer.criterion.gains["center"].gain == own["progress"]["gains"]["center"]

@@ -15,7 +15,7 @@ from auxhead.designs.advice import advise, ranked
 from auxhead.designs.candidates import TRIED, Family, layouts, read_family
 from auxhead.designs.offers import Survey, offer, seen_by_a_cell, survey
 from auxhead.designs.prices import Limit, Priced, within
-from auxhead.designs.result import Design, Designs
+from auxhead.designs.result import Design, Designs, short_name
 from auxhead.errors import ModelError
 from auxhead.files import require_free, write_atomic
 from auxhead.host.cpu import restored_threads
@@ -31,6 +31,7 @@ from auxhead.shipping.cost import build, count, kind
 from auxhead.shipping.latency import choose_device
 
 PLAN, RESULT, PICTURE = "plan.yaml", "design.json", "design.png"
+COMPARED = 3  # designs that the plan compares at most: each is a training for every seed. Source: own choice
 TOLD_FROM = 0.999  # share of the boxes whose longer side the bins of a design should tell. Source: own choice
 
 
@@ -40,7 +41,7 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
     Args:
         progress: Called as progress(task, done, total).
         **keys: `data`, `like`, `imgsz`, `price` (both, gflops, latency), `budget`, `device`, `rounds`, `out`,
-            `exist_ok`.
+            `exist_ok`, `pretrained`.
 
     Returns:
         Candidates, best first, with their prices and what they offer the boxes of the training split; nothing is
@@ -92,6 +93,8 @@ def _search(family: Family, known: Any, truth: Truth, own: DesignKeys, tell: Pro
         imgsz=own.imgsz,
         nc=family.nc,
         boxes=len(longest),
+        pictures=len(truth.files),
+        looked_at=boxes.pictures,
         small_share=small,
         longest=None if percentiles is None else (percentiles[0], percentiles[1], percentiles[2]),
         device=str(device or ""),
@@ -135,11 +138,13 @@ def _write(found: Designs, out: Path, own: DesignKeys) -> None:
 def _plan(found: Designs, own: DesignKeys) -> Mapping[str, Any]:
     """Make a plan: plain, the designs that are worth a training, and P2 models as ceilings."""
     known = own.like if Path(own.like).suffix else f"{own.like}.yaml"
-    worth = [one for one in found.candidates if one.fits and one.layout.levels[0] < found.like.layout.levels[0]]
+    finer = [one for one in found.candidates if one.fits and one.layout.levels[0] < found.like.layout.levels[0]]
+    worth = finer[:COMPARED]
     arms: dict[str, Any] = {"plain": None}
     arms |= {one.name: {"model": f"{one.name}.yaml"} for one in worth}
     arms |= {name: None for name in ("p2", "ghost-p2") if _has(known, name)}
     base = {"model": known, "imgsz": found.imgsz, "epochs": 100, "batch": 16}
+    base |= {"pretrained": own.pretrained} if own.pretrained else {}
     return {
         "data": str(Path(own.data).resolve()) if Path(own.data).is_file() else own.data,
         "base": base,
@@ -168,6 +173,6 @@ def _comment(one: Design, found: Designs) -> str:
     price = f"{one.counts.gflops:.2f} GFLOPs, {one.gflops_ratio:.2f} times those of {found.like.name}"
     return (
         f"{one.name}: a detector of Ultralytics' own modules that predicts on {levels}\n"
-        f"designed for {Path(found.data).name} at {found.imgsz} px and {found.nc} classes: {price}\n"
+        f"designed for {short_name(found.data)} at {found.imgsz} px and {found.nc} classes: {price}\n"
         f"Train it with: yolo detect train model={one.name}.yaml data=..."
     )

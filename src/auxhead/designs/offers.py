@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ SMALL = 16.0
 """Sides below which a box is small, pixels of the network input. Source: own choice. Twice the stride of P3; at 640 px
 such boxes have a median of 5 candidate anchors on P3 to P5, and 13 with P2 beside them."""
 
+PICTURES = (
+    1000  # whose boxes have their anchors counted at most, evenly spread: medians need no more. Source: own choice
+)
 ONE_BIN = 1  # reg_max of heads that give sides as they are (yolo26): nothing is beyond their reach
 
 
@@ -32,11 +36,15 @@ class Survey:
 
     Attributes:
         sides: Width and height of each box, shape (m, 2), pixels of the network input.
-        counts: Candidates of each box by levels, each of shape (m,).
-        unmatched: By levels, how many boxes get no anchor of their own even at the best assignment.
+        counted: Boxes whose candidates were counted, shape (k,): those of the pictures that were looked at.
+        pictures: How many pictures that were.
+        counts: Candidates of each of them by levels, each of shape (k,).
+        unmatched: By levels, how many of them get no anchor of their own even at the best assignment.
     """
 
     sides: Floats
+    counted: Ints
+    pictures: int
     counts: Mapping[Levels, Ints] = field(repr=False)
     unmatched: Mapping[Levels, int]
 
@@ -57,6 +65,9 @@ def survey(truth: Truth, imgsz: int, levels: Sequence[Levels], tell: Progress) -
         tell: Called as tell(task, done, total).
     """
     corners = letterboxed(truth, imgsz)
+    looked_at = np.arange(0, len(truth.files), math.ceil(len(truth.files) / PICTURES) or 1)
+    counted = np.flatnonzero(np.isin(truth.image, looked_at))
+    some = _part(truth, looked_at, counted)
     counts: dict[Levels, list[Ints]] = {each: [np.zeros(0, np.int64)] for each in levels}
     unmatched = dict.fromkeys(levels, 0)
     for finest in sorted({each[0] for each in levels}):
@@ -64,13 +75,30 @@ def survey(truth: Truth, imgsz: int, levels: Sequence[Levels], tell: Progress) -
         reach = range(finest, max(each[-1] for each in several) + 1)
         cells = np.array([(imgsz // 2**level) ** 2 for level in reach])
         strides = [2**level for level in reach]
-        for boxes, box, anchor in candidacies(truth, imgsz, strides, named(tell, f"anchors from P{finest} on")):
+        for boxes, box, anchor in candidacies(some, imgsz, strides, named(tell, f"anchors from P{finest} on")):
             for each in several:
                 own = anchor < cells[: len(each)].sum()
                 counts[each].append(np.bincount(box[own], minlength=boxes))
                 unmatched[each] += boxes - _matched(box[own], anchor[own], boxes)
     sizes = corners[:, 2:] - corners[:, :2]
-    return Survey(sizes, {each: np.concatenate(found) for each, found in counts.items()}, unmatched)
+    return Survey(
+        sizes, counted, len(looked_at), {each: np.concatenate(found) for each, found in counts.items()}, unmatched
+    )
+
+
+def _part(truth: Truth, images: Ints, boxes: Ints) -> Truth:
+    """Keep some images, ascending, and the boxes given, which are all of theirs."""
+    return replace(
+        truth,
+        files=tuple(truth.files[image] for image in images.tolist()),
+        sizes=truth.sizes[images],
+        image=np.searchsorted(images, truth.image[boxes]),
+        cls=truth.cls[boxes],
+        boxes=truth.boxes[boxes],
+        areas=truth.areas[boxes],
+        crowd=truth.crowd[boxes],
+        ids=(),
+    )
 
 
 def _matched(box: Ints, anchor: Ints, boxes: int) -> int:
@@ -110,10 +138,10 @@ def offer(found: Survey, layout: Layout, reg_max: int, seen: int) -> Offer:
     told_or_none = told if np.isfinite(told) else None
     if not len(longest):
         return Offer(None, None, told_or_none, None, seen, None)
-    small = found.counts[layout.levels][found.small]
+    small = found.counts[layout.levels][found.small[found.counted]]
     return Offer(
         small=float(np.median(small)) if len(small) else None,
-        without_own=found.unmatched[layout.levels] / len(longest),
+        without_own=found.unmatched[layout.levels] / len(found.counted) if len(found.counted) else None,
         reach=told_or_none,
         beyond=float((longest > told).mean()),
         field=seen,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from auxhead.layouts.layout import Layout
@@ -68,6 +69,12 @@ class Design:
         return {key: value for key, value in asdict(self).items() if key != "yaml"}
 
 
+def short_name(data: str) -> str:
+    """Name a data set by its file and that file's folder."""
+    path = Path(data)
+    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+
+
 @dataclass(frozen=True)
 class Designs:
     """What was found.
@@ -77,6 +84,8 @@ class Designs:
         imgsz: Image size, pixels.
         nc: Classes.
         boxes: Training boxes.
+        pictures: Training pictures.
+        looked_at: Pictures whose anchors were counted, evenly spread.
         small_share: Share of boxes under 16 px; None without boxes.
         longest: 50th, 99th and 100th percentile of the longer sides, pixels; None without boxes.
         device: Where time was measured; empty if it wasn't.
@@ -91,6 +100,8 @@ class Designs:
     imgsz: int
     nc: int
     boxes: int
+    pictures: int
+    looked_at: int
     small_share: float | None
     longest: tuple[float, float, float] | None
     device: str

@@ -53,6 +53,8 @@ def remarks(found: Designs) -> Iterator[str]:
         "small: median candidate anchors of boxes under 16 px; no own: boxes that can't have an anchor of their own; "
         "too large: boxes beyond what the coarsest level tells or sees."
     )
+    if found.looked_at < found.pictures:
+        yield f"Anchors were counted on {found.looked_at:,} of {found.pictures:,} pictures, evenly spread."
     if found.longest is not None:
         yield "Longer sides: median {:.0f} px, 99 % up to {:.0f} px, largest {:.0f} px.".format(*found.longest)
     yield ""

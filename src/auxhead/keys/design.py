@@ -26,4 +26,7 @@ class DesignKeys(Keys):
     out: str | None = Field(
         default=None, description="folder for the YAMLs, plan.yaml, design.json and design.png (default: none)"
     )
+    pretrained: str | None = Field(
+        default=None, description="weights that all arms of plan.yaml start from, moved to layers of the same purpose"
+    )
     exist_ok: bool = Field(default=False, description="replace such files that stand there")
