@@ -117,7 +117,7 @@ def test_no_model_costs_nothing() -> None:
     [
         ("yolov8q", "yolov8q.yaml", "did you mean yolov8"),
         ("yolov8n-p3", "yolov8", "did you mean yolov8n-p"),
-        ("nowhere.yaml", "nowhere.yaml", "correct the name"),
+        ("nowhere.yaml", "nowhere.yaml", "correct the path"),
         ("nowhere.pt", "no such file", ""),
         ("yolov8n-cls", "classify model", "leave it out"),
     ],

@@ -78,3 +78,9 @@ def test_weights_of_which_nothing_fits_stop_the_training(tiny: dict[str, Any], t
             **{**tiny, "model": "yolov8n-p234.yaml"}, pretrained=str(tmp_path / "s.pt"), project="runs", name="run"
         )
     assert not Path("runs/run").exists()
+
+
+def test_a_typo_in_a_models_name_is_answered_with_the_closest(tiny: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match=r"did you mean yolov8n-p234"):
+        auxhead.train(**{**tiny, "model": "yolov8n-p243.yaml"}, project="runs", name="run")
+    assert not Path("runs/run").exists()

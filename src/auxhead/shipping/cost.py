@@ -228,7 +228,7 @@ def _unknown(name: str | Path, error: BaseException) -> ModelError:
         expected="a model of Ultralytics (yolov8n), a model's YAML or a .pt file",
         found=first_line(error),
         where=str(name),
-        fix=closest(Path(name).stem, model_names()) or "correct the name or the path",
+        fix=advice(name),
     )
 
 
@@ -239,6 +239,12 @@ def _other_task(name: str | Path, found: str) -> ModelError:
         where=str(name),
         fix="leave it out; its cost isn't comparable to a detector's",
     )
+
+
+def advice(name: str | Path) -> str:
+    """Say how to mend the name of a model that isn't there: the closest ones, unless it is a file of weights."""
+    known = [] if Path(name).suffix == ".pt" else model_names()
+    return closest(Path(name).stem, known) or "correct the path, or name a model of Ultralytics such as yolov8n.yaml"
 
 
 def model_names() -> list[str]:

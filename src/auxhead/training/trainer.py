@@ -33,6 +33,7 @@ from auxhead.model.criterion import HeadCriterion
 from auxhead.model.gradients import gain_warnings, gradient_summary
 from auxhead.results_csv import trim
 from auxhead.shipping.certificate import Certificate, certify
+from auxhead.shipping.cost import advice
 from auxhead.shipping.ship import half, reduce_state, ship
 from auxhead.training.data_check import check_images
 from auxhead.training.pretrained import start_from
@@ -62,8 +63,7 @@ class HeadTrainer(DetectionTrainer):
         super().__init__(*args, **kwargs)
         if RANK in {-1, 0}:
             remove_temporary(self.wdir)
-            note = json.dumps(self.plan.to_dict(), indent=2)
-            write_atomic(self.save_dir / PLAN_FILE, note.encode())
+            write_atomic(self.save_dir / PLAN_FILE, json.dumps(self.plan.to_dict(), indent=2).encode())
 
     # -- set-up ---------------------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ class HeadTrainer(DetectionTrainer):
                 expected="a model: a detector's .pt file or .yaml",
                 found=named_line(error),
                 where=f"model={source}",
-                fix="correct the path, or name a model of Ultralytics such as yolov8n.yaml",
+                fix=advice(source),
             )
 
         if isinstance(self.model, str):
@@ -115,8 +115,8 @@ class HeadTrainer(DetectionTrainer):
     def _setup_train(self) -> None:
         """Set up as Ultralytics does, then use the whole CPU when training on one."""
         super()._setup_train()
-        layers = unwrap_model(self.model).model[:-1]
-        if self.plan.heads and not any(parameter.requires_grad for parameter in layers.parameters()):
+        parameters = unwrap_model(self.model).model[:-1].parameters()
+        if self.plan.heads and not any(parameter.requires_grad for parameter in parameters):
             LOGGER.warning(
                 f"freeze={self.args.freeze} leaves nothing that heads could teach: they train for themselves"
             )
