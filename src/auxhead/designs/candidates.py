@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from auxhead.designs.offers import ONE_BIN, reach
 from auxhead.layouts.layout import Layout, build, take_apart
 from auxhead.layouts.roles import Roles
 from auxhead.shipping.cost import built
@@ -85,8 +86,7 @@ def read_family(yaml: Mapping[str, Any], like: str, nc: int) -> Family:
     Raises:
         ModelError: It is laid out in a way that isn't understood.
     """
-    content = {key: value for key, value in yaml.items() if key != "nc"}
-    roles, _ = take_apart({"nc": yaml.get("nc", nc), **content}, like)
+    roles, _ = take_apart(yaml, like)
     stem = re.sub(r"-.*$", "", Path(str(yaml.get("yaml_file") or like)).stem)
     size = str(yaml.get("scale") or "")
     name = stem if not size or stem.endswith(size) else f"{stem}{size}"
@@ -113,8 +113,6 @@ def narrower(layout: Layout) -> Iterator[Layout]:
 
 def _bins(family: Family, layout: Layout, longest: float) -> int | None:
     """Choose the fewest bins whose reach is long enough, or the most there are; None for families without bins."""
-    from auxhead.designs.offers import ONE_BIN, reach
-
     if family.bins == ONE_BIN:
         return None
     return next((bins for bins in BINS if reach(layout, bins) >= longest), BINS[-1])

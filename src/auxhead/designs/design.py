@@ -16,10 +16,11 @@ from auxhead.designs.candidates import TRIED, Family, layouts, read_family
 from auxhead.designs.offers import Survey, offer, seen_by_a_cell, survey
 from auxhead.designs.prices import Limit, Priced, within
 from auxhead.designs.result import Design, Designs, short_name
-from auxhead.errors import ModelError
+from auxhead.errors import ConfigError, ModelError
 from auxhead.files import require_free, write_atomic
 from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import read_source
+from auxhead.host.models import sibling
 from auxhead.keys.design import DesignKeys
 from auxhead.keys.reading import validated
 from auxhead.labels.check import check_labels
@@ -157,9 +158,6 @@ def _plan(found: Designs, own: DesignKeys) -> Mapping[str, Any]:
 
 def _has(known: str, variant: str) -> bool:
     """Tell whether Ultralytics has a variant of a model."""
-    from auxhead.errors import ConfigError
-    from auxhead.host.models import sibling
-
     try:
         sibling(known, variant)
     except ConfigError:

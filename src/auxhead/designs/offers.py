@@ -24,9 +24,9 @@ SMALL = 16.0
 """Sides below which a box is small, pixels of the network input. Source: own choice. Twice the stride of P3; at 640 px
 such boxes have a median of 5 candidate anchors on P3 to P5, and 13 with P2 beside them."""
 
-PICTURES = (
-    1000  # whose boxes have their anchors counted at most, evenly spread: medians need no more. Source: own choice
-)
+PICTURES = 1000
+"""Pictures whose anchors are counted at most, evenly spread: medians need no more. Source: own choice."""
+
 ONE_BIN = 1  # reg_max of heads that give sides as they are (yolo26): nothing is beyond their reach
 
 

@@ -148,9 +148,8 @@ def _slimmer(family: Family, limit: Limit, slow: Priced) -> Priced | None:
             one = priced(family, slimmer, limit.imgsz)
         except ModelError:
             return None
-        if (
-            one.counts != slow.counts and one.counts.gflops <= wanted * NEAR
-        ):  # channels come in eights: some steps are none
+        changed = one.counts != slow.counts  # channels come in eights: some steps of width are none
+        if changed and one.counts.gflops <= wanted * NEAR:
             return one
     return None
 
