@@ -330,43 +330,48 @@ def test_env_prints_versions(several: dict[str, subprocess.CompletedProcess[str]
 def small_demo(quick: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module("auxhead.demonstration.demo")
     monkeypatch.setattr(module, "PICTURES", {"train": 12, "val": 4, "size": 64})
-    small = {key: quick[key] for key in ("model", "imgsz", "batch", "nbs", "device")}
+    small = {key: quick[key] for key in ("imgsz", "batch", "nbs", "device")}
     monkeypatch.setattr(module, "SETTINGS", {**module.SETTINGS, **small})
 
 
 @pytest.mark.usefixtures("small_demo")
 def test_demo_trains_and_compares(call: Callable[..., Any], tmp_path: Path) -> None:
     folder = tmp_path / ("long-" * 20) / "demo"  # longer than a terminal is wide
-    done = call("demo", f"out={folder}", "epochs=1", "flip_variant")
+    done = call("demo", f"out={folder}", "epochs=2", "flip_variant")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    for arm, name in (("plain", "plain"), ("heads=center", "center")):
-        best = folder / name / "weights" / "best.pt"
-        assert f"{arm}: {best}" in lines
+    epochs = [line for line in lines if ": epoch " in line]
+    assert [line.partition(",")[0] for line in epochs] == [
+        *("plain: epoch 1 of 2", "plain: epoch 2 of 2", "p234: epoch 1 of 2", "p234: epoch 2 of 2")
+    ]
+    assert all("; about " in line and line.endswith(" left") for line in epochs[:-1])
+    assert epochs[-1].endswith("; done")
+    counts = {}
+    for arm in ("plain", "p234"):
+        best = folder / arm / "weights" / "best.pt"
         assert load_checkpoint(str(best))[0].task == "detect"
-        (row,) = (line for line in lines if line.split()[:1] == [arm])
-        proof = json.loads((folder / name / "certificate.json").read_text())
+        (row,) = (line for line in lines if line.split()[:1] == [arm] and len(line.split()) == 7)
         cells = row.split()
-        assert cells[3:] == [f"{proof['parameters']:,}", f"{proof['gflops']:.2f}", "-", "0"]
+        (price,) = auxhead.cost([str(best)], imgsz=64)
+        assert cells[3:5] == [f"{price.fused.parameters:,}", f"{price.fused.gflops:.2f}"]
         assert all(0 <= float(cell) <= 1 for cell in cells[1:3])
-        assert ("left out (0 parameters)" not in str(Certificate.from_dict(proof))) == (arm != "plain")
-    assert str(Certificate.from_dict(proof)) in done.stdout
-    assert all(what in done.stderr for what in ("drawing signs", "training plain", "training heads=center"))
+        assert cells[5].endswith("x")
+        counts[arm] = price.fused.parameters
+    assert counts["p234"] < counts["plain"] / 3
+    assert f"  yolo predict model={folder / 'p234' / 'weights' / 'best.pt'} source=YOURS" in done.stdout
+    assert "drawing signs" in done.stderr
     assert "arrow" in (folder / "data" / "data.yaml").read_text()
 
 
-def test_demo_prints_paths_as_they_are(
-    run_folder: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_demo_prints_paths_as_they_are(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module("auxhead.demonstration.demo")
-    proof = Certificate.from_dict(json.loads((run_folder / "certificate.json").read_text()))
-    row = module.DemoRow("plain", 0.5, 0.25, 1.25, proof, Path("/a[bold]b:warning:/best.pt"))
+    price = module.cost(["yolov8n.yaml"], nc=1, imgsz=64)[0]
+    row = module.DemoRow("plain", 0.5, 0.25, 1.25, price, Path("/a[bold]b:warning:/best.pt"))
     monkeypatch.setattr(module, "demo", lambda **_: [row])
     done = call("demo")
-    assert "plain: /a[bold]b:warning:/best.pt" in done.stdout
-    (row,) = (line for line in done.stdout.splitlines() if line.split()[:1] == ["plain"])
-    assert row.split()[:3] == ["plain", "0.500", "0.250"]
-    assert row.split()[5] == "1.2"
+    assert "model=/a[bold]b:warning:/best.pt" in done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if line.split()[:3] == ["plain", "0.500", "0.250"])
+    assert line.split()[5:] == ["-", "1.2"]
 
 
 @pytest.mark.usefixtures("small_demo")

@@ -93,13 +93,18 @@ def the_same_command_goes_on_and_says_what_it_found_and_where(words: list[str], 
 
 
 def the_same_command_again_does_nothing_and_says_the_same(words: list[str], folder: Path, call: Any) -> None:
-    results = [folder / "runs" / name / "result.json" for name in ("plain-0", "center-0")]
+    results = [*(folder / "runs" / name / "result.json" for name in ("plain-0", "center-0")), folder / "latency.json"]
     before = [path.stat().st_mtime_ns for path in results]
     done = call(*words, "--json")
     assert done.returncode == 0
     found = json.loads(done.stdout)
     assert found["status"] == {"planned": 2, "finished": 2, "failed": 0, "missing": 0}
     assert found["fairness"]["differences"] == []
+    plain, center = (arm["cost"]["latency"] for arm in found["arms"])
+    assert plain == center  # the same layers, measured once
+    assert plain["ratio"] == 1
+    assert plain["milliseconds"] > 0
+    assert found["latency"]["device"] == "cpu"
     assert [path.stat().st_mtime_ns for path in results] == before
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from auxhead.comparison.arms import PRESETS, default_base, training_keys
-from auxhead.comparison.plan import ComparisonPlan, differences, read_plan, resolve_plan
+from auxhead.comparison.plan import READY_MADE, ComparisonPlan, differences, read_plan, resolve_plan
 from auxhead.errors import ConfigError, DataError, UnfairComparisonError
 
 
@@ -61,6 +62,11 @@ def test_seeds_are_a_range_a_number_or_a_list(given: Any, expected: list[int], s
         ({"seeds": [1, 1]}, "seeds"),
         ({"seeds": []}, "seeds"),
         ({"primry": "mAP50"}, "did you mean primary"),
+        ({"screen": 3}, "screen= and confirm= belong together"),
+        ({"confirm": 5}, "screen= and confirm= belong together"),
+        ({"screen": 1, "confirm": 5}, "screen"),
+        ({"screen": 3, "confirm": 5, "seeds": [0, 1]}, "seeds=[0, 1] and screen=3: expected one of them"),
+        ({"budget": 1.0}, "budget=1.0: it is about what screen= chooses"),
         ({"control": "nobody"}, "control=nobody is none of the arms"),
         ({"primary": "mAP5"}, "did you mean mAP50"),
         ({"primary": "99-100/AP50"}, "99-100/AP50"),
@@ -134,8 +140,38 @@ def test_ready_made_arms_follow_the_model(signs: Path) -> None:
     assert plan.keys["ghost-p2"]["model"] == "yolov8s-ghost-p2.yaml"
     assert plan.keys["tutorial"]["model"] == "yolov8s-pose.yaml"
     assert plan.keys["larger"]["imgsz"] == 96
-    with pytest.raises(ConfigError, match="there is no yolo11n-p2"):
-        resolved(signs, arms={"plain": None, "p2": None}, base={"model": "yolo11n.yaml", "imgsz": 64})
+    assert (plan.keys["larger-slim"]["imgsz"], plan.keys["larger-slim"]["model"]) == (96, "yolov8s-slim.yaml")
+    with pytest.raises(ConfigError, match="there is no yolo11n-ghost-p2"):
+        resolved(signs, arms={"plain": None, "ghost-p2": None}, base={"model": "yolo11n.yaml", "imgsz": 64})
+
+
+@pytest.mark.parametrize(("model", "missing"), [("yolov8n.pt", set()), ("yolo26n.yaml", {"ghost-p2"})])
+def test_a_ready_made_plan_leaves_out_what_a_family_lacks(model: str, missing: set[str], signs: Path) -> None:
+    every = yaml.safe_load((READY_MADE / "price.yaml").read_text(encoding="utf-8"))["arms"]
+    _, own = read_plan("price", {"data": str(signs)}, {"model": model})
+    assert set(every) - set(own.arms) == missing
+    _, asked = read_plan("price", {"data": str(signs), "arms": "plain,ghost-p2"}, {"model": model})
+    assert set(asked.arms) == {"plain", "ghost-p2"}  # what is asked for by name is refused where it doesn't exist
+
+
+def test_fresh_seeds_follow_those_that_choose(signs: Path) -> None:
+    plan = resolved(signs, arms=["plain", "center", "p234"], screen=2, confirm=3, budget=1.0)
+    assert (plan.seeds, plan.confirm, plan.budget, plan.chosen) == ((0, 1), (2, 3, 4), 1.0, None)
+    screening = [run.name for run in plan.runs()]
+    assert screening == ["plain-0", "center-0", "p234-0", "plain-1", "center-1", "p234-1"]
+    runs = [run.name for run in replace(plan, chosen="p234").runs()]
+    assert runs == [*screening, "plain-2", "p234-2", "plain-3", "p234-3", "plain-4", "p234-4"]
+    hashes = {run.name: run.hash for run in resolved(signs, arms=["plain", "p234"], seeds="0-4").runs()}
+    assert all(hashes[run.name] == run.hash for run in replace(plan, chosen="p234").runs() if run.arm != "center")
+
+
+def test_seeds_given_beside_a_plan_replace_its_stages_and_the_other_way_round(signs: Path, tmp_path: Path) -> None:
+    own = read_plan("price", {"data": str(signs), "seeds": "0-1"}, {})[1]
+    assert (own.seeds, own.screen, own.confirm, own.budget) == ([0, 1], None, None, None)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"data: {signs}\narms: {{plain: {{}}, b: {{box: 1.0}}}}\nseeds: [7, 8]\n")
+    own = read_plan(plan, {"screen": 2, "confirm": 2}, {})[1]
+    assert (own.screen, own.confirm) == (2, 2)
 
 
 def test_arms_of_another_architecture_start_from_the_same_weights() -> None:

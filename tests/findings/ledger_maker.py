@@ -80,6 +80,10 @@ def make_ledger(
     epochs: int = 5,
     noise: float = 0.02,
     data: Path | None = None,
+    confirm: Sequence[int] = (),
+    chosen: str | None = None,
+    budget: float | None = None,
+    latency: Mapping[str, float] | None = None,
 ) -> Path:
     """Write a ledger, and the data set it is about.
 
@@ -101,6 +105,10 @@ def make_ledger(
         epochs: Rows of results.csv.
         noise: Standard deviation of what a draw of images adds to all runs alike; a tenth is a run's own.
         data: Folder of the data set; None: beside `folder`.
+        confirm: Fresh seeds of the control and the chosen arm, whose values follow those of the other seeds.
+        chosen: The arm that the seeds have chosen.
+        budget: What an arm may cost to be chosen, times the control.
+        latency: Times of the control's, by arm; None: no latency.json.
 
     Returns:
         The folder.
@@ -109,11 +117,16 @@ def make_ledger(
     images = _data_set(data, names, pictures)
     ledger = _Ledger(folder, data, names, images, resamples, epochs, noise)
     runs = [(arm, seed) for seed in seeds for arm in arms]
-    _write_json(folder / "plan.json", _plan(ledger, arms, seeds, runs, control, primary, split))
+    runs += [(arm, seed) for seed in confirm for arm in arms if chosen and arm in {control, chosen}]
+    plan = _plan(ledger, arms, seeds, runs, control, primary, split)
+    stages = {"confirm": list(confirm), "chosen": chosen, "budget": budget} if confirm else {}
+    _write_json(folder / "plan.json", plan | stages)
+    if latency is not None:
+        _write_json(folder / "latency.json", _latency(latency))
     for arm, seed in runs:
         place = folder / "runs" / f"{arm}-{seed}"
         own = values.get(arm, values.get(control, (0.5,)))
-        value = own[list(seeds).index(seed) % len(own)]
+        value = own[[*seeds, *confirm].index(seed) % len(own)]
         _write_json(place / "run.json", {"arm": arm, "seed": seed, "hash": _hash(arm, seed), "train": dict(arms[arm])})
         (place / "log.txt").write_text(f"training {arm} with seed {seed}\n", encoding="utf-8")
         if (arm, seed) in missing:
@@ -166,6 +179,15 @@ def _plan(
             {"arm": arm, "seed": seed, "hash": _hash(arm, seed), "folder": f"runs/{arm}-{seed}"} for arm, seed in runs
         ],
     }
+
+
+def _latency(ratios: Mapping[str, float]) -> dict[str, Any]:
+    arms = {
+        arm: {"milliseconds": 20 * ratio, "ratio": ratio, "low": ratio - 0.02, "high": ratio + 0.03}
+        for arm, ratio in ratios.items()
+    }
+    about = {"device": "cpu", "hardware": "AVX2, 2 cores", "clock": "processor time of one thread"}
+    return {"schema": "auxhead.latency/1", **about, "arms": arms, "weights": {}}
 
 
 def _failure(arm: str, seed: int) -> dict[str, Any]:
@@ -249,6 +271,13 @@ def _results_csv(path: Path, value: float, epochs: int) -> None:
         for epoch in range(1, epochs + 1):
             reached = round(value * epoch / epochs, 6)
             rows.writerow([epoch, 12.0 * epoch, round(5 / epoch, 4), reached, round(0.6 * reached, 6)])
+
+
+def write_evaluation(folder: Path, data: Path, value: float, run: Run, resamples: int = 20) -> None:
+    """Write what `auxhead evaluate` leaves of one run; its pictures are made up."""
+    images = [str(data / "images" / "val" / f"{place}.png") for place in range(4)]
+    ledger = _Ledger(folder, data, NAMES, images, resamples, 1, 0.0)
+    _evaluation(ledger, folder, "val", value, run)
 
 
 def _evaluation(ledger: _Ledger, folder: Path, split: str, value: float, run: Run) -> None:

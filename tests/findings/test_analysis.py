@@ -56,7 +56,7 @@ def test_a_finished_comparison_is_described(analysis: Analysis, ledger: Path) ->
     plan = json.loads((ledger / "plan.json").read_text())
     assert list(analysis) == [
         *("schema", "auxhead", "name", "plan", "status", "split", "primary", "control", "warnings"),
-        *("data", "arms", "fairness", "runs", "environment"),
+        *("data", "arms", "screening", "latency", "fairness", "runs", "environment"),
     ]
     assert analysis["schema"] == "auxhead.report/1"
     assert analysis["plan"] == {key: value for key, value in plan.items() if key != "runs"}
@@ -176,7 +176,8 @@ def test_primary_p_values_are_corrected_for_the_arms(analysis: Analysis) -> None
 
 
 def test_costs_and_times_are_held_against_the_control(analysis: Analysis) -> None:
-    assert arm(analysis, "p2")["cost"] == {"parameters": 5_312_000, "gflops": 13.28, "imgsz": 96, "gflops_ratio": 1.66}
+    price = {"parameters": 5_312_000, "gflops": 13.28, "imgsz": 96, "gflops_ratio": 1.66, "latency": None}
+    assert arm(analysis, "p2")["cost"] == price
     assert arm(analysis, "plain")["cost"]["gflops_ratio"] == 1.0
     ratios = [(99.6 + seed) / (60 + seed) for seed in range(3)]
     training = arm(analysis, "p2")["training"]
@@ -521,3 +522,22 @@ def test_neither_torch_nor_ultralytics_is_needed(ledger: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_latency_is_a_price_beside_gflops(tmp_path: Path) -> None:
+    make_ledger(tmp_path / "a", latency={"plain": 1.0, "center": 1.0, "p2": 1.6})
+    found = analyse(tmp_path / "a")
+    times = {one["name"]: one["cost"]["latency"] for one in found["arms"]}
+    assert times["p2"] == pytest.approx({"milliseconds": 32.0, "ratio": 1.6, "low": 1.58, "high": 1.63})
+    assert times["plain-noflip"] is None
+    assert found["latency"] == {
+        "device": "cpu",
+        "hardware": "AVX2, 2 cores",
+        "clock": "processor time of one thread",
+    }
+    assert "; 1.66x the GFLOPs; 1.60x the latency)" in arm(found, "p2")["against_control"]["verdict"]["sentence"]
+    assert "; same GFLOPs; same latency)" in arm(found, "center")["against_control"]["verdict"]["sentence"]
+    other = analyse(tmp_path / "a", "p2")
+    assert arm(other, "center")["cost"]["latency"]["ratio"] == pytest.approx(1 / 1.6)
+    rewrite(tmp_path / "a" / "latency.json", lambda content: content["arms"].pop("plain"))
+    assert analyse(tmp_path / "a")["latency"] is None

@@ -15,6 +15,7 @@ import auxhead
 from auxhead.errors import ConfigError
 from auxhead.host.models import sibling
 from auxhead.layouts.ready_made import FOLDER, names, ready_made
+from auxhead.shipping.cost import cost
 
 
 def test_files_are_what_the_builder_makes_of_ultralytics_yamls() -> None:
@@ -31,13 +32,27 @@ def test_every_name_leads_ultralytics_to_its_yaml_and_size(name: str) -> None:
     assert content["scale"] == (family[-1] if family[-1] in "nsmlx" else "")
     assert Path(content["yaml_file"]).parent == FOLDER
     detect = content["head"][-1][0]
-    assert (detect == sorted(detect)) == (layout == "p234")  # on the way down, coarser maps come first
+    assert (detect == sorted(detect)) == (layout != "p234-down")  # on the way down, coarser maps come first
 
 
 @pytest.mark.parametrize("name", [name for name in names() if "n-" in name or "v9" in name])
 def test_the_smallest_of_each_family_is_built(name: str) -> None:
     model = DetectionModel(ready_made(f"{name}.yaml"), nc=3, verbose=False)
-    assert model.stride.tolist() == [4, 8, 16]
+    levels = {"slim": [8, 16, 32], "p2": [4, 8, 16, 32]}
+    assert model.stride.tolist() == levels.get(name.partition("-")[2], [4, 8, 16])
+
+
+@pytest.mark.parametrize("size", ["yolov5n", "yolov8n", "yolov8s", "yolo11n", "yolo26n"])
+def test_slim_models_pay_for_larger_images_with_channels(size: str) -> None:
+    stock, slim = cost([f"{size}.yaml"], nc=10)[0], cost([f"{size}-slim.yaml"], nc=10, imgsz=960)[0]
+    assert 0.85 < slim.fused.gflops / stock.fused.gflops <= 1.0
+    assert slim.fused.parameters < stock.fused.parameters / 2
+
+
+def test_p2_models_are_made_where_ultralytics_has_none() -> None:
+    ours = yaml_model_load(ready_made("yolo11n-p2.yaml"))
+    assert len(ours["head"][-1][0]) == len(yaml_model_load("yolov8n-p2.yaml")["head"][-1][0])
+    assert "yolov8n-p2" not in names()
 
 
 @pytest.mark.parametrize(

@@ -217,11 +217,12 @@ def test_the_summary_has_every_number_of_an_arm(text: str, analysis: dict[str, A
     assert "least 0.250" in row[4]
     assert row[5] == "3.20 M"
     assert row[6].startswith("8.0")
-    assert "1.00 ×" in row[7]  # noqa: RUF001
-    assert row[8] == "5of 5"
-    assert row[9] == "56 %"
-    assert row[10] == DASH  # costs nothing more
-    assert cells(text, "p2")[10] == "+1.64"
+    assert row[7] == DASH  # not measured
+    assert "1.00 ×" in row[8]  # noqa: RUF001
+    assert row[9] == "5of 5"
+    assert row[10] == "56 %"
+    assert row[11] == DASH  # costs nothing more
+    assert cells(text, "p2")[11] == "+1.64"
     assert cells(text, "plain")[3:5] == [DASH, DASH]
 
 
@@ -431,7 +432,7 @@ def test_holes_are_dashes(analysis: dict[str, Any]) -> None:
     text = without_pictures({**analysis, "arms": arms})
     assert "nan" not in Page(text).text.lower()
     row = cells(text, "center")
-    assert row[1] == row[9] == DASH
+    assert row[1] == row[7] == row[10] == DASH
     assert row[2].split() == [DASH] * 3
 
 

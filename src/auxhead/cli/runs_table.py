@@ -45,11 +45,11 @@ class RunsTable:
 
     def watch(self, name: str, state: str, remark: str) -> None:
         """Take in a run's new state; where there is no live table, print it."""
-        known = name in self.states
+        changed = self.states.get(name, (state, remark)) != (state, remark)
         self.states[name] = (state, remark)
         if state == "running":
             self.since[name] = time.monotonic()
-        if known and not self.console.is_terminal:
+        if changed and not self.console.is_terminal:
             self.console.print(f"{name}: {state}" + (f" ({remark})" if remark else ""), soft_wrap=True)
 
     def __rich__(self) -> Table:

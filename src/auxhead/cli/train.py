@@ -105,20 +105,22 @@ def demo(
     context: typer.Context,
     _help: Annotated[bool, key_help("demo")] = False,
 ) -> None:
-    """Generate small signs, train on them plain and with heads=center, and compare. A few minutes, no download."""
+    """Generate small signs, and train two detectors of about the same price on them. Minutes, no download."""
     from auxhead.keys.demo import DemoKeys
     from auxhead.keys.reading import read_keys
 
     keys = read_keys(context.args, DemoKeys)
     console = page_console()
     console.print("Loading PyTorch and Ultralytics ...")
+    from auxhead.demonstration.demo import closing, table
     from auxhead.demonstration.demo import demo as run
-    from auxhead.demonstration.demo import table
 
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True)
+
+    say(f"Drawing small signs, and training two detectors for {keys.epochs} epochs each: minutes on two cores.")
     with progress() as tell:
-        rows = run(**keys.model_dump(), progress=tell)
+        rows = run(**keys.model_dump(), progress=tell, say=say)
     print_table(console, table(rows))
-    console.print("From scratch, one seed: this shows that it works, not that the head pays on your data.")
-    console.print(f"\n{rows[-1].certificate}\n", soft_wrap=True)
-    for row in rows:
-        console.print(f"{row.arm}: {row.best}", soft_wrap=True)
+    for line in closing(rows):
+        say(line)

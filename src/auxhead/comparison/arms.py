@@ -23,6 +23,12 @@ BUDGET = ("epochs", "batch")
 
 LARGER = 1.5  # of the image size. Source: own choice, about the GFLOPs of a P2 head on an n model
 
+
+def _larger(base: Keys) -> int:
+    """Return the image size of larger images, a multiple of the coarsest stride."""
+    return round(int(base["imgsz"]) * LARGER / 32) * 32
+
+
 PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "plain": lambda _base: {},
     "plain-noflip": lambda _base: {"fliplr": 0.0, "flipud": 0.0},
@@ -38,7 +44,8 @@ PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "ghost-p2": lambda base: {"model": sibling(base["model"], "ghost-p2")},
     "p234": lambda base: {"model": sibling(base["model"], "p234")},
     "p234-down": lambda base: {"model": sibling(base["model"], "p234-down")},
-    "larger": lambda base: {"imgsz": round(base["imgsz"] * LARGER / 32) * 32},
+    "larger": lambda base: {"imgsz": _larger(base)},
+    "larger-slim": lambda base: {"imgsz": _larger(base), "model": sibling(base["model"], "slim")},
 }
 """Ready-made arms. Source: the controls that the pose-head tutorial's claim needs (docs/compare.md)."""
 

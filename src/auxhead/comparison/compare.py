@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from auxhead.findings.analysis import verdict_lines
-from auxhead.formats import by_seed, interval, plain, points, signed, whole
+from auxhead.formats import by_seed, interval, plain, points, signed, times, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.reading import config_error, unknown, validated
 from auxhead.progress import Progress, silent
@@ -53,7 +53,8 @@ class Comparison:
 
     def table(self) -> list[list[str]]:
         """Lay the arms out as rows of cells, the first row being the head; values in percent, differences in points."""
-        head = ["arm", "seeds", self.analysis["primary"]["name"], "by seed", "difference", "95 % t", "GFLOPs", "params"]
+        primary = self.analysis["primary"]["name"]
+        head = ["arm", "seeds", primary, "by seed", "difference", "95 % t", "GFLOPs", "latency", "params"]
         return [head, *(_row(arm, self.analysis["primary"]) for arm in self.analysis["arms"])]
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,12 +77,13 @@ def compare(
     """Train arms times seeds under equal conditions, measure all of them, and say what the differences are worth.
 
     Args:
-        plan: A plan's YAML file, or the name of a ready-made plan (controls, quick); None: everything is in `keys`.
+        plan: A plan's YAML file, or the name of a ready-made plan (controls, price, quick); None: `keys` say all.
         progress: Called as progress(task, done, total).
         watch: Called as watch(run, state, remark) when a run's state changes.
         say: Called with a sentence for each change of an edited plan.
         **keys: Keys of a plan (`data`, `arms`, `seeds`, `control`, `primary`, ...), of the execution (`out`, `slots`,
-            `executor`, ...), and training keys that all arms share (`epochs`, `imgsz`, ...).
+            `executor`, ...), and training keys that all arms share (`epochs`, `imgsz`, ...). With `screen` and
+            `confirm` instead of `seeds`, a few seeds of all arms choose one, and fresh seeds decide about it.
 
     Returns:
         The verdicts, all numbers and the report. Called again it goes on where it was left.
@@ -96,15 +98,25 @@ def compare(
         MissingExtraError: executor=ray without Ray.
     """
     resolved, own, folder = _resolve(plan, keys, progress or silent)
+    from auxhead.comparison.latency import measure_latency
     from auxhead.comparison.run import Runs
+    from auxhead.comparison.stages import with_choice
 
-    runs = Runs(folder, resolved, watch or (lambda _name, _state, _remark: None))
-    executor = _executor(own, resolved)
-    for remark in runs.open(progress or silent):
-        if say:
-            say(remark)
+    def opened(stage: ComparisonPlan) -> Runs:
+        runs = Runs(folder, stage, watch or (lambda _name, _state, _remark: None))
+        for remark in runs.open(progress or silent):
+            if say:
+                say(remark)
+        return runs
+
+    runs, executor = opened(with_choice(folder, resolved)), _executor(own, resolved)
     try:
         runs.execute(executor)
+        measure_latency(runs, progress or silent)
+        further = with_choice(folder, resolved)
+        if further.chosen != runs.plan.chosen:
+            runs = opened(further)
+            runs.execute(executor)
         runs.measure_test(executor)
     finally:
         fairness = runs.check_fairness()
@@ -175,6 +187,7 @@ def _row(arm: Mapping[str, Any], primary: Mapping[str, str]) -> list[str]:
         signed(found.get("value")),
         interval(found.get("t")),
         plain(cost.get("gflops"), 2),
+        times((cost.get("latency") or {}).get("ratio")),
         whole(cost.get("parameters")),
     ]
 

@@ -51,9 +51,10 @@ class DryRun:
     def remarks(self) -> tuple[str, str]:
         """Return what stands above the table, and what below it."""
         plan, time = self.plan, self.estimate
+        fresh = f", then the best and {plan.control} x {len(plan.confirm)} fresh seeds," if plan.confirm else ""
         above = (
-            f"{len(plan.arms)} arms x {len(plan.seeds)} seeds on {plan.data}, {plan.split} split, {plan.primary} "
-            f"decides, control {plan.control}, weights {plan.checkpoint}.pt, in {self.folder}"
+            f"{len(plan.arms)} arms x {len(plan.seeds)} seeds{fresh} on {plan.data}, {plan.split} split, "
+            f"{plan.primary} decides, control {plan.control}, weights {plan.checkpoint}.pt, in {self.folder}"
         )
         below = (
             f"base: {_words(plan.base)}\n"

@@ -28,7 +28,7 @@ class Estimate:
         overhead_seconds: What a run takes beside its epochs: start-up, measuring.
         gflops: Of each arm's model, for one image at its size.
         seconds: Of one run of each arm: the control's epoch by the ratio of GFLOPs, times the epochs.
-        total_seconds: Of all runs, with so many at a time.
+        total_seconds: Of all runs, with so many at a time; those on fresh seeds at most.
     """
 
     epoch_seconds: float
@@ -57,7 +57,13 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
     """
     short = {**plan.keys[plan.control], "epochs": 1}
     once = replace(
-        plan, keys={plan.control: short}, arms={plan.control: {}}, seeds=plan.seeds[:1], resamples=0, split="val"
+        plan,
+        keys={plan.control: short},
+        arms={plan.control: {}},
+        seeds=plan.seeds[:1],
+        confirm=(),
+        resamples=0,
+        split="val",
     )
     runs = Runs(scratch / "one", once, _ignore)
     tell("Timing one epoch", 0, 1)
@@ -85,7 +91,10 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
         arm: total - epoch + epoch * int(keys["epochs"]) * gflops[arm] / gflops[plan.control]
         for arm, keys in plan.keys.items()
     }
-    return Estimate(epoch, total - epoch, gflops, seconds, sum(seconds.values()) * len(plan.seeds) / slots)
+    dearest = max((seconds[arm] for arm in plan.keys if arm != plan.control), default=0.0)  # the one chosen isn't known
+    fresh = len(plan.confirm) * (seconds[plan.control] + dearest)
+    everything = sum(seconds.values()) * len(plan.seeds) + fresh
+    return Estimate(epoch, total - epoch, gflops, seconds, everything / slots)
 
 
 def _ignore(_name: str, _state: str, _remark: str) -> None:

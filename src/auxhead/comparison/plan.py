@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ from auxhead.metrics.bands import read_bands
 from auxhead.training.resolve import resolve
 
 READY_MADE = files("auxhead.comparison") / "plans"
+STAGES = ("screen", "confirm", "budget")
+"""Keys of a comparison that screens before it confirms, instead of one with `seeds`."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,9 @@ class ComparisonPlan:
         arms: Keys that make each arm what it is.
         keys: Keys of each arm's training, shared ones included.
         seeds: Of every arm.
+        confirm: Fresh seeds of the control and of the arm that the others chose; empty without such a stage.
+        budget: Dearest arm that may be chosen, times the control's GFLOPs and time; None: any.
+        chosen: That arm, once the seeds of every arm have chosen it.
         primary: The measure that decides.
         control: Arm that the others are compared with.
         checkpoint: Weights that are measured: last or best.
@@ -93,17 +100,23 @@ class ComparisonPlan:
     split: str
     bands: str | list[float]
     resamples: int
+    confirm: tuple[int, ...] = ()
+    budget: float | None = None
+    chosen: str | None = None
 
     def runs(self) -> Iterator[PlannedRun]:
-        """List the runs, seed by seed, so that a comparison cut short has every arm."""
+        """List the runs, seed by seed, so that a comparison cut short has every arm; fresh seeds once one is chosen."""
+        yield from (self._run(arm, seed) for seed in self.seeds for arm in self.keys)
+        fresh = self.confirm if self.chosen else ()
+        yield from (self._run(arm, seed) for seed in fresh for arm in self.keys if arm in {self.control, self.chosen})
+
+    def _run(self, arm: str, seed: int) -> PlannedRun:
         measured = {"bands": self.bands, "resamples": self.resamples}
-        for seed in self.seeds:
-            for arm, keys in self.keys.items():
-                trained = {**keys, "seed": seed, "data": self.data_file, "patience": 0}
-                asked = {"data": self.data_sha256, "checkpoint": self.checkpoint}
-                placeless = {key: value for key, value in trained.items() if key not in {"data", "device"}}
-                train_hash = _hash([placeless, asked])
-                yield PlannedRun(arm, seed, trained, measured, train_hash, _hash([train_hash, measured]))
+        trained = {**self.keys[arm], "seed": seed, "data": self.data_file, "patience": 0}
+        asked = {"data": self.data_sha256, "checkpoint": self.checkpoint}
+        placeless = {key: value for key, value in trained.items() if key not in {"data", "device"}}
+        train_hash = _hash([placeless, asked])
+        return PlannedRun(arm, seed, trained, measured, train_hash, _hash([train_hash, measured]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for plan.json."""
@@ -112,7 +125,14 @@ class ComparisonPlan:
             for run in self.runs()
         ]
         kept = {key: value for key, value in vars(self).items() if key != "keys"}
-        return {"schema": PLAN_SCHEMA, "auxhead": __version__, **kept, "seeds": list(self.seeds), "runs": runs}
+        return {
+            "schema": PLAN_SCHEMA,
+            "auxhead": __version__,
+            **kept,
+            "seeds": list(self.seeds),
+            "confirm": list(self.confirm),
+            "runs": runs,
+        }
 
 
 def read_plan(plan: str | Path | None, given: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[str, PlanKeys]:
@@ -125,7 +145,7 @@ def read_plan(plan: str | Path | None, given: Mapping[str, Any], base: Mapping[s
 
     Returns:
         Its name and its keys, checked one by one. A relative `data`, and a `model` of an arm, count from the plan's
-        folder if they are there.
+        folder if they are there. Of a ready-made plan, arms that the model's family has no variant for are left out.
 
     Raises:
         ConfigError: No such plan, or wrong keys or values, all of them at once.
@@ -139,6 +159,12 @@ def read_plan(plan: str | Path | None, given: Mapping[str, Any], base: Mapping[s
         )
     if plan is not None:
         content = _beside(content, Path(plan).parent)
+    if _is_ready_made(plan) and "arms" not in given:
+        content["arms"] = _available(content["arms"], default_base({**shared, **base}, 1))
+    if given.get("seeds") is not None:  # asked for now, instead of what the plan asks for
+        content = {key: value for key, value in content.items() if key not in STAGES}
+    elif given.get("screen") is not None:
+        content.pop("seeds", None)
     return name, validated(PlanKeys, {**content, **given, "base": {**shared, **base}})
 
 
@@ -160,9 +186,29 @@ def _beside(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return own
 
 
+def _available(arms: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out arms that there is no model for: a P2 variant, say, of a family that has none."""
+
+    def there(arm: str) -> bool:
+        with suppress(ConfigError):
+            declared_keys(arm, None, base)
+            return True
+        return False
+
+    return {arm: keys for arm, keys in arms.items() if keys is not None or there(arm)}
+
+
+def _is_ready_made(plan: str | Path | None) -> bool:
+    return str(plan) in _ready_made() and not Path(str(plan)).is_file()
+
+
+def _ready_made() -> dict[str, Traversable]:
+    return {entry.name.removesuffix(".yaml"): entry for entry in READY_MADE.iterdir() if entry.name.endswith(".yaml")}
+
+
 def _load(plan: str | Path) -> dict[str, Any]:
-    ready = {entry.name.removesuffix(".yaml"): entry for entry in READY_MADE.iterdir() if entry.name.endswith(".yaml")}
-    source = ready[str(plan)] if str(plan) in ready and not Path(plan).is_file() else Path(plan)
+    ready = _ready_made()
+    source = ready[str(plan)] if _is_ready_made(plan) else Path(plan)
     try:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -232,7 +278,9 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
         base=base,
         arms=arms,
         keys=keys,
-        seeds=tuple(own.seeds),
+        seeds=tuple(own.seeds if own.screen is None else range(own.screen)),
+        confirm=tuple(range(own.screen, own.screen + own.confirm)) if own.screen and own.confirm else (),
+        budget=own.budget,
         primary=own.primary,
         control=own.control,
         checkpoint=own.checkpoint,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 from typing import Any
 
+from auxhead.findings.latency import Times
 from auxhead.findings.records import Key, Run
 from auxhead.findings.statistics import (
     Difference,
@@ -20,7 +21,7 @@ from auxhead.findings.statistics import (
     recovered,
     t_interval,
 )
-from auxhead.findings.verdict import Circumstances, Verdict, verdict
+from auxhead.findings.verdict import Circumstances, Stage, Verdict, verdict
 from auxhead.formats import shortened
 from auxhead.metrics.bands import ALL
 
@@ -71,6 +72,8 @@ class Question:
         planned: Seeds of every arm.
         boxes: Annotated boxes by band.
         unfair: Undeclared differences, as rows with arm, seed, what, found and expected.
+        stage: What the seeds are for, where a comparison screens first; as in `Circumstances`.
+        latency: Times of the arms' detectors; empty where they weren't measured.
     """
 
     control: Arm
@@ -80,6 +83,8 @@ class Question:
     planned: Sequence[int]
     boxes: Mapping[str, int]
     unfair: Sequence[Mapping[str, Any]]
+    stage: Stage = "all"
+    latency: Times = field(default_factory=dict)
 
 
 def against(arm: Arm, asked: Question) -> dict[str, Any] | None:
@@ -205,7 +210,9 @@ def _verdict(arm: Arm, asked: Question, primary: Difference) -> Verdict:
             planned=len(asked.planned),
             failed=len({*arm.failed, *asked.control.failed}),
             gflops_ratio=gflops_ratio(arm, asked.control),
+            latency_ratio=asked.latency.get(arm.name, {}).get("ratio"),
             unfair=unfair,
+            stage=asked.stage,
         ),
     )
 

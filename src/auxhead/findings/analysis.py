@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -12,9 +13,12 @@ from auxhead.errors import ConfigError
 from auxhead.findings.against import REFERENCE, Arm, Question, in_words
 from auxhead.findings.entries import arm_entry, run_row
 from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, read_json
+from auxhead.findings.latency import Times, read_latency
 from auxhead.findings.measures import ALIASES, primary_key
 from auxhead.findings.records import Key, Run, read_plan, read_runs
+from auxhead.findings.screening import choose
 from auxhead.findings.statistics import holm
+from auxhead.findings.verdict import Stage
 from auxhead.formats import first_few, points
 from auxhead.keys.reading import closest
 from auxhead.metrics.bands import ALL, read_bands
@@ -45,14 +49,16 @@ def analyse(folder: Path, control: str | None = None) -> dict[str, Any]:
         ConfigError: The plan's primary measure doesn't exist, or there is no such arm.
     """
     declared = read_plan(folder)
-    plan = declared if control is None else {**declared, "control": _require_arm(control, declared["arms"])}
+    plan = declared if control is None else {**declared, "control": _require_arm(control, _compared(declared))}
     primary = primary_key(plan["primary"], [band.name for band in read_bands(plan["bands"])])
     runs = read_runs(folder, plan)
-    arms = [_arm(name, keys, runs) for name, keys in plan["arms"].items()]
     fairness = _fairness(folder, plan, runs)
-    data = _data(plan, runs)
-    asked = _question(plan, primary, arms, data["bands"], fairness["differences"])
-    entries = [arm_entry(arm, asked) for arm in arms]
+    latency, timed = read_latency(folder, plan["control"])
+    about = _About(primary, fairness["differences"], latency)
+    on_val = runs if plan["split"] == "val" else read_runs(folder, {**plan, "split": "val"})
+    screening = _screening(plan, on_val, about) if plan.get("confirm") else None
+    deciding, stage = _deciding(plan, screening)
+    entries, asked, data = _entries(deciding, on_val if stage == "screening" else runs, about, stage)
     _correct(entries)
     return {
         "schema": SCHEMA,
@@ -60,19 +66,69 @@ def analyse(folder: Path, control: str | None = None) -> dict[str, Any]:
         "name": plan["name"],
         "plan": {key: value for key, value in plan.items() if key not in PRIVATE},
         "status": _status(runs),
-        "split": plan["split"],
+        "split": deciding["split"],
         "primary": {"name": plan["primary"], "band": primary[0], "measure": primary[1]},
         "control": plan["control"],
         "warnings": [*_chosen_late(plan, declared), *_warnings(runs, asked), *_one_of_many(entries)],
         "data": data,
         "arms": entries,
+        "screening": screening,
+        "latency": timed,
         "fairness": fairness,
         "runs": [run_row(run, primary) for run in runs],
         "environment": read_json(folder / ENVIRONMENT_FILE) or {},
     }
 
 
-def _require_arm(name: str, arms: Mapping[str, Any]) -> str:
+def _compared(plan: Mapping[str, Any]) -> list[str]:
+    """Name the arms that a claim may be about: all, or the two that fresh seeds are trained for."""
+    return [plan["control"], plan["chosen"]] if plan.get("chosen") else list(plan["arms"])
+
+
+@dataclass(frozen=True)
+class _About:
+    """What is the same for every part of a comparison."""
+
+    primary: Key
+    unfair: Sequence[Mapping[str, Any]]
+    latency: Times
+
+
+def _entries(
+    plan: Mapping[str, Any], runs: Sequence[Run], about: _About, stage: Stage
+) -> tuple[list[dict[str, Any]], Question, dict[str, Any]]:
+    """Say everything about each arm of a plan on the plan's seeds."""
+    own = [run for run in runs if run.seed in plan["seeds"] and run.arm in plan["arms"]]
+    arms = [_arm(name, keys, own) for name, keys in plan["arms"].items()]
+    data = _data(plan, own)
+    asked = _question(plan, about, arms, data["bands"], stage)
+    return [arm_entry(arm, asked) for arm in arms], asked, data
+
+
+def _screening(plan: Mapping[str, Any], runs: Sequence[Run], about: _About) -> dict[str, Any]:
+    """Say what the seeds that choose an arm say, measured on val whatever the split of the claim."""
+    choice = choose(plan, runs, about.primary, about.latency)
+    return {
+        "seeds": plan["seeds"],
+        "confirm": plan["confirm"],
+        "budget": plan.get("budget"),
+        "chosen": plan.get("chosen"),
+        "sentence": choice.sentence,
+        "arms": _entries(plan, runs, about, "screening")[0],
+    }
+
+
+def _deciding(plan: Mapping[str, Any], screening: Mapping[str, Any] | None) -> tuple[dict[str, Any], Stage]:
+    """Return the part of a plan that decides: all of it, its screening while that lasts, or the fresh seeds."""
+    if screening is None:
+        return {**plan}, "all"
+    if screening["chosen"] is None:
+        return {**plan, "split": "val"}, "screening"
+    arms = {name: keys for name, keys in plan["arms"].items() if name in _compared(plan)}
+    return {**plan, "arms": arms, "seeds": plan["confirm"]}, "fresh"
+
+
+def _require_arm(name: str, arms: Sequence[str]) -> str:
     if name not in arms:
         fix = closest(name, arms) or "name one of them"
         raise ConfigError(f"one of the arms {', '.join(arms)}", name, "control", fix)
@@ -99,7 +155,8 @@ def verdict_lines(analysis: Mapping[str, Any]) -> list[str]:
         for arm in analysis["arms"]
         if arm["name"] != control
     ]
-    return [*(f"warning: {line}" for line in analysis["warnings"]), *sentences]
+    screening = [analysis["screening"]["sentence"]] if analysis["screening"] else []
+    return [*(f"warning: {line}" for line in analysis["warnings"]), *screening, *sentences]
 
 
 def _arm(name: str, declared: Mapping[str, Any], runs: Sequence[Run]) -> Arm:
@@ -113,14 +170,10 @@ def _arm(name: str, declared: Mapping[str, Any], runs: Sequence[Run]) -> Arm:
 
 
 def _question(
-    plan: Mapping[str, Any],
-    primary: Key,
-    arms: Sequence[Arm],
-    boxes: Mapping[str, int],
-    unfair: Sequence[Mapping[str, Any]],
+    plan: Mapping[str, Any], about: _About, arms: Sequence[Arm], boxes: Mapping[str, int], stage: Stage
 ) -> Question:
     by_name = {arm.name: arm for arm in arms}
-    name = str(plan["primary"])
+    name, primary = str(plan["primary"]), about.primary
     return Question(
         control=by_name[plan["control"]],
         reference=by_name.get(REFERENCE),
@@ -128,7 +181,9 @@ def _question(
         measure=name if name in ALIASES or primary[0] == ALL.name else f"{primary[1]} of {primary[0]}",
         planned=plan["seeds"],
         boxes=boxes,
-        unfair=unfair,
+        unfair=about.unfair,
+        stage=stage,
+        latency=about.latency,
     )
 
 

@@ -19,7 +19,7 @@ def arm_entry(arm: Arm, asked: Question) -> dict[str, Any]:
         "declared": dict(arm.declared),
         "seeds": list(arm.runs),
         "failed": [{"seed": seed, "reason": reason} for seed, reason in arm.failed.items()],
-        "cost": _cost(arm, asked.control),
+        "cost": _cost(arm, asked),
         "training": timing(arm, asked.control),
         "numbers": _numbers(arm),
         "ultralytics": _ultralytics(arm),
@@ -32,11 +32,12 @@ def arm_entry(arm: Arm, asked: Question) -> dict[str, Any]:
     }
 
 
-def _cost(arm: Arm, control: Arm) -> dict[str, Any] | None:
+def _cost(arm: Arm, asked: Question) -> dict[str, Any] | None:
     if not arm.cost:
         return None
     own = {name: arm.cost.get(name) for name in ("parameters", "gflops", "imgsz")}
-    return own | {"gflops_ratio": gflops_ratio(arm, control)}
+    time = asked.latency.get(arm.name)
+    return own | {"gflops_ratio": gflops_ratio(arm, asked.control), "latency": time and dict(time)}
 
 
 def _numbers(arm: Arm) -> dict[str, dict[str, Any]]:

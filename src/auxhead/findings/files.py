@@ -14,8 +14,10 @@ RESULT_FILE = "result.json"
 TRAINING_FOLDER = "train"  # of a run
 FAIRNESS_FILE = "unfair.json"
 ENVIRONMENT_FILE = "environment.json"
+LATENCY_FILE = "latency.json"
 PLAN_SCHEMA = "auxhead.plan/1"
 RUN_SCHEMA = "auxhead.run/1"
+LATENCY_SCHEMA = "auxhead.latency/1"
 
 
 RESTORE = "restore the file from a backup, or delete it: what it was the record of is then done again"

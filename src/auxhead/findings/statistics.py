@@ -15,7 +15,7 @@ from auxhead.metrics.intervals import LEVEL, estimate, percentile
 from auxhead.metrics.truth import Floats
 
 SAME = 1e-9  # fractions: numbers this near to each other are the same but for rounding. Source: own choice
-SAME_COST = 0.005  # of the control's GFLOPs: what prints as 1.00x is the same cost. Source: own choice
+SAME_COST = 0.005  # of the control's price: what prints as 1.00x is the same cost. Source: own choice
 MOST_FLIPS = 99_999  # sign flips that are tried: all of them up to 16 seeds. Source: own choice
 
 Ends = tuple[float, float]
@@ -202,7 +202,7 @@ def median_epoch(epochs: Sequence[int | None]) -> float | None:
 
 
 def same_cost(ratio: float) -> bool:
-    """Tell whether an arm's GFLOPs are the control's but for what doesn't show."""
+    """Tell whether an arm's price is the control's but for what doesn't show."""
     return abs(ratio - 1) < SAME_COST
 
 

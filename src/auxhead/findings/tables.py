@@ -68,7 +68,8 @@ def numbers_table(analysis: Mapping[str, Any]) -> pl.DataFrame:
         control), t_low, t_high, images_low, images_high (its intervals, uncorrected), and seed_0, ... for each seed.
         Fractions; empty where there is nothing.
     """
-    seeds = [str(seed) for seed in analysis["plan"]["seeds"]]
+    fresh = analysis["screening"]["confirm"] if analysis["screening"] else []
+    seeds = [str(seed) for seed in (*analysis["plan"]["seeds"], *fresh)]
     schema: dict[str, Any] = dict.fromkeys(("arm", "band", "measure"), pl.String) | {"boxes": pl.Int64}
     numbers = ("mean", "low", "high", "difference", *ENDS, *(f"seed_{seed}" for seed in seeds))
     schema |= dict.fromkeys(numbers, pl.Float64)

@@ -12,6 +12,8 @@ from auxhead.formats import first_few, interval, signed, times
 SHOWN = 3  # undeclared differences that a sentence names
 
 Kind = Literal["beats", "loses", "none", "no_claim", "unfair"]
+Stage = Literal["all", "screening", "fresh"]
+"""What seeds are for: all there are; to choose an arm, which claims nothing; fresh ones, to decide about that arm."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class Circumstances:
         planned: Seeds that were planned.
         failed: Seeds for which the arm's or the control's run failed.
         gflops_ratio: GFLOPs over the control's; None if unknown.
+        latency_ratio: Time of its detector over the control's; None if it wasn't measured.
         unfair: Differences between the runs that the arm doesn't declare, in words.
+        stage: What the seeds are for.
     """
 
     arm: str
@@ -51,11 +55,15 @@ class Circumstances:
     planned: int
     failed: int = 0
     gflops_ratio: float | None = None
+    latency_ratio: float | None = None
     unfair: Sequence[str] = ()
+    stage: Stage = "all"
 
 
 def verdict(found: Difference, around: Circumstances) -> Verdict:
-    """Say whether an arm beats the control; no claim from one seed, before all runs have ended, or from unfair runs.
+    """Say whether an arm beats the control.
+
+    No claim comes from one seed, from seeds that choose an arm, before all runs have ended, or from unfair runs.
 
     Args:
         found: The difference on the primary measure.
@@ -91,6 +99,9 @@ def _claim(found: Difference, t: Ends, around: Circumstances) -> Verdict:
     if _open(found, around) > 0:  # to look early, and stop when it looks well, is a way to find what isn't there
         pair = f"{around.arm} against {around.control}"
         return Verdict("no_claim", f"{pair} so far: {rest}: no claim before all runs have ended")
+    if around.stage == "screening":
+        pair = f"{around.arm} against {around.control} in screening"
+        return Verdict("no_claim", f"{pair}: {rest}: no claim from seeds that choose an arm")
     if t[0] <= 0 <= t[1]:
         return Verdict("none", f"no difference found between {around.arm} and {around.control}: {rest}")
     if found.images and (found.images[0] <= 0 if t[0] > 0 else found.images[1] >= 0):
@@ -107,11 +118,12 @@ def _gap(value: float, around: Circumstances) -> str:
 def _seeds(found: Difference, around: Circumstances) -> str:
     """Count the seeds, and say what became of those that are missing."""
     paired, open_ = len(found.by_seed), _open(found, around)
+    fresh = "fresh " if around.stage == "fresh" else ""
     if paired >= around.planned:
-        return f"{paired} seeds"
+        return f"{paired} {fresh}seeds"
     failed = [f"{around.failed} failed"] if around.failed else []
     return "; ".join(
-        [f"{paired} of {around.planned} seeds", *failed, *([f"{open_} not finished"] if open_ > 0 else [])]
+        [f"{paired} of {around.planned} {fresh}seeds", *failed, *([f"{open_} not finished"] if open_ > 0 else [])]
     )
 
 
@@ -121,6 +133,10 @@ def _open(found: Difference, around: Circumstances) -> int:
 
 
 def _cost(around: Circumstances) -> list[str]:
-    if around.gflops_ratio is None:
-        return []
-    return ["same GFLOPs" if same_cost(around.gflops_ratio) else f"{times(around.gflops_ratio)} the GFLOPs"]
+    """Name both prices, as far as they are known."""
+    prices = {"GFLOPs": around.gflops_ratio, "latency": around.latency_ratio}
+    return [
+        f"same {name}" if same_cost(ratio) else f"{times(ratio)} the {name}"
+        for name, ratio in prices.items()
+        if ratio is not None
+    ]

@@ -23,6 +23,15 @@ class PlanKeys(Keys):
     )
     base: dict[str, Any] = Field(default={}, description="training keys that all arms share")
     seeds: list[int] = Field(default=[0, 1, 2], description="seeds of every arm: 0,1,2 or 0-2")
+    screen: int | None = Field(
+        default=None, ge=2, description="with confirm=: train all arms on so many seeds, which only choose the best one"
+    )
+    confirm: int | None = Field(
+        default=None, ge=2, description="with screen=: train that one and the control on so many fresh seeds, to decide"
+    )
+    budget: float | None = Field(
+        default=None, gt=0, description="with screen=: dearest arm it may choose, times the control's GFLOPs and time"
+    )
     control: str = Field(default="plain", description="arm that the others are compared with")
     primary: str = Field(
         default="mAP50", description="the one measure that decides: mAP50, mAP50-95, center_AP, 8-16/AP50, ..."
@@ -80,10 +89,25 @@ class PlanKeys(Keys):
         if self.control not in self.arms:
             message = f"control={self.control} is none of the arms {', '.join(self.arms)}"
             raise ValueError(message)
+        self._check_stages()
         if self.split == "train":
             message = "split=train: expected val or test"
             raise ValueError(message)
         return self
+
+    def _check_stages(self) -> None:
+        """Check that screening and confirming are asked for together, and instead of seeds."""
+        if (self.screen is None) != (self.confirm is None):
+            message = "screen= and confirm= belong together: screen=3 confirm=5"
+            raise ValueError(message)
+        if self.screen is None and self.budget is not None:
+            message = f"budget={self.budget}: it is about what screen= chooses; expected screen= and confirm= too"
+            raise ValueError(message)
+        if self.screen is not None and "seeds" in self.model_fields_set:
+            message = (
+                f"seeds={self.seeds} and screen={self.screen}: expected one of them; screen= takes seeds from 0 on"
+            )
+            raise ValueError(message)
 
 
 class CompareKeys(Keys):

@@ -11,8 +11,9 @@ FOLDER = Path(__file__).parent / "cfg"
 FAMILIES = ("yolov5", "yolov8", "yolov9t", "yolov9s", "yolov9m", "yolov9c", "yolo11", "yolo12", "yolo26")
 """Detectors of Ultralytics that they are cut from."""
 
-LAYOUTS = ("p234", "p234-down")
-"""What they are called."""
+LAYOUTS = ("p234", "p234-down", "slim", "p2")
+"""What they are called; slim is the usual layout with fewer channels, for larger images, and p2 stands here where
+Ultralytics has none."""
 
 SIZES = "nsmlx"
 
@@ -40,7 +41,7 @@ def names() -> list[str]:
     for family in FAMILIES:
         sizes = SIZES if family[-1].isdigit() else [""]
         found += [f"{family}{size}-{layout}" for size in sizes for layout in LAYOUTS]
-    return found
+    return [name for name in found if ready_made(f"{name}.yaml") != f"{name}.yaml"]  # not every family has all
 
 
 def _all_sizes(path: Path) -> Path:

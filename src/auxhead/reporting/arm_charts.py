@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from auxhead.reporting.chart_parts import (
     side_by_side,
 )
 from auxhead.reporting.inline_svg import QUIET, Drawing, arm_color, draw
-from auxhead.reporting.typography import interval, plain, points, signed, typeset
+from auxhead.reporting.typography import interval, plain, points, signed, times, typeset
 
 Analysis = Mapping[str, Any]
 Numbers = Mapping[str, Any]
@@ -44,6 +44,7 @@ class _Row(NamedTuple):
 class _Priced(NamedTuple):
     row: _Row
     gflops: float | None
+    latency: float | None
     training: float | None
 
 
@@ -100,37 +101,57 @@ def _difference(axes: Axes, place: int, row: _Row, within: Limits, wide: bool) -
 
 def cost(analysis: Analysis, looks: Looks) -> Drawing | None:
     """Draw the primary measure against what an image costs, and against what training takes."""
-    priced = [_priced(analysis, arm, looks) for arm in analysis["arms"]]
+    return _against_cost("cost", analysis, analysis["arms"], looks)
+
+
+def screening(analysis: Analysis, looks: Looks) -> Drawing | None:
+    """Draw the same of all arms on the seeds that chose one; None without such seeds."""
+    found = analysis["screening"]
+    return _against_cost("screening", analysis, found["arms"], looks) if found else None
+
+
+def _against_cost(figure: str, analysis: Analysis, arms: Sequence[Numbers], looks: Looks) -> Drawing | None:
+    priced = [_priced(analysis, arm, looks) for arm in arms]
     priced = [one for one in priced if finite(one.row.numbers.get("mean")) is not None]
     if all(one.gflops is None and one.training is None for one in priced):
         return None
     name = analysis["primary"]["name"]
-    text = "; ".join(f"{row.name}: {points(row.numbers['mean'])} at {plain(flops)} GFLOPs" for row, flops, _ in priced)
-    return draw("cost", f"{name} against cost", text, partial(_cost, priced, name))
+    text = "; ".join(
+        f"{one.row.name}: {points(one.row.numbers['mean'])} at {plain(one.gflops)} GFLOPs"
+        + (f" and {times(one.latency)} the latency" if one.latency is not None else "")
+        for one in priced
+    )
+    return draw(figure, f"{name} against cost", text, partial(_cost, priced, name))
 
 
 def _priced(analysis: Analysis, arm: Numbers, looks: Looks) -> _Priced:
     primary = analysis["primary"]
     value = (arm["numbers"] or {}).get(primary["band"], {}).get(primary["measure"]) or {}
     ratio = 1.0 if arm["name"] == analysis["control"] else finite((arm["training"] or {}).get("ratio"))
-    return _Priced(_Row(looks[arm["name"]], arm["name"], value), finite((arm["cost"] or {}).get("gflops")), ratio)
+    price = arm["cost"] or {}
+    latency = finite((price.get("latency") or {}).get("ratio"))
+    return _Priced(_Row(looks[arm["name"]], arm["name"], value), finite(price.get("gflops")), latency, ratio)
 
 
 def _cost(priced: list[_Priced], name: str, wide: bool) -> Figure:
-    figure, axes = panels(wide, 350, 2, sharey=True)
+    prices = {
+        "GFLOPs of an image": [one.gflops for one in priced],
+        "latency, the control's = 1": [one.latency for one in priced],
+        "training time, the control's = 1": [one.training for one in priced],
+    }
+    prices = {label: of for label, of in prices.items() if any(price is not None for price in of)}
+    figure, axes = panels(wide, 350, len(prices), sharey=True)
     seeds = [value for one in priced for value in one.row.numbers["by_seed"].values()]
     within = limits(seeds, [end for one in priced for end in (one.row.numbers["low"], one.row.numbers["high"])])
-    labels = ("GFLOPs of an image", "training time, the control's = 1")
-    prices = ([one.gflops for one in priced], [one.training for one in priced])
-    for own, label, of in zip(axes, labels, prices, strict=True):
+    for own, (label, of) in zip(axes, prices.items(), strict=True):
         there = [(one.row, price) for one, price in zip(priced, of, strict=True) if price is not None]
-        spots = side_by_side([price for _, price in there]) if there else ()
+        spots = side_by_side([price for _, price in there])
         for (row, _), x in zip(there, spots, strict=True):
             _value(own, float(x), row, within)
         own.set(xlabel=label, ylim=within)
-        own.xaxis.set_major_locator(MaxNLocator(6))
+        own.xaxis.set_major_locator(MaxNLocator(6 if len(prices) < 3 else 5))
         own.margins(x=0.14)
-    for own in axes[: 1 if wide else 2]:
+    for own in axes[: 1 if wide else len(axes)]:
         own.set_ylabel(f"{name}, points")
     return figure
 
@@ -195,4 +216,9 @@ def band_measure(analysis: Analysis) -> str:
     return measure if measure in known or not known else "AP"
 
 
-FIGURES: Mapping[str, Callable[[Analysis, Looks], Drawing | None]] = {"forest": forest, "cost": cost, "bands": bands}
+FIGURES: Mapping[str, Callable[[Analysis, Looks], Drawing | None]] = {
+    "forest": forest,
+    "cost": cost,
+    "screening": screening,
+    "bands": bands,
+}

@@ -93,6 +93,13 @@ def looks(arms: Sequence[Mapping[str, Any]], control: str) -> dict[str, Look]:
     return {name: found[name] for name in names}
 
 
+def all_arms(analysis: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the entries of all arms of a comparison, also of those that a screening has left out of the claim."""
+    screening = analysis["screening"]
+    arms: Sequence[Mapping[str, Any]] = screening["arms"] if screening else analysis["arms"]
+    return arms
+
+
 def _labels(names: Iterable[str]) -> list[str]:
     short = [_short(name) for name in names]
     return [f"{label} ({place})" if short.count(label) > 1 else label for place, label in enumerate(short, start=1)]

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from auxhead.formats import finite
 from auxhead.reporting.arm_charts import FIGURES, band_measure
-from auxhead.reporting.arm_styles import color_rules, looks, printable
+from auxhead.reporting.arm_styles import all_arms, color_rules, looks, printable
 from auxhead.reporting.crops import HEIGHT, WIDTH
 from auxhead.reporting.curve_charts import FIGURES as LINES
 from auxhead.reporting.inline_svg import Drawing, drawing
@@ -28,9 +28,9 @@ def figures(analysis: Mapping[str, Any]) -> dict[str, Drawing | None]:
         analysis: The report's numbers.
 
     Returns:
-        forest, cost, bands, curves and precision; None where there is nothing to draw yet.
+        forest, cost, screening, bands, curves and precision; None where there is nothing to draw yet.
     """
-    arms = looks(analysis["arms"], analysis["control"])
+    arms = looks(all_arms(analysis), analysis["control"])
     with drawing():
         return {name: make(analysis, arms) for name, make in {**FIGURES, **LINES}.items()}
 
@@ -56,7 +56,7 @@ def page(analysis: Mapping[str, Any], drawings: Mapping[str, Drawing | None], wa
         drawings=drawings,
         dark=color_rules(dark=True),
         light=color_rules(dark=False),
-        looks=looks(analysis["arms"], analysis["control"]),
+        looks=looks(all_arms(analysis), analysis["control"]),
         picture=(WIDTH, HEIGHT),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -53,13 +53,14 @@ def tables(analysis: Analysis) -> dict[str, Any]:
         analysis: The report's numbers.
 
     Returns:
-        summary, others (arms with a difference to the control), by_band, secondary, by_class, more_classes (how many
-        are left out), fairness, standing (in words).
+        summary, screened (the same of the seeds that chose an arm), others (arms with a difference to the control),
+        by_band, secondary, by_class, more_classes (how many are left out), fairness, standing (in words).
     """
     others = [arm for arm in analysis["arms"] if arm["against_control"]]
     classes = _by_class(analysis, others)
     return {
-        "summary": _summary(analysis),
+        "summary": _summary(analysis, analysis["arms"]),
+        "screened": _summary(analysis, analysis["screening"]["arms"] if analysis["screening"] else ()),
         "others": others,
         "by_band": _by_band(analysis),
         "secondary": _secondary(others),
@@ -80,17 +81,18 @@ def standing(status: Mapping[str, int]) -> str:
     return f"{finished} of {plural(planned, 'run')} finished" + (f", {listed(rest)}" if rest else "")
 
 
-def _summary(analysis: Analysis) -> list[dict[str, Any]]:
+def _summary(analysis: Analysis, arms: Sequence[Arm]) -> list[dict[str, Any]]:
     """Flatten the numbers of each arm; None for what was not measured."""
     primary = analysis["primary"]
     rows = []
-    for arm in analysis["arms"]:
+    for arm in arms:
         own = (arm["numbers"] or {}).get(primary["band"], {}).get(primary["measure"]) or {}
         against, cost, training = (arm[name] or {} for name in ("against_control", "cost", "training"))
         parts = {
             "own": (own, ("mean", "low", "high", "by_seed")),
             "change": (against.get("primary") or {}, ("value", "t", "images", "p_holm", "p_flip", "flip_floor")),
             "cost": (cost, ("parameters", "gflops", "gflops_ratio")),
+            "latency": (cost.get("latency") or {}, ("milliseconds", "ratio", "low", "high")),
             "training": (training, ("seconds", "ratio")),
             "reached": (against.get("epochs_to_control") or {}, ("median", "of", "by_seed")),
         }

@@ -89,7 +89,7 @@ def choose_device(device: str | int | None) -> torch.device:
 def measure(
     models: Sequence[DetectionModel],
     device: torch.device,
-    imgsz: int,
+    imgsz: int | Sequence[int],
     rounds: int,
     tell: Progress,
 ) -> list[Latency]:
@@ -98,16 +98,14 @@ def measure(
     Args:
         models: Fused models; they move to the device.
         device: Where to measure; on a CPU, processor time on one thread is measured after wall time.
-        imgsz: Image size, pixels.
+        imgsz: Image size, pixels; one for all models, or one for each.
         rounds: Forward passes of each model, a clock.
         tell: Called each round as tell(task, done, total), the task being "timing" or "timing one thread".
 
     Returns:
         One entry a model, in the order given.
     """
-    images = [torch.rand(1, int(model.yaml.get("channels", 3)), imgsz, imgsz, device=device) for model in models]
-    for model in models:
-        model.to(device)
+    images = _moved(models, device, imgsz)
     with restored_threads():
         torch.set_num_threads(cores())
         wall = _rounds(models, images, rounds, time.perf_counter, named(tell, "timing"))
@@ -126,14 +124,14 @@ def measure(
 
 @torch.inference_mode()
 def race(
-    models: Sequence[DetectionModel], device: torch.device, imgsz: int, rounds: int, tell: Progress
+    models: Sequence[DetectionModel], device: torch.device, imgsz: int | Sequence[int], rounds: int, tell: Progress
 ) -> tuple[list[Spread], str]:
     """Time forward passes in turns by the one clock that comparisons should decide by.
 
     Args:
         models: Fused models; they move to the device.
         device: Where to measure.
-        imgsz: Image size, pixels.
+        imgsz: Image size, pixels; one for all models, or one for each.
         rounds: Forward passes of each model.
         tell: Called each round as tell("timing", done, total).
 
@@ -142,14 +140,22 @@ def race(
         wall time other work on the machine disturbs; "time" elsewhere and where the system's clock is too coarse.
     """
     alone = device.type == "cpu" and time.get_clock_info("thread_time").resolution < COARSE
-    images = [torch.rand(1, int(model.yaml.get("channels", 3)), imgsz, imgsz, device=device) for model in models]
-    for model in models:
-        model.to(device)
+    images = _moved(models, device, imgsz)
     with restored_threads():
         torch.set_num_threads(1 if alone else cores())
         clock = time.thread_time if alone else time.perf_counter
         seconds = _rounds(models, images, rounds, clock, named(tell, "timing"))
     return [_spread(own, seconds[0]) for own in seconds], "processor time of one thread" if alone else "time"
+
+
+def _moved(models: Sequence[DetectionModel], device: torch.device, imgsz: int | Sequence[int]) -> list[torch.Tensor]:
+    """Move models to a device, and make an image there for each."""
+    sizes = [imgsz] * len(models) if isinstance(imgsz, int) else imgsz
+    images = []
+    for model, size in zip(models, sizes, strict=True):
+        model.to(device)
+        images.append(torch.rand(1, int(model.yaml.get("channels", 3)), size, size, device=device))
+    return images
 
 
 def _rounds(
