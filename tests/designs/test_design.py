@@ -50,6 +50,7 @@ def test_the_plan_is_one_that_compare_takes(found: tuple[Any, Path], signs: Path
     assert list(plan.arms)[-2:] == ["p2", "ghost-p2"]
     assert Path(plan.keys["yolov8n-p234"]["model"]) == (out / "yolov8n-p234.yaml").resolve()
     assert "yolov8n-p34" not in plan.arms  # no finer than plain
+    assert (len(plan.seeds), len(plan.confirm), plan.budget) == (3, 5, 1.0)
 
 
 def test_a_budget_narrows_what_is_too_dear(signs: Path) -> None:
@@ -133,6 +134,19 @@ def test_older_files_are_replaced_only_if_asked(signs: Path, tmp_path: Path) -> 
     with pytest.raises(OutputError, match=r"plan\.yaml"):
         auxhead.design(data=str(signs), **KEYS, out=str(tmp_path))
     assert (tmp_path / "plan.yaml").read_text() == "mine"
+    (tmp_path / "plan.yaml").unlink()
+    (tmp_path / "yolov8n-p2345.yaml").write_text("mine")  # the name of a design
+    with pytest.raises(OutputError, match=r"yolov8n-p2345\.yaml"):
+        auxhead.design(data=str(signs), **KEYS, out=str(tmp_path))
+
+
+def test_designs_of_an_earlier_call_are_cleared_away_and_nothing_else(signs: Path, tmp_path: Path) -> None:
+    first = auxhead.design(data=str(signs), **KEYS, out=str(tmp_path))
+    (tmp_path / "yolov8n-p2-mine.yaml").write_text("mine")
+    second = auxhead.design(data=str(signs), **{**KEYS, "budget": 0.7}, out=str(tmp_path), exist_ok=True)
+    names = [{one.name for one in designs.candidates if one.fits} for designs in (first, second)]
+    assert names[0] - names[1]
+    assert {path.stem for path in tmp_path.glob("*.yaml")} == {"plan", "yolov8n-p2-mine", *names[1]}
 
 
 def test_the_command_prints_the_table_and_the_advice(signs: Path, call: Any) -> None:

@@ -63,6 +63,11 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
     if kind(known) != "detect":
         raise ModelError("a detector", f"a {kind(known)} model", own.like, "name the detector of the same family")
     family = read_family(known.yaml, own.like, len(source.names))
+    if own.out is not None:
+        alike = sorted(
+            path.name for path in Path(own.out).glob(f"{family.name}-p*.yaml")
+        )  # a design may be one of them
+        require_free(Path(own.out), alike, exist_ok=own.exist_ok)
     images = list_images(source.splits["train"])
     check_labels(images, len(source.names), kpt_shape=source.kpt_shape)
     truth = read_yolo(images, source.names, kpt_shape=source.kpt_shape, progress=named(tell, "reading train"))
@@ -130,10 +135,23 @@ def _write(found: Designs, out: Path, own: DesignKeys) -> None:
     affordable = [one for one in found.candidates if one.fits]
     for one in affordable:
         write_atomic(out / f"{one.name}.yaml", text(one.yaml, _comment(one, found)).encode())
+    for name in _earlier(out) - {one.name for one in affordable}:
+        (out / f"{name}.yaml").unlink(missing_ok=True)  # of other data or another price: it would pass for one of these
     plan = yaml.safe_dump(_plan(found, own), sort_keys=False)
     write_atomic(out / PLAN, f"# Compare the designs: auxhead compare {out / PLAN}\n{plan}".encode())
     write_atomic(out / RESULT, json.dumps(found.to_dict(), indent=2, allow_nan=False).encode())
     plot_designs(found, out / PICTURE)
+
+
+def _earlier(out: Path) -> set[str]:
+    """Name the designs whose YAMLs an earlier call wrote into a folder."""
+    try:
+        before = json.loads((out / RESULT).read_text(encoding="utf-8"))
+        return {
+            str(one["name"]) for one in before["candidates"] if one["fits"] and one["name"] == Path(one["name"]).name
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _plan(found: Designs, own: DesignKeys) -> Mapping[str, Any]:
@@ -149,7 +167,9 @@ def _plan(found: Designs, own: DesignKeys) -> Mapping[str, Any]:
     return {
         "data": str(Path(own.data).resolve()) if Path(own.data).is_file() else own.data,
         "base": base,
-        "seeds": [0, 1, 2],
+        "screen": 3,
+        "confirm": 5,
+        "budget": own.budget,
         "primary": "mAP50",
         "control": "plain",
         "arms": arms,
