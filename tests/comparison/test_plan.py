@@ -95,6 +95,7 @@ def test_mistakes_of_all_arms_come_at_once(signs: Path) -> None:
         ({"plain": {}, "again": {}}, {}, "the same training: plain and again"),
         ({"plain": {}, "same": {"fliplr": 0.5, "heads": "none"}}, {"fliplr": 0.5}, "the same training"),
         ({"plain": {}, "b": {"optimizer": "auto"}}, {}, "b: optimizer=auto"),
+        ({"plain": {}, "b": {"optimizer": "SGD"}}, {}, "b: optimizer=SGD: no lr0"),
         ({"plain": {}, "b": {"box": 1.0}}, {"optimizer": "auto"}, "base: optimizer=auto"),
         ({"plain": {}, "b": {"box": 1.0}}, {"batch": -1}, "batch=-1"),
         ({"plain": {}, "b": {"box": 1.0}}, {"batch": 0.7}, "batch=0.7"),
@@ -185,6 +186,10 @@ def test_without_an_optimizer_it_is_the_one_that_auto_would_take() -> None:
     base = default_base({}, 4)
     assert (base["optimizer"], base["lr0"], base["momentum"]) == ("AdamW", 0.00125, 0.9)
     assert "momentum" not in default_base({"optimizer": "SGD", "lr0": 0.01}, 4)
+    assert "lr0" not in default_base({"optimizer": "SGD"}, 4)
+    fitted = default_base({"optimizer": "adamw"}, 4)
+    assert (fitted["optimizer"], fitted["lr0"], fitted["warmup_bias_lr"]) == ("adamw", 0.00125, 0.0)
+    assert "momentum" not in default_base({"optimizer": "Adam", "lr0": 0.003}, 4)
 
 
 def test_runs_go_seed_by_seed_and_stop_nothing_early(signs: Path) -> None:

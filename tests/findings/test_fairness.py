@@ -6,6 +6,8 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auxhead.errors import UnfairComparisonError
 from auxhead.findings.fairness import check
@@ -93,7 +95,39 @@ def test_what_an_arm_declares_or_cannot_have_equal_is_a_note(declared: Any, chan
 def test_a_changed_budget_is_said_even_when_it_is_declared() -> None:
     fair = found({"epochs": 6}, arguments__epochs=6, epochs_done=6)
     assert fair.differences == []
-    assert {"arm": "b", "what": "epochs", "why": "declared: 6 instead of 3"} in fair.notes
+    assert {"arm": "b", "what": "epochs", "kind": "declared", "why": "6 instead of 3"} in fair.notes
+
+
+def test_notes_say_of_which_kind_they_are() -> None:
+    kinds = {row["what"]: row["kind"] for row in found({"heads": "center"}).notes}
+    assert kinds == {"initial weights": "equal", "first batches": "equal"}
+    flips = found({"fliplr": 0.0}, arguments__fliplr=0.0, batches=["x", "y"])
+    assert {row["what"]: row["kind"] for row in flips.notes} == {
+        "initial weights": "equal",
+        "first batches": "declared",
+    }
+    p2 = found({"model": "yolov8n-p2.yaml"}, initial={"model.0.weight": "16x3:cc"}, batches=["x", "y"])
+    assert {row["kind"] for row in p2.notes} == {"unequal"}
+
+
+KEYS = {"fliplr": (0.5, 0.0), "lr0": (0.001, 0.01), "box": (7.5, 0.01), "epochs": (3, 6), "mosaic": (1.0, 0.0)}
+
+
+@given(st.sets(st.sampled_from(sorted(KEYS))), st.sets(st.sampled_from(sorted(KEYS))), st.sampled_from(["a", "b", "c"]))
+def test_what_is_fair_does_not_depend_on_which_arm_is_the_control(one: set[str], other: set[str], control: str) -> None:
+    arms = {"a": {key: KEYS[key][1] for key in one}, "b": {key: KEYS[key][1] for key in other}, "c": {}}
+
+    def facts(declared: dict[str, Any]) -> Any:
+        arguments = {**FACTS["arguments"], "mosaic": 1.0, **declared}
+        batches = [str(sorted(declared.keys() & {"fliplr", "mosaic"})), "second"]
+        return {**FACTS, "arguments": arguments, "batches": batches, "epochs_done": arguments["epochs"]}
+
+    runs = {(arm, 0): facts(declared) for arm, declared in arms.items()}
+    assert check(arms, control, runs).differences == []
+    undeclared = {**runs, ("c", 0): facts({"box": 1.0})}
+    unfair = {row["what"] for row in check(arms, control, undeclared).differences}
+    pairs = [arm for arm in arms if arm != control and "c" in {arm, control}]
+    assert unfair == ({"box"} if any("box" not in arms[arm] | arms[control] for arm in pairs) else set())
 
 
 def test_only_runs_of_one_seed_are_held_against_each_other() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -225,4 +225,38 @@ def test_a_single_seed_has_no_interval() -> None:
         "p_flip": 1.0,
         "flip_floor": 1.0,
         "p_holm": None,
+        "detectable": None,
     }
+
+
+@given(st.lists(st.floats(-0.2, 0.2), min_size=3, max_size=12), st.floats(1.5, 5))
+def test_what_seeds_can_show_follows_their_spread(values: list[float], factor: float) -> None:
+    assume(max(values) - min(values) > 1e-3)
+    smallest = own.detectable(values)
+    assert smallest is not None
+    assert own.detectable([factor * value for value in values]) == pytest.approx(factor * smallest, rel=1e-4)
+    assert own.detectable([value + 0.1 for value in values]) == pytest.approx(smallest, rel=1e-4)
+    deviation, seeds = np.std(values, ddof=1), len(values)
+    limit = stats.t.ppf(0.975, seeds - 1)
+    shift = smallest / deviation * math.sqrt(seeds)
+    power = 1 - stats.nct.cdf(limit, seeds - 1, shift) + stats.nct.cdf(-limit, seeds - 1, shift)
+    assert power == pytest.approx(0.8, abs=1e-3)
+
+
+def test_seeds_that_are_alike_or_alone_can_show_nothing() -> None:
+    assert own.detectable([0.1]) is None
+    assert own.detectable([0.1, 0.1]) is None
+
+
+@given(st.lists(st.floats(-0.05, 0.05), min_size=3, max_size=8), st.floats(0.001, 0.1))
+def test_equal_within_a_margin_is_the_ninety_percent_interval_inside_it(values: list[float], margin: float) -> None:
+    assume(max(values) - min(values) > 1e-4)
+    low, high = stats.ttest_1samp(values, 0.0).confidence_interval(0.9)
+    assume(min(abs(abs(low) - margin), abs(abs(high) - margin)) > 1e-6)
+    assert own.equal_within(values, margin) == (-margin < low and high < margin)
+
+
+def test_seeds_that_are_alike_or_alone_are_equal_or_not() -> None:
+    assert not own.equal_within([0.0], 0.1)
+    assert own.equal_within([0.01, 0.01], 0.02)
+    assert not own.equal_within([0.03, 0.03], 0.02)

@@ -62,10 +62,43 @@ def test_seeds_that_change_nothing_are_no_claim() -> None:
     assert said.sentence == "center against plain, the same difference on each of 3 seeds: no claim (+2.0 mAP50)"
 
 
-def test_an_arm_that_is_the_control_differs_by_nothing() -> None:
+def test_an_arm_that_is_the_control_is_no_claim() -> None:
     said = verdict(difference({0: 0.0, 1: 0.0, 2: -0.0}), CENTER)
-    assert said.kind == "none"
-    assert "0.0 mAP50 (95 % t interval 0.0 to 0.0" in said.sentence
+    assert said.kind == "no_claim"
+    assert said.sentence == "center against plain, the same numbers on each of 3 seeds: no claim (0.0 mAP50)"
+
+
+def test_arms_that_have_learned_nothing_are_no_claim() -> None:
+    said = verdict(found(0.0001, (0.00005, 0.00015)), replace(CENTER, learned=False))
+    assert said.kind == "no_claim"
+    assert said.sentence == "center against plain: no claim, neither has learned anything (mAP50 is 0 for both)"
+
+
+@pytest.mark.parametrize(("value", "t", "words"), [(0.053, (0.01, 0.1), "ahead of"), (-0.053, (-0.1, -0.01), "behind")])
+def test_what_correction_for_many_arms_takes_away_is_a_lean(value: float, t: Ends, words: str) -> None:
+    one = replace(found(value, t), p_holm=0.18)
+    said = verdict(one, replace(CENTER, tested=6))
+    assert said.kind == "leans"
+    assert said.sentence.startswith(f"center leans {words} plain: {100 * value:+.1f} mAP50 (95 % t interval")
+    assert said.sentence.endswith(
+        ": no claim, 6 arms were compared with plain, and corrected for that (Holm) p is 0.18"
+    )
+    assert verdict(replace(one, p_holm=0.049), CENTER).kind in {"beats", "loses"}
+    assert verdict(replace(one, p_holm=0.051), CENTER).kind == "leans"
+
+
+def test_no_difference_says_what_would_have_shown() -> None:
+    said = verdict(replace(found(0.003, (-0.01, 0.016)), detectable=0.0412), CENTER)
+    assert said.sentence.endswith("; seeds spread like these show 4.1 or more 4 times of 5")
+
+
+def test_equal_within_a_margin_is_more_than_no_difference_found() -> None:
+    near = difference({0: 0.001, 1: -0.002, 2: 0.0, 3: 0.001})
+    said = verdict(near, replace(CENTER, planned=4, margin=0.01))
+    assert said.kind == "equal"
+    assert said.sentence.startswith("center and plain are equal within 1.0 mAP50: 0.0 mAP50 (95 % t interval")
+    assert verdict(near, replace(CENTER, planned=4, margin=0.001)).kind == "none"
+    assert verdict(near, replace(CENTER, planned=4)).kind == "none"
 
 
 def test_lost_seeds_are_said() -> None:

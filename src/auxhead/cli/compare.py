@@ -21,6 +21,9 @@ center-noflip, center-nogain, center-sigma1, center-tutorial, tutorial, p2, ghos
 larger-slim."""
 
 
+NONE_FINISHED, SOME_FAILED = 1, 3  # exit codes
+
+
 def compare(
     context: typer.Context,
     dry_run: Annotated[
@@ -38,6 +41,8 @@ def compare(
         emit(found)
     else:
         table()
+    if not dry_run and found["status"]["finished"] < found["status"]["planned"]:
+        raise typer.Exit(SOME_FAILED if found["status"]["finished"] else NONE_FINISHED)
 
 
 def report(

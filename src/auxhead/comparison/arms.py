@@ -21,6 +21,9 @@ SHARED = ("device", "fraction", "single_cls", "classes", "select", "on_error", "
 BUDGET = ("epochs", "batch")
 """Keys of a recipe that the shared ones replace: how long an arm is trained is the comparison's to say."""
 
+ADAMS = ("adam", "adamax", "adamw", "nadam", "radam")
+"""Optimizers that Ultralytics' default lr0, which is for SGD, is far too high for."""
+
 LARGER = 1.5  # of the image size. Source: own choice, about the GFLOPs of a P2 head on an n model
 
 
@@ -58,12 +61,13 @@ def default_base(base: Keys, nc: int) -> dict[str, Any]:
         nc: Classes of the data.
 
     Source:
-        epochs, imgsz and batch are Ultralytics' defaults; without an optimizer it is what its optimizer=auto takes for
-        less than 10,000 batches (engine/trainer.py, build_optimizer).
+        epochs, imgsz and batch are Ultralytics' defaults; without an optimizer, or with one of Adam's kind and no lr0,
+        the rest is what its optimizer=auto takes for less than 10,000 batches (engine/trainer.py, build_optimizer).
     """
     fitted = {"optimizer": "AdamW", "lr0": round(0.002 * 5 / (4 + nc), 6), "momentum": 0.9, "warmup_bias_lr": 0.0}
     start = {"model": "yolov8n.yaml", "epochs": 100, "imgsz": 640, "batch": 16, "heads": "none", "plots": False}
-    return {**start, **(fitted if "optimizer" not in base else {}), **base}
+    unfitted = str(base.get("optimizer", "AdamW")).lower() in ADAMS and not ("optimizer" in base and "lr0" in base)
+    return {**start, **(fitted if unfitted else {}), **base}
 
 
 def declared_keys(name: str, own: Keys | None, base: Keys) -> dict[str, Any]:
@@ -138,6 +142,8 @@ def refuse_unequal(name: str, keys: Keys, declared: Keys) -> list[str]:
         lines.append(f"{name}: device={keys['device']}: one GPU a run; several runs at a time use several (slots=)")
     if keys.get("optimizer") == "auto":
         lines.append(f"{name}: optimizer=auto: it chooses by the number of batches; name one, with its lr0")
+    if name != "base" and "optimizer" in declared and "lr0" not in declared:
+        lines.append(f"{name}: optimizer={declared['optimizer']}: no lr0; name its own, the shared one is for another")
     batch = keys.get("batch")
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         lines.append(f"{name}: batch={batch}: a whole number, as a batch that fits the memory differs between models")

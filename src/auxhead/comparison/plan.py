@@ -84,6 +84,7 @@ class ComparisonPlan:
         split: Split that the verdict is about.
         bands: Size bands.
         resamples: Bootstrap resamples of the images.
+        margin: Smallest difference that matters, a fraction; None: none was named.
     """
 
     name: str
@@ -100,6 +101,7 @@ class ComparisonPlan:
     split: str
     bands: str | list[float]
     resamples: int
+    margin: float | None = None
     confirm: tuple[int, ...] = ()
     budget: float | None = None
     chosen: str | None = None
@@ -281,6 +283,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
         seeds=tuple(own.seeds if own.screen is None else range(own.screen)),
         confirm=tuple(range(own.screen, own.screen + own.confirm)) if own.screen and own.confirm else (),
         budget=own.budget,
+        margin=own.margin,
         primary=own.primary,
         control=own.control,
         checkpoint=own.checkpoint,

@@ -12,6 +12,7 @@ from auxhead.findings.records import Key, Run
 from auxhead.findings.statistics import (
     Difference,
     Ends,
+    detectable,
     difference,
     epochs_to,
     gain_per_gflop,
@@ -29,6 +30,7 @@ SECONDARY = ("AP", "AP50", "AP75", "center_AP", "recall@1FPPI", "NWD_AP")
 """Measures of all sizes that are looked at beside the primary one. Source: own choice."""
 
 FEWEST_BOXES = 20  # in a band whose AP50 is looked at: below, a box moves it by points. Source: own choice
+NOTHING = 0.0005  # a mean below it prints as 0.0 points
 REFERENCE = "p2"  # arm whose gain is the measure of what other arms recover
 LONGEST = 40  # letters of a value in a sentence
 
@@ -74,6 +76,8 @@ class Question:
         unfair: Undeclared differences, as rows with arm, seed, what, found and expected.
         stage: What the seeds are for, where a comparison screens first; as in `Circumstances`.
         latency: Times of the arms' detectors; empty where they weren't measured.
+        margin: Smallest difference that would matter, a fraction; None: none was named.
+        primaries: What `primaries` gives, once it is known.
     """
 
     control: Arm
@@ -85,6 +89,26 @@ class Question:
     unfair: Sequence[Mapping[str, Any]]
     stage: Stage = "all"
     latency: Times = field(default_factory=dict)
+    margin: float | None = None
+    primaries: Mapping[str, Difference] = field(default_factory=dict)
+
+
+def primaries(arms: Sequence[Arm], asked: Question) -> dict[str, Difference]:
+    """Compare every arm with the control on the primary measure, corrected for being so many, with what seeds can show.
+
+    Returns:
+        By arm; those without a seed in common with the control are left out.
+    """
+    found = {
+        arm.name: compared(arm, asked.control, asked.primary)
+        for arm in arms
+        if arm.name != asked.control.name and paired(arm, asked.control, asked.primary)
+    }
+    corrected = holm([one.p_t for one in found.values()])
+    return {
+        name: replace(one, p_holm=p, detectable=detectable(list(one.by_seed.values())))
+        for (name, one), p in zip(found.items(), corrected, strict=True)
+    }
 
 
 def against(arm: Arm, asked: Question) -> dict[str, Any] | None:
@@ -97,10 +121,10 @@ def against(arm: Arm, asked: Question) -> dict[str, Any] | None:
     Returns:
         The entry `against_control` of the analysis; None for the control, and where no seed of both is measured.
     """
-    gains = paired(arm, asked.control, asked.primary)
-    if arm.name == asked.control.name or not gains:
+    primary = asked.primaries.get(arm.name)
+    if primary is None:
         return None
-    primary = compared(arm, asked.control, asked.primary)
+    gains = primary.by_seed
     return {
         "seeds": list(gains),
         "primary": primary.to_dict(),
@@ -213,8 +237,16 @@ def _verdict(arm: Arm, asked: Question, primary: Difference) -> Verdict:
             latency_ratio=asked.latency.get(arm.name, {}).get("ratio"),
             unfair=unfair,
             stage=asked.stage,
+            tested=len(asked.primaries),
+            margin=asked.margin,
+            learned=any(_learned(one, asked.primary) for one in (arm, asked.control)),
         ),
     )
+
+
+def _learned(arm: Arm, primary: Key) -> bool:
+    """Tell whether an arm's mean on the measure is more than prints as 0."""
+    return fmean(run.numbers[primary] for run in arm.runs.values() if primary in run.numbers) >= NOTHING
 
 
 def _epochs(arm: Arm, asked: Question, seeds: Sequence[int]) -> dict[str, Any]:

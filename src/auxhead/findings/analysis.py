@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from auxhead._version import __version__
 from auxhead.errors import ConfigError
-from auxhead.findings.against import REFERENCE, Arm, Question, in_words
+from auxhead.findings.against import REFERENCE, Arm, Question, in_words, primaries
 from auxhead.findings.entries import arm_entry, run_row
 from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, read_json
 from auxhead.findings.latency import Times, read_latency
 from auxhead.findings.measures import ALIASES, primary_key
 from auxhead.findings.records import Key, Run, read_plan, read_runs
 from auxhead.findings.screening import choose
-from auxhead.findings.statistics import holm
 from auxhead.findings.verdict import Stage
 from auxhead.formats import first_few, points
 from auxhead.keys.reading import closest
 from auxhead.metrics.bands import ALL, read_bands
-from auxhead.metrics.intervals import LEVEL
 
 SCHEMA = "auxhead.report/1"
 WEAK = 0.3  # mAP50 of a control below which differences say little about a usable detector. Source: own choice
@@ -59,7 +57,6 @@ def analyse(folder: Path, control: str | None = None) -> dict[str, Any]:
     screening = _screening(plan, on_val, about) if plan.get("confirm") else None
     deciding, stage = _deciding(plan, screening)
     entries, asked, data = _entries(deciding, on_val if stage == "screening" else runs, about, stage)
-    _correct(entries)
     return {
         "schema": SCHEMA,
         "auxhead": __version__,
@@ -69,7 +66,7 @@ def analyse(folder: Path, control: str | None = None) -> dict[str, Any]:
         "split": deciding["split"],
         "primary": {"name": plan["primary"], "band": primary[0], "measure": primary[1]},
         "control": plan["control"],
-        "warnings": [*_chosen_late(plan, declared), *_warnings(runs, asked), *_one_of_many(entries)],
+        "warnings": [*_chosen_late(plan, declared), *_warnings(runs, asked)],
         "data": data,
         "arms": entries,
         "screening": screening,
@@ -101,7 +98,8 @@ def _entries(
     own = [run for run in runs if run.seed in plan["seeds"] and run.arm in plan["arms"]]
     arms = [_arm(name, keys, own) for name, keys in plan["arms"].items()]
     data = _data(plan, own)
-    asked = _question(plan, about, arms, data["bands"], stage)
+    question = _question(plan, about, arms, data["bands"], stage)
+    asked = replace(question, primaries=primaries(arms, question))
     return [arm_entry(arm, asked) for arm in arms], asked, data
 
 
@@ -184,6 +182,7 @@ def _question(
         unfair=about.unfair,
         stage=stage,
         latency=about.latency,
+        margin=plan.get("margin"),
     )
 
 
@@ -254,23 +253,6 @@ def _warnings(runs: Sequence[Run], asked: Question) -> Iterator[str]:
         yield f"a control this weak answers little: {reached}; train longer before believing a difference"
     if asked.control.runs and not any(asked.primary in run.numbers for run in asked.control.runs.values()):
         yield f"nothing to compare: {asked.measure} was not measured, or its band has no boxes"
-
-
-def _correct(entries: Sequence[Mapping[str, Any]]) -> None:
-    """Correct the primary p values for as many arms having been compared with one control."""
-    primaries = [entry["against_control"]["primary"] for entry in entries if entry["against_control"]]
-    for primary, p in zip(primaries, holm([primary["p_t"] for primary in primaries]), strict=True):
-        primary["p_holm"] = p
-
-
-def _one_of_many(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Name claims that chance alone would explain, as so many arms were compared with one control."""
-    against_control = {entry["name"]: entry["against_control"] for entry in entries if entry["against_control"]}
-    for name, found in against_control.items():
-        p = found["primary"]["p_holm"]
-        if found["verdict"]["kind"] in {"beats", "loses"} and p is not None and p > 1 - LEVEL:
-            arms = f"{len(against_control)} arms were compared with one control"
-            yield f"{name}: {arms}; corrected for that (Holm), its p is {p:.2f}, no longer below {1 - LEVEL:.2f}"
 
 
 def _named(run: Run) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from auxhead.errors import UnfairComparisonError
 
 Facts = Mapping[str, Any]
+NoteKind = Literal["equal", "declared", "unequal"]
+"""Equal; different because an arm says so; different because it can't be equal."""
 
 PLACES = ("data", "name", "project", "save_dir", "seed", "exist_ok", "resume", "task", "model", "cfg", "pretrained")
 """Arguments that say where or which, not how; model, weights and data are compared by what they are."""
@@ -35,7 +37,8 @@ class Fairness:
 
     Attributes:
         differences: What differs beyond what an arm declares: arm, seed, what, found, expected.
-        notes: What can't be equal, or is declared: arm, what, why.
+        notes: What is equal, declared, or can't be equal, of initial weights, first batches and the schedule: arm,
+            what, kind, why.
         equal: What is equal in all runs: what, value.
     """
 
@@ -88,7 +91,7 @@ def check(arms: Mapping[str, Mapping[str, Any]], control: str, runs: Mapping[tup
         []
     """
     differences: list[dict[str, Any]] = []
-    notes: dict[tuple[str, str], str] = {}
+    notes: dict[tuple[str, str], tuple[NoteKind, str]] = {}
     for (arm, seed), facts in runs.items():
         other = runs.get((control, seed))
         if other is None:
@@ -97,11 +100,12 @@ def check(arms: Mapping[str, Mapping[str, Any]], control: str, runs: Mapping[tup
             differences.append({"arm": arm, "seed": seed, "what": what, "found": found, "expected": expected})
         if arm == control:
             continue
-        for what, found, expected in _unequal(arms[arm], facts, other):
+        declared = {**arms[control], **arms[arm]}  # what the control declares, the arm lacks: declared as well
+        for what, found, expected in _unequal(declared, facts, other):
             differences.append({"arm": arm, "seed": seed, "what": what, "found": found, "expected": expected})
-        for what, why in _notes(arms[arm], facts, other):
-            notes.setdefault((arm, what), why)
-    rows = [{"arm": arm, "what": what, "why": why} for (arm, what), why in notes.items()]
+        for what, kind, why in _notes(declared, facts, other):
+            notes.setdefault((arm, what), (kind, why))
+    rows = [{"arm": arm, "what": what, "kind": kind, "why": why} for (arm, what), (kind, why) in notes.items()]
     return Fairness(differences, rows, list(_equal(runs, control)) if runs else [])
 
 
@@ -154,27 +158,28 @@ def _pixels(declared: Mapping[str, Any], facts: Facts, control: Facts) -> list[s
     return [key for key in PIXELS if key in declared and (key not in own or own[key] != others.get(key))]
 
 
-def _notes(declared: Mapping[str, Any], facts: Facts, control: Facts) -> Iterator[tuple[str, str]]:
-    """Say what can't be equal, or differs because the arm says so."""
+def _notes(declared: Mapping[str, Any], facts: Facts, control: Facts) -> Iterator[tuple[str, NoteKind, str]]:
+    """Say what is equal, what differs because an arm says so, and what can't be equal."""
     own, others = facts["initial"], control["initial"]
     same = sum(others.get(name) == digest for name, digest in own.items())
     if not _same_detector(facts, control):
         why = (
             f"{same} of the control's {len(others)} initial tensors are equal bit for bit, of {len(own)} in this model"
         )
-        yield "initial weights", f"another architecture: {why}"
+        yield "initial weights", "unequal", f"another architecture: {why}"
     elif same == len(others):
-        yield "initial weights", "equal bit for bit with the control's of the same seed"
+        yield "initial weights", "equal", "equal bit for bit with the control's of the same seed"
     if facts["batches"] == control["batches"]:
-        yield "first batches", "equal bit for bit with the control's of the same seed"
+        yield "first batches", "equal", "equal bit for bit with the control's of the same seed"
     elif pixels := _pixels(declared, facts, control):
-        yield "first batches", f"other pixels, as the arm declares {', '.join(pixels[:SHOWN])}"
+        yield "first batches", "declared", f"other pixels, as it is declared: {', '.join(pixels[:SHOWN])}"
     else:
-        yield "first batches", "others: another architecture draws other random numbers before the first batch"
-    for key in declared.keys() & {"epochs", "optimizer", "lr0", "batch"}:
-        yield key, f"declared: {facts['arguments'].get(key)} instead of {control['arguments'].get(key)}"
+        yield "first batches", "unequal", "another architecture draws other random numbers before the first batch"
+    for key in sorted(declared.keys() & {"epochs", "optimizer", "lr0", "batch"}):
+        yield key, "declared", f"{facts['arguments'].get(key)} instead of {control['arguments'].get(key)}"
     if "route" in declared:
-        yield "trainer", f"Ultralytics' own {declared['route']} trainer, on labels converted from the same boxes"
+        own_way = f"Ultralytics' own {declared['route']} trainer, on labels converted from the same boxes"
+        yield "trainer", "declared", own_way
 
 
 def _equal(runs: Mapping[tuple[str, int], Facts], control: str) -> Iterator[dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from auxhead.metrics.truth import Floats
 
 SAME = 1e-9  # fractions: numbers this near to each other are the same but for rounding. Source: own choice
 SAME_COST = 0.005  # of the control's price: what prints as 1.00x is the same cost. Source: own choice
+POWER = 0.8  # chance of showing what is there. Source: Cohen's custom
 MOST_FLIPS = 99_999  # sign flips that are tried: all of them up to 16 seeds. Source: own choice
 
 Ends = tuple[float, float]
@@ -35,6 +36,7 @@ class Difference:
         p_flip: Two-sided p of the sign-flip test.
         flip_floor: The smallest `p_flip` that so many seeds can give.
         p_holm: `p_t` corrected for what was tested beside it; None where `p_t` is, or nothing was corrected.
+        detectable: As the function of that name gives it; None where it wasn't asked for.
     """
 
     value: float
@@ -45,6 +47,7 @@ class Difference:
     p_flip: float
     flip_floor: float
     p_holm: float | None = None
+    detectable: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON: seeds are strings, intervals lists."""
@@ -61,7 +64,15 @@ def difference(by_seed: Mapping[int, float], images: Ends | None = None) -> Diff
     """
     values = list(by_seed.values())
     p_flip, floor = flip_test(values)
-    return Difference(fmean(values), dict(by_seed), t_interval(values), images, paired_p(values), p_flip, floor)
+    return Difference(
+        value=fmean(values),
+        by_seed=dict(by_seed),
+        t=t_interval(values),
+        images=images,
+        p_t=paired_p(values),
+        p_flip=p_flip,
+        flip_floor=floor,
+    )
 
 
 def t_interval(values: Sequence[float]) -> Ends | None:
@@ -108,6 +119,58 @@ def paired_p(differences: Sequence[float]) -> float | None:
     if len(differences) < 2 or _alike(differences):
         return 1.0 if len(differences) > 1 and _zero(differences) else None
     return float(stats.ttest_1samp(differences, 0.0).pvalue)
+
+
+def detectable(differences: Sequence[float]) -> float | None:
+    """Return the smallest true difference that so many seeds, spread like these, would show four times of five.
+
+    Args:
+        differences: Arm minus control, one for each seed.
+
+    Returns:
+        Above 0, for a paired t test at the level of the intervals; None for fewer than two differences, and for
+        differences that are all the same.
+
+    Source:
+        Cohen, "Statistical Power Analysis for the Behavioral Sciences" (1988), as statsmodels' TTestPower computes it;
+        a power of 0.8 is the custom that he proposes.
+
+    Examples:
+        >>> round(detectable([0.01, 0.02, 0.03]), 3)
+        0.033
+    """
+    if len(differences) < 2 or _alike(differences):
+        return None
+    from statsmodels.stats.power import TTestPower  # type: ignore[import-untyped]  # slow to import
+
+    size = TTestPower().solve_power(nobs=len(differences), alpha=1 - LEVEL, power=POWER)
+    return float(np.ravel(size)[0]) * stdev(differences)
+
+
+def equal_within(differences: Sequence[float], margin: float) -> bool:
+    """Tell whether seeds show that two arms differ by less than a margin, which is more than showing no difference.
+
+    Args:
+        differences: Arm minus control, one for each seed.
+        margin: Smallest difference that would matter, above 0.
+
+    Returns:
+        Whether both one-sided t tests reject a difference of the margin or more; False for fewer than two differences.
+
+    Source:
+        Schuirmann, "A comparison of the two one-sided tests procedure" (1987), as statsmodels' ttost_mean computes it.
+
+    Examples:
+        >>> equal_within([0.001, -0.002, 0.0], 0.01), equal_within([0.01, -0.02, 0.0], 0.01)
+        (True, False)
+    """
+    if len(differences) < 2:
+        return False
+    if _alike(differences):
+        return abs(fmean(differences)) < margin
+    from statsmodels.stats.weightstats import DescrStatsW  # type: ignore[import-untyped]  # slow to import
+
+    return bool(DescrStatsW(np.asarray(differences)).ttost_mean(-margin, margin)[0] < 1 - LEVEL)
 
 
 def flip_test(differences: Sequence[float]) -> tuple[float, float]:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from auxhead.findings.statistics import Difference, Ends, same_cost
-from auxhead.formats import first_few, interval, signed, times
+from auxhead.findings.statistics import Difference, Ends, equal_within, same_cost
+from auxhead.formats import first_few, interval, points, signed, times
+from auxhead.metrics.intervals import LEVEL
 
 SHOWN = 3  # undeclared differences that a sentence names
 
-Kind = Literal["beats", "loses", "none", "no_claim", "unfair"]
+Kind = Literal["beats", "loses", "leans", "none", "equal", "no_claim", "unfair"]
 Stage = Literal["all", "screening", "fresh"]
-"""What seeds are for: all there are; to choose an arm, which claims nothing; fresh ones, to decide about that arm."""
+"""What seeds are for: to decide; to choose an arm, which claims nothing; to decide about that arm, being fresh."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Verdict:
     """A verdict on one arm.
 
     Attributes:
-        kind: beats or loses (the t interval excludes 0), none (it doesn't), no_claim (there is none), unfair.
+        kind: beats or loses (the t interval excludes 0, also after correction for several arms), leans (it does before
+            that only), equal (within the margin), none (no difference found), no_claim, unfair.
         sentence: The same in words, in points.
     """
 
@@ -47,6 +49,9 @@ class Circumstances:
         latency_ratio: Time of its detector over the control's; None if it wasn't measured.
         unfair: Differences between the runs that the arm doesn't declare, in words.
         stage: What the seeds are for.
+        tested: Arms that were compared with the control.
+        margin: Smallest difference that would matter, a fraction; None: none was named.
+        learned: Whether either arm has a value above 0 on the measure.
     """
 
     arm: str
@@ -58,6 +63,9 @@ class Circumstances:
     latency_ratio: float | None = None
     unfair: Sequence[str] = ()
     stage: Stage = "all"
+    tested: int = 1
+    margin: float | None = None
+    learned: bool = True
 
 
 def verdict(found: Difference, around: Circumstances) -> Verdict:
@@ -70,7 +78,8 @@ def verdict(found: Difference, around: Circumstances) -> Verdict:
         around: The arms it compares, and how their runs went.
 
     Source:
-        A claim needs a 95 % t interval over seeds without 0: own choice, made before any result was seen.
+        A claim needs a 95 % t interval over seeds without 0, and where several arms are compared with one control a p
+        below 0.05 after correction (Holm): own choice.
 
     Examples:
         >>> from auxhead.findings.statistics import difference
@@ -84,9 +93,12 @@ def verdict(found: Difference, around: Circumstances) -> Verdict:
     if around.unfair:
         named = first_few(around.unfair, SHOWN)
         return Verdict("unfair", f"{pair}, no claim: the runs differ in more than the arm declares ({named})")
-    if found.t is None:
+    if not around.learned:
+        return Verdict("no_claim", f"{pair}: no claim, neither has learned anything ({around.measure} is 0 for both)")
+    if found.t is None or found.t[0] == found.t[1]:
         seeds = len(found.by_seed)
-        why = "one seed" if seeds == 1 else f"the same difference on each of {seeds} seeds"
+        same = "the same numbers" if found.t else "the same difference"
+        why = "one seed" if seeds == 1 else f"{same} on each of {seeds} seeds"
         gone = f"; {_seeds(found, around)}" if seeds < around.planned else ""
         return Verdict("no_claim", f"{pair}, {why}: no claim ({_gap(found.value, around)}{gone})")
     return _claim(found, found.t, around)
@@ -103,12 +115,28 @@ def _claim(found: Difference, t: Ends, around: Circumstances) -> Verdict:
         pair = f"{around.arm} against {around.control} in screening"
         return Verdict("no_claim", f"{pair}: {rest}: no claim from seeds that choose an arm")
     if t[0] <= 0 <= t[1]:
-        return Verdict("none", f"no difference found between {around.arm} and {around.control}: {rest}")
-    if found.images and (found.images[0] <= 0 if t[0] > 0 else found.images[1] >= 0):
+        return _no_difference(found, around, rest)
+    ahead = t[0] > 0
+    if found.p_holm is not None and found.p_holm >= 1 - LEVEL:
+        words = "leans ahead of" if ahead else "leans behind"
+        why = f"{around.tested} arms were compared with {around.control}, and corrected for that (Holm) p is"
+        return Verdict("leans", f"{around.arm} {words} {around.control}: {rest}: no claim, {why} {found.p_holm:.2g}")
+    if found.images and (found.images[0] <= 0 if ahead else found.images[1] >= 0):
         rest += f", but other images might turn it: 95 % interval over images {interval(found.images)}"
-    if t[0] > 0:
+    if ahead:
         return Verdict("beats", f"{around.arm} beats {around.control} by {rest}")
     return Verdict("loses", f"{around.arm} loses to {around.control} by {rest}")
+
+
+def _no_difference(found: Difference, around: Circumstances, rest: str) -> Verdict:
+    """Say that no difference was found, and what that is worth."""
+    if around.margin is not None and equal_within(list(found.by_seed.values()), around.margin):
+        within = f"{points(around.margin)} {around.measure}"
+        return Verdict("equal", f"{around.arm} and {around.control} are equal within {within}: {rest}")
+    power = ""
+    if found.detectable is not None:
+        power = f"; seeds spread like these show {points(found.detectable)} or more 4 times of 5"
+    return Verdict("none", f"no difference found between {around.arm} and {around.control}: {rest}{power}")
 
 
 def _gap(value: float, around: Circumstances) -> str:

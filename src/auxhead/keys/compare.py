@@ -36,6 +36,12 @@ class PlanKeys(Keys):
     primary: str = Field(
         default="mAP50", description="the one measure that decides: mAP50, mAP50-95, center_AP, 8-16/AP50, ..."
     )
+    margin: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="smallest difference that matters, 0.01 for a point: equal within it is said",
+    )
     checkpoint: Checkpoint = Field(
         default="last", description="weights that are measured: last, or best (chosen on val, by select=)"
     )

@@ -15,7 +15,9 @@ Arm = Mapping[str, Any]
 BADGES = {
     "beats": ("▲", "better"),
     "loses": ("▼", "worse"),
-    "none": ("=", "no difference shown"),
+    "leans": ("~", "leans, no claim"),
+    "equal": ("=", "equal"),
+    "none": ("?", "no difference shown"),
     "no_claim": ("?", "no claim"),
     "unfair": ("!", "not comparable"),
 }
@@ -38,7 +40,10 @@ class Row(NamedTuple):
 
 
 class Fairness(NamedTuple):
-    """A row of the table of what was equal and what was not: kind is unfair, differs or equal."""
+    """A row of the table of what was equal and what was not.
+
+    The kind is unfair, equal, declared (an arm says that it differs) or unequal (it can't be equal).
+    """
 
     kind: str
     what: str
@@ -153,7 +158,10 @@ def _fairness(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Fairness
         Fairness("unfair", str(one["what"]), _who(one), f"{one['found']}, where {one['expected']} was expected")
         for one in found.get("differences", ())
     ]
-    notes = [Fairness("differs", str(one["what"]), _who(one), str(one["why"])) for one in found.get("notes", ())]
+    notes = [
+        Fairness(str(one.get("kind", "declared")), str(one["what"]), _who(one), str(one["why"]))
+        for one in found.get("notes", ())
+    ]
     equal = [Fairness("equal", str(one["what"]), "all", str(one["value"])) for one in found.get("equal", ())]
     return [*unfair, *notes, *equal]
 
