@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.comparison.in_process import InProcess
+from ultralytics.nn.tasks import DetectionModel
 
 from auxhead.comparison import ledger, worker
 from auxhead.comparison.plan import ComparisonPlan, read_plan, resolve_plan
@@ -16,6 +19,7 @@ from auxhead.comparison.run import Runs, death
 from auxhead.errors import UnfairComparisonError
 from auxhead.findings.fairness import check
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE
+from auxhead.training.start_facts import Witness
 from auxhead.training.train import train
 
 
@@ -90,8 +94,6 @@ def test_arms_start_from_the_same_weights_and_see_the_same_batches(done: Path) -
 
 
 def test_another_seed_starts_from_other_weights(done: Path, quick: dict[str, Any], tmp_path: Path) -> None:
-    from auxhead.training.start_facts import Witness
-
     witness = Witness(tmp_path / "facts.json")
     keys = {**quick, "epochs": 1, "seed": 1, "workers": 0, "heads": "none", "patience": 0}
     train(callbacks=witness.callbacks(), **keys, project=str(tmp_path), name="run")
@@ -138,6 +140,60 @@ def test_a_run_that_dies_leaves_its_reason_and_a_new_start_keeps_it(quick: dict[
     assert [failure["reason"] for failure in again["failures"]] == ["killed by signal 9: out of memory?"]
 
 
+def test_a_run_that_was_asked_to_end_has_not_failed(quick: dict[str, Any], tmp_path: Path) -> None:
+    plan = make_plan(quick, {"plain": {}, "b": {"box": 1.0}})
+    told: list[tuple[str, str, str]] = []
+    runs = Runs(tmp_path / "out", plan, lambda *words: told.append(words))
+    runs.open(lambda *_words: None)
+    executor = InProcess(deaths={"plain-0": -15, "b-0": -15})
+    runs.execute(executor)
+    assert executor.started == ["plain-0", "b-0"]  # once
+    assert not list((tmp_path / "out").rglob(RESULT_FILE))
+    assert ("plain-0", "waiting", "was asked to end; it goes on with the next start") in told
+
+
+@pytest.mark.parametrize(("start_epoch", "kept"), [(0, False), (1, True)])
+def test_facts_of_a_start_that_was_cut_off_are_written_anew(
+    small_models: Path, tmp_path: Path, start_epoch: int, kept: bool
+) -> None:
+    """Half of them, as a run leaves them that is stopped before its second batch, would make it unfair for good."""
+    file = tmp_path / "facts.json"
+    file.write_text(json.dumps({"batches": ["cut off"]}))
+    batch = {"im_file": ["a.png"], **{key: torch.zeros(1) for key in ("img", "cls", "bboxes", "batch_idx")}}
+    trainer = SimpleNamespace(
+        args=SimpleNamespace(lr0=0.1),
+        model=DetectionModel(str(small_models / "small.yaml"), nc=2, verbose=False),
+        device=torch.device("cpu"),
+        preprocess_batch=lambda batch: batch,
+        start_epoch=start_epoch,
+        epoch=start_epoch,
+    )
+    Witness(file).callbacks()["on_train_start"](trainer)
+    for _ in range(3):
+        trainer.preprocess_batch(batch)
+    found = json.loads(file.read_text())
+    assert (found["batches"] == ["cut off"]) == kept
+    assert kept or len(found["batches"]) == 2
+
+
+def test_batches_of_later_epochs_are_no_part_of_the_start(small_models: Path, tmp_path: Path) -> None:
+    """Where an epoch has one batch, a run that goes on after it would have a batch less than others."""
+    batch = {"im_file": ["a.png"], **{key: torch.zeros(1) for key in ("img", "cls", "bboxes", "batch_idx")}}
+    trainer = SimpleNamespace(
+        args=SimpleNamespace(lr0=0.1),
+        model=DetectionModel(str(small_models / "small.yaml"), nc=2, verbose=False),
+        device=torch.device("cpu"),
+        preprocess_batch=lambda batch: batch,
+        start_epoch=0,
+        epoch=0,
+    )
+    Witness(tmp_path / "facts.json").callbacks()["on_train_start"](trainer)
+    trainer.preprocess_batch(batch)
+    trainer.epoch = 1
+    trainer.preprocess_batch(batch)
+    assert len(json.loads((tmp_path / "facts.json").read_text())["batches"]) == 1
+
+
 def test_deaths_are_told_in_words() -> None:
     assert death(-11) == "killed by signal 11"
     assert "its machine died" in death(None)
@@ -164,9 +220,12 @@ def test_a_killed_training_goes_on_and_its_time_is_not_taken(
         runs.open(lambda *_words: None)
         assert worker.main([str(folder / "runs" / "plain-0")]) == worker.STOPPED
     assert not (folder / "runs" / "plain-0" / RESULT_FILE).exists()
+    runs.execute(InProcess(deaths={"plain-0": -9, "b-0": -9}))  # nothing is trained: both die before they begin
+    assert result(folder, "plain-0")["status"] == "failed"
     start = json.loads((folder / "runs" / "plain-0" / "facts.json").read_text())
     assert worker.main([str(folder / "runs" / "plain-0")]) == 0
     found = result(folder, "plain-0")
+    assert [failure["reason"] for failure in found["failures"]] == ["killed by signal 9: out of memory?"]
     assert found["seconds"]["train"] is None
     assert found["facts"]["batches"] == start["batches"]
     assert found["facts"]["epochs_done"] == 2

@@ -168,10 +168,10 @@ def plan_only(plan: str | Path | None = None, *, progress: Progress | None = Non
     from auxhead.comparison.dry_run import DryRun
     from auxhead.comparison.estimate import estimate
 
+    executor = _executor(own, resolved)
+    at_once = len(getattr(executor, "slots", ())) or 1  # a cluster tells only when runs wait for it
     with TemporaryDirectory(prefix="auxhead-dry-") as scratch:
-        return DryRun(
-            resolved, folder, estimate(resolved, Path(scratch), _executor(own, resolved), own.slots or 1, tell)
-        )
+        return DryRun(resolved, folder, estimate(resolved, Path(scratch), executor, at_once, tell))
 
 
 def _row(arm: Mapping[str, Any], primary: Mapping[str, str]) -> list[str]:

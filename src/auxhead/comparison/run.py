@@ -29,7 +29,9 @@ Watch = Callable[[str, str, str], None]
 """Called as watch(run, state, remark); states are waiting, running, finished, failed and elsewhere."""
 
 POLL = 2.0  # seconds between looks at runs of another process
-SIGNALS = {9: "killed by signal 9: out of memory?", 15: "killed by signal 15"}
+SIGNALS = {9: "killed by signal 9: out of memory?"}
+TERMINATED = -15  # exit code of a run that was asked to end (SIGTERM), as by a scheduler: it has not failed
+STOPPED = "was asked to end; it goes on with the next start"
 
 
 @dataclass
@@ -152,9 +154,9 @@ class Runs:
             busy.add(job.name)
             self.watch(job.name, "elsewhere", "another process is at it")
             return
-        if not self.result(run):
+        if not self.result(run) and code != TERMINATED:
             self._record_death(run, code)
-        self.watch(job.name, self.state(run), self.reason(run))
+        self.watch(job.name, self.state(run), self.reason(run) or (STOPPED if code == TERMINATED else ""))
 
     def _record_death(self, run: PlannedRun, code: int | None) -> None:
         """Write the result of a run that could not do so itself."""
@@ -170,6 +172,7 @@ class Runs:
                         "hash": run.hash,
                         "status": "failed",
                         "reason": death(code),
+                        "killed": True,
                         "failures": ledger.read_failures(place),
                         "ended": datetime.now(UTC).isoformat(),
                         "command": self.command(run),

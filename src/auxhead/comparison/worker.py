@@ -82,11 +82,12 @@ def _run(folder: Path, task: Mapping[str, Any]) -> int:
 
 
 def _earlier_failures(folder: Path) -> list[Mapping[str, Any]]:
-    """Remember how earlier attempts failed, and clear away what the last one trained."""
+    """Remember how earlier attempts failed, and clear away what the last one trained, unless it was killed."""
     before = read_json(folder / RESULT_FILE)
     if before is not None and before.get("status") == "failed":
         ledger.add_failure(folder, before)
-        shutil.rmtree(folder / TRAINING_FOLDER, ignore_errors=True)
+        if not before.get("killed"):  # what failed by itself would fail again where it goes on
+            shutil.rmtree(folder / TRAINING_FOLDER, ignore_errors=True)
     (folder / RESULT_FILE).unlink(missing_ok=True)  # of this run; or of how it was measured before
     return ledger.read_failures(folder)
 

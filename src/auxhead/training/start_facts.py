@@ -19,7 +19,7 @@ from auxhead.files import write_atomic
 from auxhead.host.compat import installed
 from auxhead.model.attach import plain
 
-BATCHES = 2  # hashed at the start of a training. Source: own choice; the second shows that the first was no accident
+BATCHES = 2  # hashed at most, in the first epoch. Source: own choice; the second shows that the first was no accident
 FACTS_FILE = "facts.json"
 
 
@@ -28,7 +28,8 @@ class Witness:
     """Callbacks of a trainer that note its start and its end.
 
     Attributes:
-        file: Where the facts go. The start is noted once: a resumed run keeps what its first start wrote.
+        file: Where the facts go. A run that goes on after an epoch keeps what its start wrote; one that starts over
+            before that writes anew.
     """
 
     file: Path
@@ -39,7 +40,7 @@ class Witness:
         return {"on_train_start": self._start, "on_train_end": self._end}
 
     def _start(self, trainer: Any) -> None:
-        if self.file.is_file():
+        if trainer.start_epoch and self.file.is_file():
             self.facts = json.loads(self.file.read_text(encoding="utf-8"))
             return
         self.facts = {
@@ -57,7 +58,7 @@ class Witness:
         preprocess = trainer.preprocess_batch
 
         def watched(batch: dict[str, Any]) -> Any:
-            if len(self.facts["batches"]) < BATCHES:
+            if len(self.facts["batches"]) < BATCHES and not trainer.epoch:  # later ones a resumed run would lack
                 self.facts["batches"].append(batch_hash(batch))
                 self._write()
             else:
