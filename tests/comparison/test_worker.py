@@ -15,8 +15,9 @@ from ultralytics.nn.tasks import DetectionModel
 
 from auxhead.comparison import ledger, worker
 from auxhead.comparison.plan import ComparisonPlan, read_plan, resolve_plan
+from auxhead.comparison.rehearsal import rehearse
 from auxhead.comparison.run import Runs, death
-from auxhead.errors import UnfairComparisonError
+from auxhead.errors import ConfigError, DataError, UnfairComparisonError
 from auxhead.findings.fairness import check
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE
 from auxhead.training.start_facts import Witness
@@ -254,6 +255,42 @@ def test_the_test_split_is_measured_once_after_all_runs(
     assert json.loads((tmp_path / "out/runs/plain-0/test/metrics.json").read_text())["data"]["split"] == "test"
     runs.measure_test(executor)
     assert executor.started == ["plain-0 test"]
+
+
+def test_what_cannot_be_measured_fails_before_the_first_training(
+    quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(quick, {"plain": {}, "b": {"box": 1.0}})
+    runs = Runs(tmp_path / "out", plan, lambda *_words: None)
+    runs.open(lambda *_words: None)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise DataError("labels that can be measured", "none", "here", "correct them")
+
+    executor = InProcess()
+    with monkeypatch.context() as patch:
+        patch.setattr("auxhead.evaluation.evaluate.evaluate", broken)
+        patch.setattr(InProcess, "run", logged(InProcess.run))
+        with pytest.raises(ConfigError, match=r"DataError: none[\s\S]*before the first training"):
+            rehearse(runs, executor, lambda *_: None)
+    assert executor.started == ["rehearsal"]
+    rehearse(runs, executor, lambda *_: None)
+    assert executor.started == ["rehearsal"] * 2
+    rehearse(runs, executor, lambda *_: None)
+    assert executor.started == ["rehearsal"] * 2  # once it is known, it isn't asked again
+    assert {path.name for path in (tmp_path / "out" / "rehearsal").iterdir()} >= {"run.json", "result.json"}
+    assert not list((tmp_path / "out").rglob("*.pt"))
+
+
+def logged(run: Any) -> Any:
+    """Make an executor without processes leave the logs that processes leave."""
+
+    def both(self: InProcess, jobs: Any, tell: Any) -> None:
+        for job in jobs:
+            (job.folder / "log.txt").write_text("what was printed\n")
+        run(self, jobs, tell)
+
+    return both
 
 
 def test_reasons_are_one_line() -> None:

@@ -99,6 +99,7 @@ def compare(
     """
     resolved, own, folder = _resolve(plan, keys, progress or silent)
     from auxhead.comparison.latency import measure_latency
+    from auxhead.comparison.rehearsal import rehearse
     from auxhead.comparison.run import Runs
     from auxhead.comparison.stages import with_choice
 
@@ -110,6 +111,7 @@ def compare(
         return runs
 
     runs, executor = opened(with_choice(folder, resolved)), _executor(own, resolved)
+    rehearse(runs, executor, progress or silent)
     try:
         runs.execute(executor)
         measure_latency(runs, progress or silent)

@@ -1,7 +1,7 @@
 """One run in a process of its own: train, measure, write the result last.
 
-`python -m auxhead.comparison.worker FOLDER [--split test]`, with `run.json` in the folder. Exit code 0: the result is
-written, 1: it is written and tells why the run failed, 75: another process is at this run, 130: stopped.
+`python -m auxhead.comparison.worker FOLDER [--split test | --rehearse]`, with `run.json` in the folder. Exit code 0:
+the result is written, 1: it is written and tells why the run failed, 75: another process is at this run, 130: stopped.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def main(words: list[str]) -> int:
     try:
         with ledger.run_lock(folder):
             task = read_json(folder / ledger.RUN_FILE) or {}
+            if "--rehearse" in words:
+                return _rehearse(folder, task)
             if split is not None:
                 _measure(folder, task, split)
                 return 0
@@ -79,6 +81,38 @@ def _run(folder: Path, task: Mapping[str, Any]) -> int:
     result["ended"] = datetime.now(UTC).isoformat()
     ledger.write_json(folder / RESULT_FILE, result)
     return 0 if result["status"] == "finished" else 1
+
+
+def _rehearse(folder: Path, task: Mapping[str, Any]) -> int:
+    """Measure start weights on every split that counts; whatever goes wrong becomes the result."""
+    result: dict[str, Any] = {"hash": task["hash"], "status": "finished", "reason": None}
+    try:
+        _write_start_weights(task, folder / TRAINING_FOLDER / "weights" / f"{task['checkpoint']}.pt")
+        for split in task["splits"]:
+            _measure(folder, task, split)
+    except Exception as error:  # noqa: BLE001 - as in _run
+        traceback.print_exc()
+        result |= {"status": "failed", "reason": reason(error)}
+    for name in (TRAINING_FOLDER, *task["splits"]):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    ledger.write_json(folder / RESULT_FILE, result)
+    return 0 if result["status"] == "finished" else 1
+
+
+def _write_start_weights(task: Mapping[str, Any], path: Path) -> None:
+    """Write a detector as it is before training, as a stock file."""
+    from auxhead.host.datasets import read_source
+    from auxhead.model.state import save
+    from auxhead.shipping.cost import build
+    from auxhead.shipping.ship import half
+
+    keys = task["keys"]
+    single = bool(keys.get("single_cls"))
+    names = {0: "item"} if single else dict(read_source(str(keys["data"])).names)  # as Ultralytics calls a single class
+    detector = build(str(keys["model"]), len(names), None)
+    detector.names = names
+    detector.args = {"task": "detect", "imgsz": int(keys["imgsz"]), "single_cls": single}
+    save({"model": half(detector), "train_args": detector.args, "epoch": -1}, path)
 
 
 def _earlier_failures(folder: Path) -> list[Mapping[str, Any]]:
