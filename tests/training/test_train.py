@@ -188,6 +188,23 @@ def test_certificate_refuses_a_file_with_other_weights(trained: auxhead.TrainRes
         certify(state.load_state(state.state_path(trained.best)), tmp_path / "forged.pt")
 
 
+@pytest.mark.parametrize(("value", "words"), [(1e5, None), (float("nan"), "finite"), (float("inf"), "finite")])
+def test_weights_beyond_half_precision_are_clamped_and_what_is_no_number_is_refused(
+    trained: auxhead.TrainResult, tmp_path: Path, value: float, words: str | None
+) -> None:
+    """Ultralytics clamps to 65,504 when it saves; that is no difference that a certificate may stumble over."""
+    content = state.load_state(state.state_path(trained.best))
+    with torch.no_grad():
+        content["ema"].model[0].bn.running_var[0] = value
+    ship(content, tmp_path / "large.pt")
+    if words is None:
+        assert certify(content, tmp_path / "large.pt").float32_difference == 0
+        assert load_checkpoint(str(tmp_path / "large.pt"))[0].state_dict()["model.0.bn.running_var"][0] == 65504
+    else:
+        with pytest.raises(VerificationError, match=r"model\.0\.bn\.running_var[\s\S]*diverged"):
+            certify(content, tmp_path / "large.pt")
+
+
 # -- strip ----------------------------------------------------------------------------------------------------------
 
 

@@ -13,13 +13,16 @@ from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
 from auxhead.errors import VerificationError
 from auxhead.files import sha256
+from auxhead.formats import first_few
 from auxhead.model import state
 from auxhead.model.attach import attach, plain
 from auxhead.model.choices import RunPlan
 from auxhead.shipping.counts import Counts, Versions
 from auxhead.shipping.proof import Proof
 from auxhead.shipping.sameness import outputs, stock_copy
+from auxhead.shipping.ship import half
 
+SHOWN = 5  # tensors that a message names
 RANDOM_IMAGES = 2  # compared where no pictures are given. Source: own choice; every layer runs
 
 
@@ -73,10 +76,11 @@ def certify(trained: Mapping[str, Any], shipped: Path, images: Tensor | None = N
 
     Raises:
         VerificationError: A tensor or an output differs before rounding, the file holds other weights than the state,
-            or its cost is not the stock model's.
+            its cost is not the stock model's, or weights are no numbers.
     """
     detector: DetectionModel = plain(trained["ema"]).float()
     imgsz, where = int(trained["train_args"]["imgsz"]), str(shipped)
+    _require_finite(detector, where)
     compared = _random_images(detector, imgsz) if images is None else images
     plan, with_heads, heads = _with_heads(trained, detector)
     stock = stock_copy(detector)
@@ -123,11 +127,26 @@ def _with_heads(trained: Mapping[str, Any], detector: DetectionModel) -> tuple[R
     return plan, model, heads
 
 
+def _require_finite(detector: DetectionModel, where: str) -> None:
+    """Refuse weights that are no numbers: nothing can be said of them, and Ultralytics ships zeros in their place.
+
+    Raises:
+        VerificationError: There are some.
+    """
+    wrong = [name for name, value in detector.state_dict().items() if not value.isfinite().all()]
+    if wrong:
+        raise VerificationError(
+            expected="weights that are finite numbers",
+            found=f"NaN or infinity in {len(wrong)} tensors: {first_few(wrong, SHOWN)}",
+            where=where,
+            fix="the training has diverged: lower lr0 or the loss gains, and train again",
+        )
+
+
 def _holds_rounded(saved: DetectionModel, detector: DetectionModel) -> bool:
-    """Tell whether a file's model has the detector's tensors, rounded to half precision."""
-    found, exact = saved.state_dict(), detector.state_dict()
-    rounded = {name: value.half().float() for name, value in exact.items() if value.is_floating_point()}
-    return all(torch.equal(found[name], value) for name, value in rounded.items())
+    """Tell whether a file's model has the detector's tensors as `ship` rounds them: to half precision, and clamped."""
+    found, rounded = saved.state_dict(), half(detector).float().state_dict()
+    return all(torch.equal(found[name], value) for name, value in rounded.items() if value.is_floating_point())
 
 
 def _require_same(difference: float, counts: Counts, stock: Counts, where: str, *, rounded: bool) -> None:
