@@ -215,7 +215,11 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(
 ) -> None:
     done = several["detect"]
     assert done.returncode == 0, done.stderr
-    plan = json.loads(done.stdout)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["epochs", "3", "ultralytics"] in rows
+    assert "close_mosaic=" in done.stdout.partition("Ultralytics' defaults for the rest:")[2]
+    plan = json.loads(call(*done.args, "--json").stdout)
+    assert (plan["in_force"]["epochs"], plan["in_force"]["close_mosaic"]) == (3, 10)
     assert plan["auxhead"]["heads"]["center"]["gain"] == 12
     assert (
         plan["ultralytics"].items() >= {"epochs": 3, "box": 0.01, "fliplr": 0.0, "batch": 4, "task": "detect"}.items()
@@ -223,7 +227,27 @@ def test_dry_run_prints_the_plan_and_leaves_nothing(
     assert "train: 8 images" in done.stderr
     folder = Path(plan["ultralytics"]["project"])
     assert sorted(path.name for path in folder.iterdir()) == ["a.certificate.json", "a.pt", "run"]  # of other commands
-    assert json.loads(call(*done.args, "--json").stdout) == plan
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("nosuch.yaml", "nosuch.yaml"),
+        ("yolov8n-p22.yaml", "did you mean"),
+        ("rtdetr-l.yaml", "RTDETRDecoder"),
+        ("yolov8n-pose.yaml", "ending in Pose"),
+        ("nosuch.pt", "no such file"),
+        ("yolov8n.pt", "no network to download it"),
+    ],
+)
+def test_a_dry_run_refuses_models_that_training_would_refuse(
+    model: str, words: str, signs: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auxhead.training.model_check.is_online", lambda: False)
+    done = call("train", "--dry-run", f"data={signs}", f"model={model}")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert not done.stdout
 
 
 def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,7 +171,9 @@ def test_cost_prints_counts_and_ratios(call: Callable[..., Any], monkeypatch: py
 
 def test_dry_run_shows_the_route(signs: Path, tmp_path: Path, call: Callable[..., Any]) -> None:
     before = sorted(Path(str(SETTINGS["datasets_dir"])).glob("auxhead/*"))
-    done = call("train", "--dry-run", f"data={signs}", "model=yolov8n-pose.yaml", "route=pose", "recipe=tutorial")
+    done = call(
+        "train", "--dry-run", f"data={signs}", "model=yolov8n-pose.yaml", "route=pose", "recipe=tutorial", "--json"
+    )
     plan = json.loads(done.stdout)
     assert (plan["auxhead"]["route"], plan["auxhead"]["labels"]["flips"]) == ("pose", False)
     assert (plan["ultralytics"]["task"], plan["ultralytics"]["epochs"]) == ("pose", 10)

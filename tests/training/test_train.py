@@ -188,6 +188,11 @@ def test_certificate_refuses_a_file_with_other_weights(trained: auxhead.TrainRes
         certify(state.load_state(state.state_path(trained.best)), tmp_path / "forged.pt")
 
 
+def test_the_trainer_class_is_of_the_native_route() -> None:
+    with pytest.raises(ConfigError, match="route=pose"):
+        auxhead.trainer(route="pose")
+
+
 @pytest.mark.parametrize(("value", "words"), [(1e5, None), (float("nan"), "finite"), (float("inf"), "finite")])
 def test_weights_beyond_half_precision_are_clamped_and_what_is_no_number_is_refused(
     trained: auxhead.TrainResult, tmp_path: Path, value: float, words: str | None

@@ -34,8 +34,15 @@ def train(
             from auxhead.training.train import train as run
 
             result = run(**keys)
-    if dry_run:
+    if dry_run and as_json:
         emit(plan)
+    elif dry_run:
+        console = page_console()
+        print_table(console, _plan_table(plan))
+        defaults = (
+            f"{key}={_word(value)}" for key, value in plan["in_force"].items() if key not in plan["ultralytics"]
+        )
+        console.print(f"Ultralytics' defaults for the rest: {' '.join(defaults)}")
     elif as_json:
         emit(result.to_dict())
     else:
@@ -43,16 +50,29 @@ def train(
 
 
 def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Check a training as far as it goes without training, and return what would be done."""
+    """Check a training as far as it goes without training, and return what would be done, with all values in force."""
+    from auxhead.host.arguments import in_force
     from auxhead.training.data_check import check_data
-    from auxhead.training.pose_road import require_task
+    from auxhead.training.model_check import check_model
     from auxhead.training.resolve import resolve
 
     plan, arguments = resolve(keys, files=True)
-    if plan.route != "native":
-        require_task(arguments["model"], plan.route)
+    check_model(arguments, plan)
     check_data(arguments, plan)
-    return {"auxhead": plan.to_dict(), "ultralytics": arguments}
+    return {"auxhead": plan.to_dict(), "ultralytics": arguments, "in_force": in_force(arguments)}
+
+
+def _plan_table(plan: Mapping[str, Any]) -> list[list[str]]:
+    """Lay out the keys of a dry run, ours and those of Ultralytics that were given or follow from ours."""
+    return [
+        ["key", "value", "of"],
+        *([key, _word(value), "auxhead"] for key, value in plan["auxhead"].items()),
+        *([key, _word(value), "ultralytics"] for key, value in plan["ultralytics"].items()),
+    ]
+
+
+def _word(value: Any) -> str:
+    return "none" if value in (None, {}, "") else str(value)
 
 
 def convert(

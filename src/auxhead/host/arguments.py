@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ultralytics.cfg import _handle_deprecation, check_cfg
+from ultralytics.cfg import _handle_deprecation, check_cfg, get_cfg
 
 
 def check_arguments(theirs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -29,3 +29,8 @@ def check_arguments(theirs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
         except (TypeError, ValueError) as error:
             problems.append(str(error))
     return arguments, problems
+
+
+def in_force(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every value that a training would use: the arguments, and Ultralytics' defaults for the rest."""
+    return dict(vars(get_cfg(overrides=dict(arguments))))

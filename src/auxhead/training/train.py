@@ -52,6 +52,13 @@ def trainer(**keys: Any) -> type[HeadTrainer]:
         ConfigError: A key or value is wrong, or belongs to Ultralytics (recipes that set such keys do, too).
     """
     plan, arguments = resolve(keys)
+    if plan.route != "native":
+        raise ConfigError(
+            expected="the native route, whose trainer this is",
+            found=f"route={plan.route}",
+            where="trainer(...)",
+            fix=f"call auxhead.train(route={plan.route!r}, ...)",
+        )
     theirs = sorted(set(arguments) - set(NOT_OURS))
     if theirs:
         raise ConfigError(

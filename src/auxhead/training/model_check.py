@@ -1,0 +1,82 @@
+"""Check a model before a training is set up with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+from ultralytics.utils import LOGGER, SETTINGS, is_online
+from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
+
+from auxhead.errors import ModelError
+from auxhead.host import checkpoint
+from auxhead.host.calls import named_line, quiet, told_as
+from auxhead.layouts.ready_made import ready_made
+from auxhead.model.attach import attach, require_detector
+from auxhead.model.choices import RunPlan
+from auxhead.shipping.cost import advice
+from auxhead.training.pose_road import require_task
+
+
+def check_model(arguments: Mapping[str, Any], plan: RunPlan) -> None:
+    """Build or open the model as far as a training would, and put the heads on it.
+
+    Args:
+        arguments: Ultralytics' arguments, of which `model` matters.
+        plan: Says which heads, and by which route.
+
+    Raises:
+        ModelError: It is unknown, can't be had, or is none that the route trains.
+        AttachError: Heads can't be attached to it.
+    """
+    source = str(arguments["model"])
+    if plan.route != "native":
+        require_task(source, plan.route)
+        return
+    if Path(source).suffix != ".pt":
+        model = _built(source)
+    else:
+        file = _weights(source)
+        if file is None:
+            LOGGER.info(f"{source} isn't here yet: Ultralytics will download it")
+            return
+        model = checkpoint.open_model(file, accept=lambda *_: "detect").model
+    attach(require_detector(model, source), plan.heads, epochs=1)
+
+
+def _built(source: str) -> DetectionModel:
+    """Build the model of a YAML as Ultralytics' detection trainer does, whatever it ends in.
+
+    Raises:
+        ModelError: There is no such YAML, or Ultralytics can't build it.
+    """
+
+    def refuse(error: BaseException) -> ModelError:
+        return ModelError(
+            "a model: a detector's .pt file or .yaml", named_line(error), f"model={source}", advice(source)
+        )
+
+    with quiet(), told_as(refuse):
+        return DetectionModel(yaml_model_load(ready_made(source)), verbose=False)
+
+
+def _weights(source: str) -> Path | None:
+    """Find a file where Ultralytics looks for it; None where it can be downloaded.
+
+    Raises:
+        ModelError: Neither.
+    """
+    for place in (Path(source), Path(str(SETTINGS["weights_dir"])) / source):
+        if place.is_file():
+            return place
+    known = Path(source).name in GITHUB_ASSETS_NAMES
+    if known and is_online():
+        return None
+    raise ModelError(
+        expected="weights that are here, or that Ultralytics can download",
+        found="no such file, and no network to download it" if known else "no such file",
+        where=f"model={source}",
+        fix=f"download {source} where there is a network, and name the file" if known else advice(source),
+    )
