@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import torch
 from ultralytics import YOLO
+from ultralytics.nn.tasks import DetectionModel
 
 import auxhead
-from auxhead.shipping.cost import cost, model_names
+from auxhead.shipping.cost import cost, model_names, table
 from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Latency, Spread
 
@@ -151,3 +152,19 @@ def test_counts_are_plain_data() -> None:
     (one,) = cost(["yolov8n"], imgsz=64)
     assert one.to_dict()["unfused"] == {"parameters": 3_157_200, "gflops": one.unfused.gflops, "layers": 129}
     assert isinstance(one.unfused, Counts)
+
+
+def test_files_that_hold_a_fused_model_have_no_unfused_size(tmp_path: Path) -> None:
+    (plain,) = cost(["yolov8n.yaml"], nc=3, imgsz=64)
+    model = DetectionModel("yolov8n.yaml", nc=3, verbose=False).fuse(verbose=False)
+    torch.save({"model": model.half(), "train_args": {}}, tmp_path / "fused.pt")
+    (found,) = cost([tmp_path / "fused.pt"], imgsz=64)
+    assert found.unfused is None
+    assert found.fused == plain.fused
+    assert table([found])[1][3:5] == ["-", f"{plain.fused.parameters:,}"]
+
+
+def test_weights_are_found_where_ultralytics_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save({"model": DetectionModel("yolov8n.yaml", nc=3, verbose=False), "train_args": {}}, tmp_path / "own.pt")
+    monkeypatch.setattr("auxhead.host.models.SETTINGS", {"weights_dir": str(tmp_path)})
+    assert cost(["own.pt"], imgsz=64)[0].nc == 3

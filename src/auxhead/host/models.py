@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import nn
 from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment, Segment26, v10Detect
 from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, yaml_model_load
+from ultralytics.utils import SETTINGS
 
 from auxhead.errors import ConfigError, ModelError
 from auxhead.host.calls import told_as
@@ -39,6 +40,12 @@ def sibling(model: str | Path, variant: str) -> str:
     with told_as(refuse):
         yaml_model_load(ready_made(name))
     return name
+
+
+def weights_file(name: str | Path) -> Path | None:
+    """Find a .pt file where Ultralytics looks for it: at its path, or in its folder of weights; None: in neither."""
+    places = (Path(name), Path(str(SETTINGS["weights_dir"])) / Path(name).name)
+    return next((place for place in places if place.is_file()), None)
 
 
 TASKS: dict[tuple[type[nn.Module], type[nn.Module]], str] = {

@@ -24,6 +24,7 @@ from ultralytics.utils import ROOT
 from auxhead.errors import ModelError
 from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, quiet, told_as
+from auxhead.host.models import weights_file
 from auxhead.keys.reading import closest
 from auxhead.layouts.ready_made import names, ready_made
 from auxhead.progress import Progress, silent
@@ -47,7 +48,7 @@ class Cost:
         task: detect, pose, segment or obb.
         nc: Classes.
         imgsz: Image size of the GFLOPs, pixels.
-        unfused: Size as it trains.
+        unfused: Size as it trains; None for a file that holds a fused model.
         fused: Size as it predicts: batch norms folded into convolutions, one-to-many branches of end-to-end models off.
         latency: Measured time; None if it wasn't asked for.
     """
@@ -56,7 +57,7 @@ class Cost:
     task: str
     nc: int
     imgsz: int
-    unfused: Counts
+    unfused: Counts | None
     fused: Counts
     latency: Latency | None = None
 
@@ -102,8 +103,8 @@ def cost(
         tell("counting", done, len(models))
         model = build(name, nc, kpt_shape)
         fused = deepcopy(model).fuse(verbose=False).eval()
-        task = kind(model)
-        costs.append(Cost(str(name), task, int(model.yaml["nc"]), imgsz, count(model, imgsz), count(fused, imgsz)))
+        unfused = None if model.is_fused() else count(model, imgsz)
+        costs.append(Cost(str(name), kind(model), int(model.yaml["nc"]), imgsz, unfused, count(fused, imgsz)))
         ready.append(fused)
     tell("counting", len(models), len(models))
     if not latency or not ready:
@@ -120,12 +121,17 @@ def table(costs: Sequence[Cost]) -> list[list[str]]:
     head += ["processor ms", "ratio"] if first and first.processor else []
     rows = [head]
     for one in costs:
-        pairs = zip(asdict(one.unfused).values(), asdict(one.fused).values(), strict=True)
-        counts = [f"{value:.2f}" if isinstance(value, float) else f"{value:,}" for pair in pairs for value in pair]
+        fused = _counts(one.fused)
+        unfused = _counts(one.unfused) if one.unfused else ["-"] * len(fused)
+        counts = [cell for pair in zip(unfused, fused, strict=True) for cell in pair]
         times = (one.latency, one.latency.processor) if one.latency else ()
         timed = [cell for time in times if time for cell in _cells(time)]
         rows.append([one.model, one.task, str(one.nc), *counts, *timed])
     return rows
+
+
+def _counts(counts: Counts) -> list[str]:
+    return [f"{value:.2f}" if isinstance(value, float) else f"{value:,}" for value in asdict(counts).values()]
 
 
 def _cells(time: Latency | Spread) -> list[str]:
@@ -182,7 +188,8 @@ def build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -
     """
     with quiet():
         if Path(name).suffix == ".pt":
-            model: DetectionModel = checkpoint.open_model(Path(name), accept=_file_task).model
+            file = weights_file(name) or Path(name)
+            model: DetectionModel = checkpoint.open_model(file, accept=_file_task).model
             if nc is None and kpt_shape is None:
                 return model
             return built(name, deepcopy(model.yaml), nc, kpt_shape)

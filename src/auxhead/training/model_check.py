@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load
-from ultralytics.utils import LOGGER, SETTINGS, is_online
+from ultralytics.utils import LOGGER, is_online
 from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 
 from auxhead.errors import ModelError
 from auxhead.host import checkpoint
 from auxhead.host.calls import named_line, quiet, told_as
+from auxhead.host.models import weights_file
 from auxhead.layouts.ready_made import ready_made
 from auxhead.model.attach import attach, require_detector
 from auxhead.model.choices import RunPlan
@@ -68,9 +69,9 @@ def _weights(source: str) -> Path | None:
     Raises:
         ModelError: Neither.
     """
-    for place in (Path(source), Path(str(SETTINGS["weights_dir"])) / source):
-        if place.is_file():
-            return place
+    file = weights_file(source)
+    if file is not None:
+        return file
     known = Path(source).name in GITHUB_ASSETS_NAMES
     if known and is_online():
         return None
