@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from auxhead.comparison.arms import PRESETS, default_base, training_keys
+from auxhead.comparison.data import prepare
 from auxhead.comparison.plan import READY_MADE, ComparisonPlan, differences, read_plan, resolve_plan
 from auxhead.errors import ConfigError, DataError, UnfairComparisonError
 
@@ -236,3 +237,20 @@ def test_no_plan_and_a_plan_that_is_none(tmp_path: Path) -> None:
     bad.write_text("- a list")
     with pytest.raises(ConfigError, match="key: value lines"):
         read_plan(bad, {}, {})
+
+
+def test_weights_are_downloaded_once_before_the_runs(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr("auxhead.host.models.is_online", lambda: True)
+    monkeypatch.setattr("auxhead.host.models.attempt_download_asset", fetched.append)
+    monkeypatch.setattr("auxhead.comparison.data.cache_labels", lambda *_: None)
+    arms: list[dict[str, Any]] = [
+        {"model": "yolov8n.pt", "imgsz": 64},
+        {"model": "yolov8n-p234.yaml", "pretrained": "yolov8n.pt"},
+        {"model": "mine.pt"},
+    ]
+    prepare(str(signs), arms)
+    assert fetched == ["yolov8n.pt"]
+    monkeypatch.setattr("auxhead.host.models.is_online", lambda: False)
+    prepare(str(signs), arms)
+    assert fetched == ["yolov8n.pt"]

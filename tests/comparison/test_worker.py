@@ -20,6 +20,7 @@ from auxhead.comparison.run import Runs, death
 from auxhead.errors import ConfigError, DataError, UnfairComparisonError
 from auxhead.findings.fairness import check
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE
+from auxhead.training.launch import drive
 from auxhead.training.start_facts import Witness
 from auxhead.training.train import train
 
@@ -227,7 +228,8 @@ def test_a_killed_training_goes_on_and_its_time_is_not_taken(
     assert worker.main([str(folder / "runs" / "plain-0")]) == 0
     found = result(folder, "plain-0")
     assert [failure["reason"] for failure in found["failures"]] == ["killed by signal 9: out of memory?"]
-    assert found["seconds"]["train"] is None
+    assert (found["seconds"]["train"], found["seconds"]["total"], found["cpu_seconds"]) == (None, None, None)
+    assert "resumed" not in found
     assert found["facts"]["batches"] == start["batches"]
     assert found["facts"]["epochs_done"] == 2
     epochs = (folder / "runs" / "plain-0" / "train" / "results.csv").read_text().splitlines()
@@ -291,6 +293,32 @@ def logged(run: Any) -> Any:
         run(self, jobs, tell)
 
     return both
+
+
+def test_trackers_see_the_plan_as_the_project_and_the_run_by_its_name(tmp_path: Path) -> None:
+    seen: list[tuple[str, str]] = []
+
+    class Trainer:
+        """Stands for one of Ultralytics', with a tracker among its callbacks."""
+
+        def __init__(self, overrides: dict[str, Any]) -> None:
+            self.args = SimpleNamespace(**overrides)
+            self.callbacks = {"on_pretrain_routine_start": [self.look], "on_train_start": [self.look]}
+
+        @staticmethod
+        def look(trainer: Any) -> None:
+            seen.append((trainer.args.project, trainer.args.name))
+
+        def train(self) -> None:
+            for event in ("on_pretrain_routine_start", "on_train_start"):
+                for callback in self.callbacks[event]:
+                    callback(self)
+
+    witness: Any = SimpleNamespace(callbacks=lambda: {"on_train_start": lambda _: None})
+    task = {"plan": "price", "arm": "p234", "seed": 3}
+    kind: Any = Trainer
+    drive(kind, {"project": str(tmp_path), "name": "train"}, worker._callbacks(witness, task))
+    assert seen == [("price", "p234-3"), (str(tmp_path), "train")]  # the latter is what checkpoints keep
 
 
 def test_reasons_are_one_line() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -127,6 +128,13 @@ def test_nothing_of_a_training_forward_stays_on_the_model() -> None:
     with_head(model)
     model(batch())
     copy.deepcopy(model)  # refuses tensors inside a graph
+
+
+def test_attaching_seeds_no_generator_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[int] = []
+    monkeypatch.setattr("torch.cuda.manual_seed_all", seeded.append)
+    attach(DetectionModel("yolov8n.yaml", nc=2, verbose=False), {"center": CenterSpec()}, epochs=1)
+    assert seeded == []
 
 
 def test_attaching_leaves_the_random_state_alone() -> None:
@@ -269,6 +277,17 @@ def test_log_averages_an_epoch_and_repeats_itself_without_measurements() -> None
     log.add({"x": 3.0})
     assert log.close_epoch() == {"x": 2.0}
     assert log.close_epoch() == {"x": 2.0}
+
+
+@pytest.mark.parametrize("wrong", [math.inf, math.nan])
+def test_measurements_that_are_no_numbers_move_nothing(wrong: float) -> None:
+    control, log = GainControl(0.1, 2.0), GradientLog()
+    control.update(wrong, 1.0, warm=True)
+    control.update(1.0, wrong, warm=True)
+    assert control.gain == 2.0
+    log.add({"grad/box": 3.0})
+    log.add({"grad/box": wrong})
+    assert log.close_epoch() == {"grad/box": 3.0}
 
 
 def test_gain_warnings_name_the_figures() -> None:

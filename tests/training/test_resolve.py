@@ -344,6 +344,7 @@ def test_the_tutorial_to_the_letter() -> None:
         ({"route": "segment", "recipe": "tutorial"}, "recipe=tutorial: has no settings for route=segment"),
         ({"route": "segment", "pose.flips": "off"}, "pose.flips: only with route=pose"),
         ({"pose.flips": "off"}, "pose.flips: only with route=pose"),
+        ({"native.x": 1}, "native.x: unknown key"),
         ({"route": "pose", "pose.keypoint": "center"}, "pose.keypoint: unknown key; did you mean pose.keypoints"),
         ({"route": "pose", "pose.kpt_oks_sigmas": [0.1, 0.2]}, "pose.kpt_oks_sigmas=[0.1, 0.2]: expected one positive"),
         ({"route": "pose", "pose.kpt_oks_sigmas": -1.0}, "pose.kpt_oks_sigmas=-1.0: expected one positive"),

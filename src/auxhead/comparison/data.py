@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from auxhead.host.datasets import cache_labels
+from auxhead.host.models import fetch_weights
 from auxhead.labels.fingerprint import fingerprint
 from auxhead.labels.listing import label_path, list_images
 from auxhead.labels.source import Source
@@ -32,7 +33,7 @@ def data_hash(source: Source, tell: Progress) -> str:
 
 
 def prepare(data: str, arms: Iterable[Mapping[str, Any]]) -> None:
-    """Do once what every run would do: scan labels into Ultralytics' caches, and convert them for pose and segment.
+    """Do once what every run would do: download weights, scan labels into Ultralytics' caches, and convert them.
 
     Args:
         data: The data.yaml.
@@ -42,6 +43,9 @@ def prepare(data: str, arms: Iterable[Mapping[str, Any]]) -> None:
         DataError: The data can't be used.
         OutputError: Converted labels can't be written.
     """
+    arms = list(arms)
+    for weights in {str(keys.get(key)) for keys in arms for key in ("model", "pretrained")}:
+        fetch_weights(weights)
     cache_labels(data, "detect")
     done = set()
     for keys in arms:

@@ -85,6 +85,7 @@ class Runs:
             "keys": run.keys,
             "measured": run.measured,
             "checkpoint": self.plan.checkpoint,
+            "plan": self.plan.name,
             "command": self.command(run),
         }
 
@@ -142,7 +143,7 @@ class Runs:
             name=f"{run.name} {split}".strip(),
             command=(sys.executable, "-m", "auxhead.comparison.worker", str(place.resolve()), *words),
             folder=place,
-            environment=copy_settings(place / "settings"),
+            environment={**copy_settings(place / "settings"), "WANDB_RUN_GROUP": run.arm},
         )
 
     def _tell(self, job: Job, state: State, code: int | None, busy: set[str]) -> None:

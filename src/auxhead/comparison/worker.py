@@ -12,10 +12,10 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import Timeout
@@ -27,6 +27,9 @@ from auxhead.evaluation.files import CURVES_FILE, DRAWS_FILE
 from auxhead.files import write_atomic
 from auxhead.findings.files import RESULT_FILE, RUN_SCHEMA, TRAINING_FOLDER, read_json
 from auxhead.results_csv import RESULTS_FILE, read_rows
+
+if TYPE_CHECKING:  # it needs torch, which a run that is finished doesn't
+    from auxhead.training.start_facts import Witness
 
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
 STOPPED = 130
@@ -76,8 +79,9 @@ def _run(folder: Path, task: Mapping[str, Any]) -> int:
     except Exception as error:  # noqa: BLE001 - every way to fail is a result of the run
         traceback.print_exc()
         result["reason"] = reason(error)
-    result["seconds"] = {**result.get("seconds", {}), "total": time.perf_counter() - clock}
-    result["cpu_seconds"] = _cpu_seconds()
+    part = result.pop("resumed", False)  # times of a part of a run are no times of the run
+    result["seconds"] = {**result.get("seconds", {}), "total": None if part else time.perf_counter() - clock}
+    result["cpu_seconds"] = None if part else _cpu_seconds()
     result["ended"] = datetime.now(UTC).isoformat()
     ledger.write_json(folder / RESULT_FILE, result)
     return 0 if result["status"] == "finished" else 1
@@ -137,8 +141,9 @@ def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     price = cost([str(weights)], imgsz=int(task["keys"]["imgsz"]))[0].fused
     digest = _measure(folder, task, "val")
     return {
+        "resumed": resumed,
         "seconds": {
-            "train": None if resumed else trained - clock,  # a part of the training is no time to compare
+            "train": None if resumed else trained - clock,
             "evaluate": time.perf_counter() - trained,
         },
         "cost": {
@@ -164,17 +169,33 @@ def _train(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     witness = Witness(folder / FACTS_FILE)
     if not (run / RESULT_OF_TRAINING).is_file():
         if (run / CHOICES_FILE).is_file():
-            train(callbacks=witness.callbacks(), resume=str(run))
+            train(callbacks=_callbacks(witness, task), resume=str(run))
         else:
             shutil.rmtree(run, ignore_errors=True)
             witness.file.unlink(missing_ok=True)
             place = {"project": str(folder.resolve()), "name": TRAINING_FOLDER, "exist_ok": True}
-            train(callbacks=witness.callbacks(), **task["keys"], **place)
+            train(callbacks=_callbacks(witness, task), **task["keys"], **place)
     _require_finite(run)
     facts = read_json(witness.file)
     if facts is None:
         raise VerificationError("what the training started from", "nothing", str(witness.file), "delete the run, rerun")
     return {**facts, "resumed": False} if "resumed" not in facts else facts
+
+
+def _callbacks(witness: Witness, task: Mapping[str, Any]) -> dict[str, Callable[[Any], None]]:
+    """Let the witness look on, and trackers (W&B, MLflow, ...) see the plan as the project and the run by its name."""
+    own: dict[str, Any] = {}
+    events = witness.callbacks()
+
+    def named(trainer: Any) -> None:
+        own.update(project=trainer.args.project, name=trainer.args.name)
+        trainer.args.project, trainer.args.name = task["plan"], f"{task['arm']}-{task['seed']}"
+
+    def started(trainer: Any) -> None:
+        trainer.args.project, trainer.args.name = own["project"], own["name"]  # what checkpoints keep
+        events["on_train_start"](trainer)
+
+    return {**events, "on_pretrain_routine_start": named, "on_train_start": started}
 
 
 def _require_finite(run: Path) -> None:

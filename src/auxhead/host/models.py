@@ -8,7 +8,8 @@ from pathlib import Path
 from torch import nn
 from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment, Segment26, v10Detect
 from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, yaml_model_load
-from ultralytics.utils import SETTINGS
+from ultralytics.utils import SETTINGS, is_online
+from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
 
 from auxhead.errors import ConfigError, ModelError
 from auxhead.host.calls import told_as
@@ -46,6 +47,12 @@ def weights_file(name: str | Path) -> Path | None:
     """Find a .pt file where Ultralytics looks for it: at its path, or in its folder of weights; None: in neither."""
     places = (Path(name), Path(str(SETTINGS["weights_dir"])) / Path(name).name)
     return next((place for place in places if place.is_file()), None)
+
+
+def fetch_weights(name: str) -> None:
+    """Let Ultralytics download weights of its own that aren't here; for other names, and without a network, nothing."""
+    if name in GITHUB_ASSETS_NAMES and name.endswith(".pt") and weights_file(name) is None and is_online():
+        attempt_download_asset(name)
 
 
 TASKS: dict[tuple[type[nn.Module], type[nn.Module]], str] = {

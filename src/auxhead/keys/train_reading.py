@@ -130,7 +130,8 @@ def check_ours(given: Mapping[str, Any], *, files: bool = False) -> Asked:
     task = NOT_OURS["task"] if own.route == "native" else own.route
     problems += head_problems + label_problems + _check_route(own, asked) + _check_names(theirs)
     problems += _check_fixed(theirs, {**NOT_OURS, "task": task})
-    problems += [_idle(key, own) for key in keys if "." in key and key.partition(".")[0] not in [*names, own.route]]
+    known = [*names, *(route for route in ROUTE_KEYS if route == own.route)]
+    problems += [_idle(key, own) for key in keys if "." in key and key.partition(".")[0] not in known]
     problems += _missing(keys) if files else []
     return Asked(own, heads, labels, {key: value for key, value in theirs.items() if is_host_key(key)}, task, problems)
 

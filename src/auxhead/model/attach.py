@@ -72,7 +72,7 @@ def attach(
     """
     shared = shared_features(model)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed those of GPUs as well
         heads = {name: head_class(name)(spec, shared) for name, spec in specs.items()}
     criterion = HeadCriterion(heads, epochs=epochs)
     criterion.to(next(model.parameters()).device)

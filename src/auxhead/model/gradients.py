@@ -79,14 +79,14 @@ class GainControl:
     gain: float | None
 
     def update(self, unit: float, detection: float, *, warm: bool) -> None:
-        """Take in one measurement.
+        """Take in one measurement; an infinite one, as overflows give under mixed precision, moves nothing.
 
         Args:
             unit: Gradient norm of the head at gain 1.
             detection: Gradient norm of the detection loss.
             warm: Whether warm-up is over.
         """
-        if self.share is not None and unit > 0 and detection > 0:
+        if self.share is not None and 0 < unit < math.inf and 0 < detection < math.inf:
             self.gain = follow(self.gain, self.share * detection / unit, PACE if warm else WARMUP_PACE)
 
 
@@ -103,7 +103,9 @@ class GradientLog:
     last: dict[str, float] = field(default_factory=dict)
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Take in one measurement; the keys must be the same each time."""
+        """Take in one measurement; the keys must be the same each time. One with infinities or NaN says nothing."""
+        if not all(map(math.isfinite, row.values())):
+            return
         self._sums = {name: self._sums.get(name, 0.0) + value for name, value in row.items()}
         self._count += 1
 

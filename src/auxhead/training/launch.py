@@ -21,7 +21,7 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
     Args:
         kind: A trainer class of Ultralytics, or one that takes the same `overrides`.
         arguments: Ultralytics' arguments.
-        callbacks: Functions of the trainer by the name of Ultralytics' event.
+        callbacks: Functions of the trainer by the name of Ultralytics' event; they are called before its own.
 
     Raises:
         OutputError: The run's folder can't be written to.
@@ -38,7 +38,7 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
     with told_as(refuse, (OSError,)):
         trainer = kind(overrides=dict(arguments))
     for event, callback in (callbacks or {}).items():
-        trainer.add_callback(event, callback)
+        trainer.callbacks[event].insert(0, callback)
     try:
         trainer.train()
     except AuxHeadError:
