@@ -301,18 +301,18 @@ def test_trackers_see_the_plan_as_the_project_and_the_run_by_its_name(tmp_path: 
     class Trainer:
         """Stands for one of Ultralytics', with a tracker among its callbacks."""
 
-        def __init__(self, overrides: dict[str, Any]) -> None:
+        def __init__(self, overrides: dict[str, Any], _callbacks: dict[str, Any]) -> None:
             self.args = SimpleNamespace(**overrides)
-            self.callbacks = {"on_pretrain_routine_start": [self.look], "on_train_start": [self.look]}
+            self.callbacks = _callbacks
+            self.run("on_pretrain_routine_start")
 
-        @staticmethod
-        def look(trainer: Any) -> None:
-            seen.append((trainer.args.project, trainer.args.name))
+        def run(self, event: str) -> None:
+            for callback in self.callbacks[event]:
+                callback(self)
+            seen.append((self.args.project, self.args.name))
 
         def train(self) -> None:
-            for event in ("on_pretrain_routine_start", "on_train_start"):
-                for callback in self.callbacks[event]:
-                    callback(self)
+            self.run("on_train_start")
 
     witness: Any = SimpleNamespace(callbacks=lambda: {"on_train_start": lambda _: None})
     task = {"plan": "price", "arm": "p234", "seed": 3}

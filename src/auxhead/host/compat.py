@@ -42,6 +42,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     ),
     "ultralytics.data.utils:check_det_dataset": TouchPoint("dataset, ...", "a data.yaml is read by Ultralytics"),
     "ultralytics.engine.exporter:Exporter.__call__": TouchPoint("self, model=, ...", "a model in memory is exported"),
+    "ultralytics.engine.trainer:BaseTrainer.__init__": TouchPoint(
+        "self, cfg, overrides, _callbacks", "callbacks are known while the trainer is built"
+    ),
     "ultralytics.engine.trainer:BaseTrainer._handle_nan_recovery": TouchPoint(
         "self, epoch", "recovery reads our training state"
     ),

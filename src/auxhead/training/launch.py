@@ -8,6 +8,7 @@ from typing import Any
 
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.utils import LOGGER
+from ultralytics.utils.callbacks import get_default_callbacks
 
 from auxhead.errors import AuxHeadError, OutputError
 from auxhead.host.calls import told_as
@@ -35,10 +36,11 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
             fix="choose another one with project=",
         )
 
-    with told_as(refuse, (OSError,)):
-        trainer = kind(overrides=dict(arguments))
+    every = get_default_callbacks()
     for event, callback in (callbacks or {}).items():
-        trainer.callbacks[event].insert(0, callback)
+        every[event].insert(0, callback)
+    with told_as(refuse, (OSError,)):
+        trainer = kind(overrides=dict(arguments), _callbacks=every)  # some are called while it is built
     try:
         trainer.train()
     except AuxHeadError:

@@ -147,9 +147,9 @@ def _convert(plan: RunPlan) -> str:
     return str(conversion.data)
 
 
-def _build(plan: RunPlan, overrides: dict[str, Any]) -> BaseTrainer:
+def _build(plan: RunPlan, overrides: dict[str, Any], _callbacks: dict[str, Any]) -> BaseTrainer:
     """Build the stock trainer; ours are a note for a resume and, on CPUs, all cores."""
-    trainer = TRAINERS[plan.route](overrides=overrides)
+    trainer = TRAINERS[plan.route](overrides=overrides, _callbacks=_callbacks)
     _note(Path(trainer.save_dir), plan)
     trainer.add_callback("on_train_start", partial(take_cpu, bf16=plan.cpu_bf16))
     return trainer
