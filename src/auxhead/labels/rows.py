@@ -223,7 +223,8 @@ def _class_fault(cell: str, rules: Rules) -> str:
     if rules.single_cls:
         return f"expected a whole class id of at least 0, found {_shown(cell)}"
     ids = "0" if rules.nc == 1 else f"from 0 to {rules.nc - 1}"
-    return f"expected a class id {ids}, found {_shown(cell)}"
+    hint = ": ids count from 0" if float(cell) == rules.nc else ""  # the likely mistake where all are one too high
+    return f"expected a class id {ids}, found {_shown(cell)}{hint}"
 
 
 def _limit_fault(row: Row, column: int, value: np.float32) -> str:
