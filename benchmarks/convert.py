@@ -15,6 +15,7 @@ folder is where the files are made (and removed again), a temporary one by defau
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import resource
@@ -26,6 +27,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from PIL import Image
+
 # The loops are written as people write them.
 # ruff: noqa: PTH123, PTH208
 
@@ -34,8 +37,10 @@ BOXES = 14  # at most; every number from 0 to this is as likely
 
 
 def make(folder: Path, count: int) -> None:
-    """Write tiny image files and label files, seeded."""
+    """Write tiny images and label files, seeded."""
     draw = random.Random(0)
+    picture = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(picture, "jpeg")
     for name in ("images", "labels"):
         (folder / name / "train").mkdir(parents=True)
     for i in range(count):
@@ -43,7 +48,7 @@ def make(folder: Path, count: int) -> None:
             f"{draw.randrange(CLASSES)} {' '.join(f'{draw.uniform(0.1, 0.9):.6f}' for _ in range(4))}\n"
             for _ in range(draw.randint(0, BOXES))
         ]
-        (folder / "images" / "train" / f"{i:07d}.jpg").write_bytes(b"image")
+        (folder / "images" / "train" / f"{i:07d}.jpg").write_bytes(picture.getvalue())
         (folder / "labels" / "train" / f"{i:07d}.txt").write_text("".join(rows))
 
 

@@ -34,6 +34,7 @@ from ultralytics.data.utils import verify_image_label
 
 from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.labels.conversion.convert import convert
+from auxhead.labels.rows import Rules, check_rows, pose_columns
 from auxhead.labels.source import Source
 
 BATCH = 1000
@@ -146,6 +147,13 @@ def content(draw: random.Random) -> bytes:
     return huge(raw, draw) if draw.random() < HUGE_SHARE else raw
 
 
+def mixes(raw: bytes, shape: tuple[int, int] | None) -> bool:
+    """Tell whether the mixture of boxes and polygons is all that is wrong with a label file."""
+    alone, mixed = (Rules(NC, pose_columns=pose_columns(shape), mixed=allowed) for allowed in (False, True))
+    name = Path("label")
+    return bool(check_rows(raw, alone, name).problems) and not check_rows(raw, mixed, name).problems
+
+
 class Fuzz:
     """The sums over all batches, and the first things that were wrong."""
 
@@ -179,6 +187,7 @@ class Fuzz:
             os.link(self.picture, root / "images/train" / f"{name}.png")
             (root / "labels/train" / f"{name}.txt").write_bytes(raw)
         os.link(self.picture, root / "images/val/1.png")
+        (root / "labels/val/1.txt").touch()
         before = self.times(root)
         source = Source(
             root / "data.yaml",
@@ -221,7 +230,9 @@ class Fuzz:
             boxes, _ = self.judge(label, None, shape)
             self.counts["files that Ultralytics ignores"] += boxes is None
             self.counts["huge files"] += len(raw) > HUGE // 2
-            if (boxes is None) != (name in named):
+            if boxes is None and name not in named and mixes(raw, shape):
+                self.compare_mixed(name, raw, new, keypoints)
+            elif (boxes is None) != (name in named):
                 self.note("verdicts that differ", name, raw)
             elif boxes is None:
                 linked = (out / "images/train" / f"{name}.png").exists()
@@ -246,6 +257,12 @@ class Fuzz:
         else:
             self.counts["boxes converted"] += len(found)
 
+    def compare_mixed(self, name: str, raw: bytes, new: Path, keypoints) -> None:
+        """See that Ultralytics takes what was made of a file that mixes boxes and polygons, which it refuses."""
+        self.counts["files of boxes and polygons converted"] += 1
+        if not new.exists() or self.judge(new, keypoints)[0] is None:
+            self.note("converted files that are refused", name, raw)
+
     def mend(self, name: str, raw: bytes, lines: set[int | None], label: Path, shape) -> None:
         """Delete the named rows and see whether Ultralytics takes what is left."""
         kept = [line for i, line in enumerate(raw.splitlines(keepends=True), 1) if i not in lines]
@@ -256,7 +273,7 @@ class Fuzz:
             (longer, "mended by deleting the single points beside them, too"),
         ):
             label.write_bytes(b"".join(rows_left))
-            if self.judge(label, None, shape)[0] is not None:
+            if self.judge(label, None, shape)[0] is not None or mixes(label.read_bytes(), shape):
                 self.counts[what] += 1
                 return
         if raw.startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -28,7 +28,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "formats": "",
     "keys": "pydantic yaml",
     "heads": "torch torchvision",
-    "labels": "defusedxml numpy yaml",
+    "labels": "PIL defusedxml numpy yaml",
     "metrics": "PIL faster_coco_eval numpy polars",
     "layouts": "yaml",
     "model": "torch ultralytics",

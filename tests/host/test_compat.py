@@ -17,6 +17,7 @@ from ultralytics.data.utils import check_det_dataset
 from ultralytics.engine.trainer import BaseTrainer, autocast
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn import tasks
+from ultralytics.nn.modules.head import Detect
 from ultralytics.nn.tasks import DetectionModel, _SafeLoad, yaml_model_load
 from ultralytics.utils import ROOT, SETTINGS, checks
 from ultralytics.utils.loss import E2ELoss, v8DetectionLoss
@@ -241,12 +242,23 @@ def entries(one: SimpleNamespace) -> bool:
     return there and found["channels"] == 3 and Path(found["yaml_file"]).resolve() == Path(one.data).resolve()
 
 
+def kinds(one: SimpleNamespace) -> bool:
+    """Build both kinds of class branch, whose parts have other names."""
+    names = []
+    for legacy in (True, False):
+        head = type("Detect", (Detect,), {"legacy": legacy})(3, 16, False, (64, 128, 256))
+        names.append(list(head.cv3.state_dict()))
+    other = DetectionModel("yolov8n.yaml", nc=3, verbose=False).model[-1]
+    return names == [list(other.cv3.state_dict()), list(one.model.model[-1].cv3.state_dict())]
+
+
 CHECKS: dict[str, Callable[[SimpleNamespace], object]] = {
     "BaseTrainer.amp": amp,
     "BaseTrainer.preprocess_batch": replaced,
     "BaseTrainer.test_loader": lambda one: next(iter(one.trainer.test_loader))["img"].dtype is torch.uint8,
     "Detect._end2end": branch,
     "Detect.cv2": lambda one: [layers[0].conv.in_channels for layers in one.model.model[-1].cv2] == [64, 128, 256],
+    "Detect.legacy": kinds,
     "E2ELoss.o2m": lambda one: one.criterion.o2m == pytest.approx(0.8),
     "E2ELoss.o2o": lambda one: one.criterion.o2o == pytest.approx(0.2),
     "E2ELoss.one2many": lambda one: isinstance(one.criterion.one2many, v8DetectionLoss),

@@ -25,6 +25,7 @@ from auxhead.inspection.inspect import inspect
 from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.result import Inspection
 from auxhead.inspection.suggestions import suggest
+from auxhead.inspection.tables import remarks
 from auxhead.keys.heads.center import CenterSpec
 from auxhead.metrics.truth import Truth
 from auxhead.training.trainer import object_sizes
@@ -251,6 +252,67 @@ def test_classes_without_boxes(make: Callable[..., Path]) -> None:
     assert (splits["train"].per_class, splits["train"].empty_classes) == ((1, 0, 1), ("b",))
     assert (splits["train"].images, splits["train"].without_boxes, splits["train"].boxes) == (2, 1, 2)
     assert splits["val"].empty_classes == ("b", "c")
+
+
+# Images and label files -----------------------------------------------------------------------------------------------
+
+
+def test_images_that_ultralytics_leaves_out_are_named_and_counted_nowhere(make: Callable[..., Path]) -> None:
+    whole = {"0.png": ((64, 64, 0), "0 .5 .5 .5 .5\n")}
+    data = make(["a"], train=whole, val={**whole, "1.png": ((64, 8, 1), "0 .5 .5 .1 .1\n"), "2.png": ((64, 64, 2), "")})
+    (data.parent / "images" / "val" / "2.png").write_bytes(b"none")
+    found = inspect(data, imgsz=64)
+    split = found.splits["val"]
+    assert (split.images, split.boxes, split.without_boxes, split.per_class) == (1, 1, 0, (1,))
+    small, text = (str(data.parent / "images" / "val" / f"{index}.png") for index in (1, 2))
+    assert split.left_out == {
+        small: "expected at least 10 x 10 pixels, found 64 x 8",
+        text: "expected an image file, found no image in it",
+    }
+    lines = remarks(found)
+    assert "Images of val that Ultralytics leaves out: 2" in lines
+    assert f"  {small}: expected at least 10 x 10 pixels, found 64 x 8" in lines
+    assert "Images of train that" not in "\n".join(lines)
+
+
+def test_a_split_without_a_usable_image_is_an_error(make: Callable[..., Path]) -> None:
+    data = make(["a"], train={"0.png": ((8, 8, 0), "0 .5 .5 .5 .5\n")}, val={"0.png": ((32, 32, 0), "")})
+    with pytest.raises(DataError, match=r"1 image that can't be used(.|\n)*0\.png: expected at least 10 x 10"):
+        inspect(data, imgsz=64)
+
+
+def test_images_that_share_a_label_file_are_said(make: Callable[..., Path]) -> None:
+    box = "0 .5 .5 .5 .5\n"
+    files: Split = {f"{name}": ((64, 64, 0), box) for name in ("0.png", "0.jpg", "1.png", "1.bmp", "1.tif", "2.png")}
+    data = make(["a"], train=files, val={"0.png": ((64, 64, 1), box)})
+    found = inspect(data, imgsz=64)
+    first = [str(data.parent / "images/train" / name) for name in ("0.jpg", "0.png")]
+    assert list(found.splits["train"].shared[0]) == first
+    assert [len(group) for group in found.splits["train"].shared] == [2, 3]
+    assert found.splits["val"].shared == ()
+    lines = remarks(found)
+    assert "Images of train that share a label file: 5 share 2 label files" in lines
+    assert f"  {', '.join(first)}" in lines
+
+
+@pytest.mark.parametrize(
+    ("names", "train", "val", "said"),
+    [
+        ("abc", "12", "1", True),
+        ("abc", "1", "2", True),
+        ("abc", "12", "0", False),
+        ("abc", "1", "1", False),  # class 2 has no box either: nothing points to a count from 1
+        ("abc", "", "", False),
+        ("a", "", "", False),
+        ("ab", "1", "", True),
+    ],
+)
+def test_class_ids_from_one_are_said(names: str, train: str, val: str, said: bool, make: Callable[..., Path]) -> None:
+    rows = ["".join(f"{index} .5 .5 .2 .2\n" for index in each) for each in (train, val)]
+    data = make(list(names), train={"0.png": ((64, 64, 0), rows[0])}, val={"0.png": ((64, 64, 1), rows[1])})
+    found = inspect(data, imgsz=64)
+    assert found.from_one == said
+    assert any("No label has class id 0 (a)" in line for line in remarks(found)) == said
 
 
 # Suggestions ----------------------------------------------------------------------------------------------------------

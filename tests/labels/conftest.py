@@ -14,6 +14,7 @@ os.environ["YOLO_AUTOINSTALL"] = "false"  # before any test module imports ultra
 
 from auxhead.keys.convert import PoseKeys
 from auxhead.labels.conversion.convert import convert
+from auxhead.labels.listing import label_path
 from auxhead.labels.source import Source
 
 Content = str | bytes | None
@@ -47,17 +48,35 @@ def pixels() -> bytes:
 
 @pytest.fixture
 def tree(tmp_path: Path, pixels: bytes) -> Callable[[Mapping[str, Content]], Path]:
-    """Write files below `src`: text, bytes, or None for a picture; times are of long ago."""
+    """Write files below `src`: text, bytes, or None for a picture; times are of long ago.
 
-    def write(files: Mapping[str, Content]) -> Path:
-        for name, content in files.items():
-            path = tmp_path / "src" / name
+    Folders of pictures without any label file get an empty one, for the first picture, unless they shall stay bare.
+    """
+
+    def write(files: Mapping[str, Content], *, bare: bool = False) -> Path:
+        root = tmp_path / "src"
+        for name, content in {**({} if bare else _empty_labels(files)), **files}.items():
+            path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(pixels if content is None else content.encode() if isinstance(content, str) else content)
             os.utime(path, (1e9, 1e9))
-        return tmp_path / "src"
+        return root
 
     return write
+
+
+def _empty_labels(files: Mapping[str, Content]) -> dict[str, Content]:
+    """Name an empty label file for each folder of pictures that has none."""
+    added: dict[str, Content] = {}
+    for folder in {str(Path(name).parent) for name, content in files.items() if content is None}:
+        labels = [
+            str(label_path(Path("/", name)))[1:]
+            for name, content in files.items()
+            if content is None and str(Path(name).parent) == folder
+        ]
+        if not any(label in files for label in labels):
+            added[labels[0]] = ""
+    return added
 
 
 @pytest.fixture

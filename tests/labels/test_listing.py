@@ -1,10 +1,20 @@
 import glob
 import os
+from pathlib import Path
 
 import pytest
 
 from auxhead.errors import DataError
-from auxhead.labels.listing import BATCH, IMAGE_SUFFIXES, batches, iter_images, label_folder, label_path, list_images
+from auxhead.labels.listing import (
+    BATCH,
+    IMAGE_SUFFIXES,
+    batches,
+    iter_images,
+    label_folder,
+    label_path,
+    list_images,
+    sharing,
+)
 
 
 def names(sources):
@@ -103,3 +113,10 @@ def test_groups_and_batches_are_bounded(tmp_path):
 def test_label_folder_agrees_with_label_path(image):
     folder, _, name = image.rpartition("/")
     assert label_folder(folder + "/") + name.rsplit(".", 1)[0] + ".txt" == str(label_path(image))
+
+
+def test_images_that_share_a_label_file_are_grouped():
+    paths = [Path(name) for name in ("/d/images/1.png", "/d/images/1.jpg", "/d/images/1.png", "/d/images/2.png")]
+    others = [Path("/d/images/a/1.jpg"), Path("/d/other/1.jpg"), Path("/d/labels/1.bmp")]
+    assert sharing([*paths, *others]) == [[Path("/d/images/1.jpg"), Path("/d/images/1.png"), Path("/d/labels/1.bmp")]]
+    assert sharing([]) == []

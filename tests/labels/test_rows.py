@@ -51,7 +51,8 @@ def test_what_ultralytics_accepts_has_no_problem(text):
         ("0 .5 .5 .2 nan", "expected a finite number in column 5, found 'nan'"),
         ("inf .5 .5 .2 .2", "expected a finite number in column 1, found 'inf'"),
         ("0 .5 .5 -1e39 .2", "expected a finite number in column 4, found '-1e39'"),
-        ("4 .5 .5 .2 .2", "expected a class id from 0 to 3, found '4'"),
+        ("4 .5 .5 .2 .2", "expected a class id from 0 to 3, found '4': ids count from 0"),
+        ("5 .5 .5 .2 .2", "expected a class id from 0 to 3, found '5'"),
         ("1.5 .5 .5 .2 .2", "expected a class id from 0 to 3, found '1.5'"),
         ("-1 .5 .5 .2 .2", "expected a class id from 0 to 3, found '-1'"),
         ("-.005 .5 .5 .2 .2", "expected a class id from 0 to 3, found '-.005'"),
@@ -78,6 +79,15 @@ def test_a_form_feed_starts_a_row_but_no_line():
     assert problems(f"{GOOD}\f0 .5\n7 .5 .5 .2 .2") == [
         (1, "expected 5 columns, found 2"),
         (2, "expected a class id from 0 to 3, found '7'"),
+    ]
+
+
+def test_a_mixed_file_is_no_problem_where_it_is_allowed():
+    mixed = f"{GOOD}\n{POLYGON}\n0 .5 .5\n{GOOD}"
+    assert problems(mixed)
+    assert problems(mixed, mixed=True) == []
+    assert problems("0 .5 .5 .2 .2 .1 .1 2 .1\n0 .5 .5", mixed=True, pose_columns=9) == [
+        (2, "expected 5 columns, found 3")
     ]
 
 

@@ -14,9 +14,10 @@ import pytest
 import torch
 from torch import nn
 from ultralytics import YOLO
-from ultralytics.nn.modules.head import Detect
+from ultralytics.nn.modules.head import Detect, Pose
 from ultralytics.nn.tasks import DetectionModel, PoseModel, SegmentationModel, load_checkpoint, yaml_model_load
 from ultralytics.utils import YAML
+from ultralytics.utils.torch_utils import initialize_weights
 
 import auxhead
 from auxhead.errors import DataError, ModelError, OutputError, VerificationError
@@ -160,6 +161,59 @@ def test_class_branches_as_wide_as_pretrained_ones(tmp_path: Path) -> None:
     assert out.model[-1].cv3[0][-1].in_channels == out.model[-1].one2one_cv3[0][-1].in_channels == 80
     assert out.model[-1].cv3[0][-1].out_channels == 3
     assert certificate.counts == certificate.stock_counts
+
+
+def other_branch(model: DetectionModel, *, settings: bool = True) -> DetectionModel:
+    """The model with the other class branch, as Ultralytics 8.3.0 to 8.3.16 built YOLOv8 with YOLO11's."""
+    old = model.model[-1]
+    kind = type(old)
+    part = {"kpt_shape": old.kpt_shape} if isinstance(old, Pose) else {"nm": old.nm, "npr": old.npr}
+    turned = type(kind.__name__, (kind,), {"legacy": isinstance(old.cv3[0][0], nn.Sequential)})
+    new = turned(old.nc, *part.values(), old.reg_max, False, tuple(branch[0].conv.in_channels for branch in old.cv2))
+    old.cv3 = new.cv3
+    if settings:
+        initialize_weights(model)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("yaml", "settings"),
+    [("yolov8n-pose.yaml", True), ("yolov8n-pose.yaml", False), ("yolov8n-seg.yaml", True), ("yolo11n-seg.yaml", True)],
+)
+def test_the_class_branch_of_another_release_is_kept(yaml: str, settings: bool, tmp_path: Path) -> None:
+    model = other_branch(build(yaml, 2), settings=settings)
+    certificate = auxhead.strip(write(model, tmp_path / "old.pt"))
+    assert certificate.float32_difference == 0
+    assert certificate.counts == certificate.stock_counts
+    assert not certificate.as_built
+    assert "8.3.0 to 8.3.16" in str(certificate)
+    again = StripCertificate.from_dict(json.loads((tmp_path / "old-detect.certificate.json").read_text()))
+    assert again == certificate
+    out = load_checkpoint(str(tmp_path / "old-detect.pt"))[0]
+    assert type(out.model[-1]) is Detect
+    moved, before = out.state_dict(), load_checkpoint(str(tmp_path / "old.pt"))[0].state_dict()
+    assert [name for name in moved if "cv3" in name] == [n for n in before if "cv3" in n and "proto" not in n]
+    assert all(torch.equal(value, before[name]) for name, value in moved.items())
+    assert YOLO(tmp_path / "old-detect.pt").predict(torch.zeros(1, 3, 64, 64), verbose=False)
+
+
+def test_the_class_branch_of_another_release_may_be_wider_and_exports(tmp_path: Path) -> None:
+    pytest.importorskip("onnxslim")
+    model = other_branch(build("yolov8n-pose.yaml", 2))
+    wide = other_branch(build("yolov8n-pose.yaml", 80))
+    model.load(wide, verbose=False)
+    certificate = auxhead.strip(write(model, tmp_path / "old.pt"), check_export=True)
+    assert load_checkpoint(str(tmp_path / "old-detect.pt"))[0].model[-1].cv3[0][-1].in_channels == 80
+    assert certificate.export.nodes == certificate.export.stock_nodes
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ("a", "b"), {"0": "a", "1": "b"}, {0: "a", 1: "b"}], ids=str)
+def test_names_in_every_form_that_ultralytics_takes(names: Any, tmp_path: Path) -> None:
+    model = build("yolov8n-pose.yaml", 2)
+    model.names = names
+    auxhead.strip(write(model, tmp_path / "renamed.pt"))
+    assert load_checkpoint(str(tmp_path / "renamed-detect.pt"))[0].names == {0: "a", 1: "b"}
+    assert YOLO(tmp_path / "renamed-detect.pt").names == {0: "a", 1: "b"}
 
 
 @pytest.mark.parametrize("end2end", [False, True])

@@ -25,6 +25,7 @@ from auxhead.keys.design import DesignKeys
 from auxhead.keys.reading import validated
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import list_images
+from auxhead.labels.misplaced import require_labels
 from auxhead.layouts.sheet import text
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, named, silent
@@ -68,6 +69,7 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
             path.name for path in Path(own.out).glob(f"{family.name}-p*.yaml")
         )  # a design may be one of them
         require_free(Path(own.out), alike, exist_ok=own.exist_ok)
+    require_labels("train", source.splits["train"], source.data)
     images = list_images(source.splits["train"])
     check_labels(images, len(source.names), kpt_shape=source.kpt_shape)
     truth = read_yolo(images, source.names, kpt_shape=source.kpt_shape, progress=named(tell, "reading train"))

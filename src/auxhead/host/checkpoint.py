@@ -78,7 +78,8 @@ def model_of(content: Mapping[str, Any], path: Path) -> BaseModel:
         path: The file, for messages.
 
     Returns:
-        The averaged weights (`ema`) of a checkpoint from the middle of training, else `model`, as Ultralytics chooses.
+        The averaged weights (`ema`) of a checkpoint from the middle of training, else `model`, as Ultralytics chooses;
+        its `names` are a mapping.
 
     Raises:
         ModelError: There is no model of Ultralytics, or a quantized one.
@@ -96,7 +97,26 @@ def model_of(content: Mapping[str, Any], path: Path) -> BaseModel:
     for module in model.modules():
         if isinstance(module, nn.Upsample) and not hasattr(module, "recompute_scale_factor"):
             module.recompute_scale_factor = None  # files of torch before 1.11, as Ultralytics mends them
+    names = getattr(model, "names", None)
+    if names is not None:
+        model.names = class_names(names)
     return model.eval()
+
+
+def class_names(names: Any) -> Any:
+    """Bring a model's class names to a mapping from whole numbers, as Ultralytics does before it predicts.
+
+    Args:
+        names: A mapping, also from numbers as text, or a list. Anything else is returned as it is.
+
+    Source:
+        Ultralytics 8.4.190, nn/autobackend.py, check_class_names.
+    """
+    if isinstance(names, (list, tuple)):
+        return dict(enumerate(map(str, names)))
+    if isinstance(names, Mapping) and all(str(key).isdecimal() for key in names):
+        return {int(key): str(name) for key, name in names.items()}
+    return names
 
 
 def stored_precision(model: BaseModel) -> torch.dtype:

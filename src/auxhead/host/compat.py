@@ -139,6 +139,7 @@ ATTRIBUTES: dict[str, str] = {
     "BaseTrainer.test_loader": "the certificate compares outputs on validation pictures",
     "Detect._end2end": "a stripped head predicts with the branch that its source predicted with",
     "Detect.cv2": "heads learn how wide the shared feature maps are",
+    "Detect.legacy": "class branches of both kinds can be built",
     "E2ELoss.o2m": "heads weigh as much as the one-to-many branch",
     "E2ELoss.o2o": "both branches of end-to-end models keep their weights",
     "E2ELoss.one2many": "heads learn on its assignment",

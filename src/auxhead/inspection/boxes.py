@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -78,6 +78,17 @@ def truncated(truth: Truth) -> Bools:
     right, bottom = truth.sizes[truth.image].T - [[BORDER], [BORDER]]
     touching: Bools = (left <= BORDER) | (top <= BORDER) | (left + width >= right) | (top + height >= bottom)
     return touching
+
+
+def counts_from_one(truths: Iterable[Truth]) -> bool:
+    """Say whether class ids look as if they were counted from 1: no box has id 0, and each other id has one.
+
+    Args:
+        truths: The splits of a data set. Of a single class nothing can be said.
+    """
+    counts = [np.bincount(truth.cls, minlength=len(truth.names)) for truth in truths]
+    total = np.sum(counts, axis=0)
+    return len(total) > 1 and not total[0] and bool((total[1:] > 0).all())
 
 
 def disagreeing(truth: Truth) -> Bools:

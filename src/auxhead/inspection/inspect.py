@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,16 @@ import numpy as np
 from auxhead.files import require_free, write_atomic
 from auxhead.host.anchors import LEVELS, count_candidates, summarize
 from auxhead.host.datasets import read_source
-from auxhead.inspection.boxes import at_imgsz, disagreeing, measure, sides, truncated
+from auxhead.inspection.boxes import at_imgsz, counts_from_one, disagreeing, measure, sides, truncated
 from auxhead.inspection.copies import find_copies
 from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.result import Inspection, SplitInspection
 from auxhead.inspection.suggestions import MULTIPLE, suggest
 from auxhead.labels.check import check_labels
-from auxhead.labels.listing import entries, list_images
+from auxhead.labels.listing import entries, list_images, sharing
+from auxhead.labels.misplaced import require_labels
+from auxhead.labels.pictures import split_usable
+from auxhead.labels.problems import problems_error
 from auxhead.labels.source import Source
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
@@ -42,14 +46,14 @@ def inspect(
         imgsz: Side of the network input, pixels, at least 1; rounded up to a multiple of 32, as in a training.
         out: Folder for inspect.json and inspect.png; None: nothing is written.
         exist_ok: Replace these files if they stand there.
-        progress: Called as progress(task, done, total); tasks are "reading train", "anchors of train", "comparing
-            images" and the like.
+        progress: Called as progress(task, done, total); tasks are "looking at train", "reading train", "anchors of
+            train", "comparing images" and the like.
 
     Returns:
         Everything is measured without augmentation, in a square letterbox.
 
     Raises:
-        DataError: The data set can't be used; bad rows are listed with file and line.
+        DataError: The data set can't be used, or a split has no label file; bad rows are listed with file and line.
         OutputError: `out` holds such files already, or can't be written to.
     """
     if out is not None:
@@ -57,18 +61,18 @@ def inspect(
     tell = progress or silent
     imgsz = math.ceil(imgsz / MULTIPLE) * MULTIPLE
     source = read_source(str(data))
-    truths, repeated = {}, {}
+    truths, looks = {}, {}
     for split in _present(source):
-        images = list_images(source.splits[split])
+        images, looks[split] = _look(split, source, tell)
         truths[split] = _read(images, source, named(tell, f"reading {split}"))
-        repeated[split] = check_labels(images, len(source.names), kpt_shape=source.kpt_shape).duplicates
     hints = mirror_hints(source.names)
     inspection = Inspection(
         data=str(source.data),
         imgsz=imgsz,
         names=tuple(source.names[index] for index in sorted(source.names)),
-        splits={name: _split(truth, repeated[name], imgsz, name, tell) for name, truth in truths.items()},
+        splits={name: _split(truth, looks[name], imgsz, name, tell) for name, truth in truths.items()},
         copies=find_copies({name: truth.files for name, truth in truths.items()}, named(tell, "comparing images")),
+        from_one=counts_from_one(truths.values()),
         mirrored=hints,
         suggestions=suggest(truths["train"], imgsz, hints),
     )
@@ -85,11 +89,36 @@ def _present(source: Source) -> list[str]:
     return there
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What a split's names, headers and label files tell: the attributes of SplitInspection of these names."""
+
+    left_out: dict[str, str]
+    shared: tuple[tuple[str, ...], ...]
+    repeated: int
+
+
+def _look(split: str, source: Source, tell: Progress) -> tuple[list[Path], _Look]:
+    """List the images that a training would use, and say what is wrong with the others and their labels.
+
+    Raises:
+        DataError: There is no label file, or no image left.
+    """
+    require_labels(split, source.splits[split], source.data)
+    images, problems = split_usable(list_images(source.splits[split]), named(tell, f"looking at {split}"))
+    report = check_labels(images, len(source.names), kpt_shape=source.kpt_shape)
+    if not images:
+        raise problems_error(replace(report, bad_images=problems))
+    left_out = {str(problem.path): problem.what for problem in problems}
+    shared = tuple(tuple(map(str, group)) for group in sharing(images))
+    return images, _Look(left_out, shared, report.duplicates)
+
+
 def _read(images: Sequence[Path], source: Source, progress: Steps) -> Truth:
     return read_yolo(images, source.names, kpt_shape=source.kpt_shape, progress=progress)
 
 
-def _split(truth: Truth, repeated: int, imgsz: int, name: str, tell: Progress) -> SplitInspection:
+def _split(truth: Truth, look: _Look, imgsz: int, name: str, tell: Progress) -> SplitInspection:
     net = at_imgsz(truth, imgsz)
     per_class = np.bincount(truth.cls, minlength=len(truth.names)).tolist()
     anchors = {}
@@ -105,7 +134,9 @@ def _split(truth: Truth, repeated: int, imgsz: int, name: str, tell: Progress) -
         sizes=measure(sides(net)),
         anchors=anchors,
         truncated=float(truncated(truth).mean()) if len(truth.cls) else None,
-        repeated=repeated,
+        repeated=look.repeated,
+        left_out=look.left_out,
+        shared=look.shared,
         disagreeing=int(disagreeing(truth).sum()),
         boxes_net=net.boxes[:, 2:],
     )

@@ -18,7 +18,7 @@ class SplitInspection:
     """One split.
 
     Attributes:
-        images: Images.
+        images: Images that a training would use.
         without_boxes: Images without a box, with or without a label file.
         boxes: Boxes, repeated rows left out, as Ultralytics leaves them out.
         per_class: Boxes of each class, by id.
@@ -28,6 +28,8 @@ class SplitInspection:
         truncated: Share of boxes within one pixel of a border of their image; None without boxes.
         repeated: Label rows that repeat another of their image.
         disagreeing: Boxes at exactly the place of one of another class.
+        left_out: Images that Ultralytics leaves out for what they are, each with the reason; counted nowhere else.
+        shared: Images that share a label file, and so get the same boxes.
         boxes_net: Width and height of each box, shape (m, 2), pixels of the network input; not part of the JSON.
     """
 
@@ -41,6 +43,8 @@ class SplitInspection:
     truncated: float | None
     repeated: int
     disagreeing: int
+    left_out: dict[str, str]
+    shared: tuple[tuple[str, ...], ...]
     boxes_net: Floats = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,6 +64,7 @@ class Inspection:
         names: Class names by id.
         splits: train, val and, if there is one, test.
         copies: Images with the same bytes.
+        from_one: Whether class ids look as if they were counted from 1: 0 never occurs, every other one does.
         mirrored: Classes that a horizontal flip may change, guessed from their names.
         suggestions: Keys worth setting, from the training split; without boxes there, only those that need none.
     """
@@ -69,6 +74,7 @@ class Inspection:
     names: tuple[str, ...]
     splits: dict[str, SplitInspection]
     copies: Copies
+    from_one: bool
     mirrored: tuple[MirrorHint, ...]
     suggestions: tuple[Suggestion, ...]
 
@@ -80,6 +86,7 @@ class Inspection:
             "names": list(self.names),
             "splits": {name: split.to_dict() for name, split in self.splits.items()},
             "copies": asdict(self.copies),
+            "from_one": self.from_one,
             "mirrored": [asdict(hint) for hint in self.mirrored],
             "suggestions": [asdict(suggestion) for suggestion in self.suggestions],
         }

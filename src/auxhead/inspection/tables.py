@@ -8,6 +8,7 @@ from auxhead.formats import percent, plain
 from auxhead.inspection.result import Inspection, SplitInspection
 
 CLASSES = 20  # shown of a data set's
+IMAGES = 5  # named of a kind
 
 
 def table(found: Inspection) -> list[list[str]]:
@@ -18,10 +19,16 @@ def table(found: Inspection) -> list[list[str]]:
 
 
 def remarks(found: Inspection) -> list[str]:
-    """Return what the table has no place for: empty classes, copies, mirrored names, keys worth setting."""
-    lines = [
+    """Return what the table has no place for: unusable images, empty classes, copies, mirrored names, suggestions."""
+    lines = [line for name, one in found.splits.items() for line in _images(name, one)]
+    lines += [
         f"No box in {name}: {', '.join(one.empty_classes)}" for name, one in found.splits.items() if one.empty_classes
     ]
+    if found.from_one:
+        lines.append(
+            f"No label has class id 0 ({found.names[0]}), and every other id occurs: were they counted from 1? "
+            "Ultralytics counts from 0."
+        )
     for where, count in {**found.copies.within, **found.copies.between}.items():
         lines += [f"Images of {where} with the same bytes: {count}"] if count else []
     lines += [f"  {first} = {second}" for first, second in found.copies.pairs]
@@ -31,6 +38,19 @@ def remarks(found: Inspection) -> list[str]:
         lines.append(f"Classes that a mirror may change, by their names: {', '.join(names[:CLASSES])}{more}")
     lines.append("\nWorth setting:")
     return lines + [f"  {one.key}={one.value}: {one.reason}" for one in found.suggestions]
+
+
+def _images(name: str, one: SplitInspection) -> list[str]:
+    """Say which images of a split are left out, and which share their labels."""
+    lines = []
+    if one.left_out:
+        lines.append(f"Images of {name} that Ultralytics leaves out: {len(one.left_out)}")
+        lines += [f"  {image}: {reason}" for image, reason in list(one.left_out.items())[:IMAGES]]
+    if one.shared:
+        files = "1 label file" if len(one.shared) == 1 else f"{len(one.shared)} label files"
+        lines.append(f"Images of {name} that share a label file: {sum(map(len, one.shared))} share {files}")
+        lines += [f"  {', '.join(group)}" for group in one.shared[:IMAGES]]
+    return lines
 
 
 def _cells(one: SplitInspection, names: Sequence[str]) -> dict[str, str]:

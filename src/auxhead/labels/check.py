@@ -30,12 +30,13 @@ def check_labels(
     *,
     single_cls: bool = False,
     kpt_shape: Sequence[int] | None = None,
+    mixed: bool = False,
     progress: Steps | None = None,
 ) -> LabelReport:
     """Scan the label files of images for rows that make Ultralytics ignore the whole image.
 
-    A label file gets a problem exactly when Ultralytics would call it corrupt while it trains a detector. The images
-    themselves are not opened.
+    A label file gets a problem exactly when Ultralytics would call it corrupt while it trains a detector (and, with
+    `mixed`, when `convert` couldn't make one of it that is none). The images themselves are not opened.
 
     Args:
         images: The images, as list_images gives them.
@@ -43,12 +44,13 @@ def check_labels(
         single_cls: Whether training treats all classes as one; class ids then have no upper limit.
         kpt_shape: The entry of the same name in data.yaml, if it has one: keypoints and values a keypoint. Pose rows of
             that shape are accepted, as a detector drops their keypoints.
+        mixed: Whether boxes and polygons may stand in one file, as `convert` takes them.
         progress: Called in this thread with the number of images done and their total, every 64 images and at the end.
 
     Returns:
         Counts and problems. No image gives zeros.
     """
-    rules = Rules(nc, single_cls, pose_columns(kpt_shape))
+    rules = Rules(nc, single_cls, pose_columns(kpt_shape), mixed)
     chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
     total = _Total()
     with closing(in_order(partial(_check_chunk, rules=rules), chunks)) as results:

@@ -62,6 +62,21 @@ def entries(sources: Sources) -> list[Path]:
     return [Path(sources)] if isinstance(sources, str | Path) else [Path(source) for source in sources]
 
 
+def sharing(images: Iterable[Path]) -> list[list[Path]]:
+    """Group images that share a label file, such as 1.jpg and 1.png of one folder: each gets all boxes of 1.txt.
+
+    Args:
+        images: The images, as list_images gives them; one that is listed twice counts once.
+
+    Returns:
+        The images of each label file that several have, sorted by name.
+    """
+    by_label: dict[str, list[Path]] = {}
+    for image in sorted(set(images)):
+        by_label.setdefault(str(label_path(image)), []).append(image)
+    return [group for group in by_label.values() if len(group) > 1]
+
+
 def list_images(sources: Sources) -> list[Path]:
     """List the images of a split, as one entry of data.yaml names them.
 

@@ -18,10 +18,10 @@ COLUMNS = ("path", "line", "problem", "row")
 
 @dataclass(frozen=True, slots=True)
 class LabelProblem:
-    """One row that makes Ultralytics ignore the whole image of its label file.
+    """One row that makes Ultralytics ignore the whole image of its label file, or an image that it can't use.
 
     Args:
-        path: The label file.
+        path: The label file, or the image.
         line: Physical line of the file, counted from 1; None where the file as a whole can't be read.
         what: One sentence with what was expected and what was found.
         row: Text of the row, cut where very long; empty where line is None.
@@ -50,7 +50,8 @@ class LabelReport:
         corrupt: Label files with a problem: Ultralytics ignores their images.
         boxes: Boxes that Ultralytics trains on, so without `duplicates` and without those of `corrupt` files.
         duplicates: Rows that repeat another one of their file; Ultralytics removes them silently.
-        problems: All problems, in the order of the images and lines.
+        problems: All problems of label files, in the order of the images and lines.
+        bad_images: Images that Ultralytics leaves out for what they are; they are not among `images`.
     """
 
     images: int
@@ -61,6 +62,7 @@ class LabelReport:
     boxes: int
     duplicates: int
     problems: tuple[LabelProblem, ...]
+    bad_images: tuple[LabelProblem, ...] = ()
 
 
 class ProblemLog:
@@ -118,15 +120,11 @@ class ProblemLog:
             found: Label files found, bad ones too.
             csv_path: Where the csv file is now.
         """
-        bad_rows = _bad_rows(self.rows, self.files, found) if self.rows else ""
-        bad_images = f"{self.images} image{'' if self.images == 1 else 's'} that can't be used" if self.images else ""
-        found_bad = " and ".join(filter(None, (bad_images, bad_rows)))
-        images_fix = "put the images in their places, or take them off their list; " if self.images else ""
-        return _error(found_bad, self.first, self.count, csv_path, images_fix)
+        return _error(self.images, self.rows, (self.files, found), self.first, csv_path)
 
 
 def problems_error(report: LabelReport, csv_path: Path | None = None) -> DataError:
-    """Build the error that names the first bad rows of a scan, for the caller to raise.
+    """Build the error that names the first bad images and rows of a scan, for the caller to raise.
 
     Args:
         report: A scan with at least one problem.
@@ -135,29 +133,46 @@ def problems_error(report: LabelReport, csv_path: Path | None = None) -> DataErr
     Returns:
         An error whose `where` holds the first 10 problems, one a line, as `file:line: what`.
     """
-    found = _bad_rows(len(report.problems), report.corrupt, report.found)
-    return _error(found, report.problems[:SHOWN_PROBLEMS], len(report.problems), csv_path)
-
-
-def _bad_rows(rows: int, files: int, found: int) -> str:
-    return (
-        f"{rows} bad row{'' if rows == 1 else 's'} in {files} of {found} label files; "
-        "Ultralytics would ignore the whole image of each such file, without an error"
-    )
+    shown = (*report.bad_images, *report.problems)[:SHOWN_PROBLEMS]
+    files = report.corrupt, report.found
+    return _error(len(report.bad_images), len(report.problems), files, shown, csv_path)
 
 
 def _error(
-    found: str, shown: Sequence[LabelProblem], count: int, csv_path: Path | None, images_fix: str = ""
+    images: int, rows: int, files: tuple[int, int], shown: Sequence[LabelProblem], csv_path: Path | None
 ) -> DataError:
-    which = f"the first {len(shown)}" if count > len(shown) else "all of them"
+    """Build the error for some bad images and rows.
+
+    Args:
+        images: Bad images.
+        rows: Bad rows.
+        files: Label files with bad rows, and label files.
+        shown: The first problems.
+        csv_path: Where all of them are.
+    """
+    expected, found, fix = [], [], []
+    if images:
+        expected.append("images that Ultralytics reads")
+        found.append(_count(images, "image") + " that can't be used")
+        fix.append("put the images in their places, repair them, or take them off their list or out of their folder")
+    if rows:
+        expected.append(
+            "label rows that Ultralytics accepts: class x_center y_center width height, or a class and a polygon"
+        )
+        found.append(
+            f"{_count(rows, 'bad row')} in {files[0]} of {files[1]} label files; "
+            "Ultralytics would ignore the whole image of each such file, without an error"
+        )
+        fix.append("correct or delete these rows, or `names` in data.yaml where the class ids are right")
+    if csv_path:
+        fix.append(f"all {images + rows} are listed in {csv_path}")
+    which = f"the first {len(shown)}" if images + rows > len(shown) else "all of them"
     listed = "".join(f"\n  {problem.place}: {problem.what}" for problem in shown)
-    every = f"; all {count} are listed in {csv_path}" if csv_path else ""
-    return DataError(
-        expected="label rows that Ultralytics accepts: class x_center y_center width height, or a class and a polygon",
-        found=found,
-        where=f"{which}:{listed}",
-        fix=f"{images_fix}correct or delete these rows, or `names` in data.yaml where the class ids are right{every}",
-    )
+    return DataError(" and ".join(expected), " and ".join(found), f"{which}:{listed}", "; ".join(fix))
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def write_problems(report: LabelReport, path: Path) -> None:
@@ -177,7 +192,7 @@ def write_problems(report: LabelReport, path: Path) -> None:
         try:
             with _open(beside) as file:
                 csv.writer(file).writerow(COLUMNS)
-                csv.writer(file).writerows(map(_cells, report.problems))
+                csv.writer(file).writerows(map(_cells, (*report.bad_images, *report.problems)))
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)

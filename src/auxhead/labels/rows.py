@@ -39,11 +39,13 @@ class Rules:
         nc: Number of classes; ids run from 0 to nc - 1.
         single_cls: Whether training treats all classes as one, so that ids have no upper limit.
         pose_columns: Columns of a pose row, whose keypoints a detector drops; None if the data has no kpt_shape.
+        mixed: Whether boxes and polygons may stand in one file, which Ultralytics refuses.
     """
 
     nc: int
     single_cls: bool = False
     pose_columns: int | None = None
+    mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def read_rows(raw: bytes, rules: Rules, path: Path) -> Rows:
     rows = list(_split(lines, rules))
     good: list[Row] = []
     numbers: list[Floats] = []
-    for row, fault in zip(rows, _layout_faults(rows), strict=True):
+    for row, fault in zip(rows, _layout_faults(rows, rules), strict=True):
         values = fault or _numbers(row)
         if isinstance(values, str):
             problems.append(_problem(path, row.line, row.text, values))
@@ -147,13 +149,13 @@ def _split(lines: list[tuple[int, str]], rules: Rules) -> Iterator[Row]:
                 yield Row(number, text, cells)
 
 
-def _layout_faults(rows: Sequence[Row]) -> list[str | None]:
+def _layout_faults(rows: Sequence[Row], rules: Rules) -> list[str | None]:
     """Judge each row's number of columns, which depends on the other rows of the file."""
     has_polygons = any(len(row.cells) >= POLYGON_FILE_COLUMNS for row in rows)
     faults = [_column_fault(len(row.cells), has_polygons) for row in rows]
     boxes = [i for i, row in enumerate(rows) if len(row.cells) == BOX_COLUMNS]
     polygons = [i for i, fault in enumerate(faults) if not fault and len(rows[i].cells) != BOX_COLUMNS]
-    if boxes and polygons:  # the rarer kind is the more likely mistake
+    if boxes and polygons and not rules.mixed:  # the rarer kind is the more likely mistake
         bad, other = (polygons, boxes) if len(polygons) < len(boxes) else (boxes, polygons)
         kinds = ("boxes", "a polygon") if bad is polygons else ("polygons", "a box")
         for i in bad:
@@ -221,7 +223,8 @@ def _class_fault(cell: str, rules: Rules) -> str:
     if rules.single_cls:
         return f"expected a whole class id of at least 0, found {_shown(cell)}"
     ids = "0" if rules.nc == 1 else f"from 0 to {rules.nc - 1}"
-    return f"expected a class id {ids}, found {_shown(cell)}"
+    hint = ": ids count from 0" if float(cell) == rules.nc else ""  # the likely mistake where all are one too high
+    return f"expected a class id {ids}, found {_shown(cell)}{hint}"
 
 
 def _limit_fault(row: Row, column: int, value: np.float32) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from ultralytics.nn.tasks import DetectionModel
 
 from auxhead.errors import ModelError, VerificationError
 from auxhead.host import checkpoint
 from auxhead.host.calls import named_line, told_as
-from auxhead.shipping.sameness import equal
+from auxhead.shipping.sameness import build_like, equal
 
 HEAD_SETTINGS = ("_end2end", "max_det", "agnostic_nms", "xyxy")
 """What a head may have been told after it was built, and what its boxes depend on."""
@@ -65,7 +65,7 @@ def detector_of(model: DetectionModel, where: str) -> tuple[DetectionModel, list
 
 
 def _build(model: DetectionModel, where: str) -> DetectionModel:
-    """Let Ultralytics build the detector of a model's YAML, and take over what weights it can."""
+    """Let Ultralytics build the detector of a model's YAML, with the branches and weights of the model."""
 
     def refuse(error: BaseException) -> ModelError:
         return ModelError(
@@ -78,12 +78,8 @@ def _build(model: DetectionModel, where: str) -> DetectionModel:
     layers = model.yaml.get("head")
     if not (isinstance(layers, list) and layers and len(layers[-1]) == LAYER_PARTS):
         raise refuse(ValueError("a YAML without a head"))
-    yaml = detect_yaml(model.yaml)
-    channels = yaml.get("channels", yaml.get("ch", 3))
     with told_as(refuse):
-        detector = DetectionModel(yaml, ch=channels, nc=yaml["nc"], verbose=False)
-        detector.load(model, verbose=False)  # for the width of the class branch, which other classes may have set
-    return detector
+        return build_like(detect_yaml(model.yaml), model)
 
 
 def _take_settings(model: DetectionModel, detector: DetectionModel) -> None:
@@ -92,7 +88,11 @@ def _take_settings(model: DetectionModel, detector: DetectionModel) -> None:
     for name in HEAD_SETTINGS:
         if name in vars(old):
             setattr(head, name, vars(old)[name])
-    detector.names = dict(model.names) if isinstance(model.names, dict) else dict(enumerate(model.names))
+    modules = dict(model.named_modules())
+    for name, module in detector.named_modules():
+        if isinstance(module, nn.BatchNorm2d):  # not among the tensors, and not the same in every release's heads
+            module.eps, module.momentum = modules[name].eps, modules[name].momentum
+    detector.names = dict(checkpoint.class_names(model.names))
     detector.nc = head.nc
     detector.args = {**checkpoint.plain_data(checkpoint.as_dict(getattr(model, "args", {}))), "task": "detect"}
     vars(detector).pop("pt_path", None)  # `load` noted it; it is a path on the machine that trained

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from auxhead.errors import MissingExtraError, ModelError, VerificationError
 from auxhead.host import checkpoint
 from auxhead.host.calls import named_line, quiet, told_as
 from auxhead.model.attach import require_detector
+from auxhead.shipping.sameness import build_like
 
 PACKAGES = ("onnx", "onnxruntime", "onnxslim")
 BOX_TOLERANCE = 0.05
@@ -136,9 +136,7 @@ def check_export(file: Path, imgsz: int) -> ExportFacts:
 
 def _stock(detector: DetectionModel) -> DetectionModel:
     """Build a detector anew from the same YAML, with the same weights: equal tensors become one in a graph."""
-    yaml = deepcopy(detector.yaml)
-    stock = DetectionModel(yaml, ch=yaml.get("channels", 3), nc=yaml["nc"], verbose=False)
-    stock.load(detector, verbose=False)  # for the width of the class branch, which other classes may have set
+    stock = build_like(detector.yaml, detector)
     stock.load_state_dict(detector.state_dict())
     return stock
 

@@ -2,13 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from ultralytics.nn.modules.head import Detect
-from ultralytics.nn.tasks import DetectionModel
+from ultralytics.nn.tasks import BaseModel, DetectionModel
+from ultralytics.utils.torch_utils import initialize_weights
 
 from auxhead.errors import ModelError, VerificationError
 from auxhead.host.calls import named_line, told_as
+
+CLASS_BRANCHES = ("cv3", "one2one_cv3")
+
+
+def build_like(yaml: Mapping[str, Any], model: BaseModel) -> DetectionModel:
+    """Let Ultralytics build the detector of a YAML, and take over from a model what its YAML doesn't tell.
+
+    That is the width of the class branch, which pretrained weights of other classes may have set, and its kind: which
+    of the two a YAML stands for depends on the release. Weights are taken over where names and shapes agree.
+
+    Args:
+        yaml: The detector's, resolved by Ultralytics; it is not changed.
+        model: A detector, pose or segment model of the same layers, float32.
+    """
+    channels = yaml.get("channels", yaml.get("ch", 3))
+    detector = DetectionModel(deepcopy(dict(yaml)), ch=channels, nc=yaml["nc"], verbose=False)
+    head, source = detector.model[-1], model.model[-1]
+    if type(head) is Detect and not _same_kind(head, source):
+        other = _other_kind(head)
+        if _same_kind(other, source):
+            for name in CLASS_BRANCHES:
+                if hasattr(head, name):
+                    setattr(head, name, getattr(other, name))
+    detector.load(model, verbose=False)
+    return detector
+
+
+def is_as_built(detector: DetectionModel) -> bool:
+    """Tell whether the class branch is of the kind that the installed Ultralytics builds for the detector's YAML."""
+    yaml = deepcopy(detector.yaml)
+    built = DetectionModel(yaml, ch=yaml.get("channels", yaml.get("ch", 3)), nc=yaml["nc"], verbose=False)
+    return _same_kind(built.model[-1], detector.model[-1])
+
+
+def _same_kind(one: nn.Module, other: nn.Module) -> bool:
+    """Tell whether two heads have class branches of the same parts, however wide."""
+    mine, theirs = (getattr(head, CLASS_BRANCHES[0], None) for head in (one, other))
+    if mine is None or theirs is None:
+        return mine is theirs
+    return list(mine.state_dict()) == list(theirs.state_dict())
+
+
+def _other_kind(head: Detect) -> Detect:
+    """Build the head with the other one of Ultralytics' two class branches: YOLOv8's and YOLO11's."""
+    kind = type("Detect", (Detect,), {"legacy": not head.legacy})
+    widths = tuple(branch[0].conv.in_channels for branch in head.cv2)
+    other: Detect = kind(head.nc, head.reg_max, hasattr(head, "one2one_cv3"), widths)
+    initialize_weights(other)  # the settings of its normalisation are not among its tensors
+    return other
 
 
 def stock_copy(trained: DetectionModel) -> DetectionModel:
@@ -20,9 +74,7 @@ def stock_copy(trained: DetectionModel) -> DetectionModel:
     Raises:
         VerificationError: A tensor has no place in the stock model, differs in shape, or a place stays empty.
     """
-    nc, channels = trained.yaml["nc"], trained.yaml.get("channels", 3)
-    stock = DetectionModel(trained.yaml, ch=channels, nc=nc, verbose=False)
-    stock.load(trained, verbose=False)
+    stock = build_like(trained.yaml, trained)
     moved, source = stock.state_dict(), trained.state_dict()
     wrong = [name for name in source if name not in moved or not torch.equal(moved[name], source[name])]
     wrong += [name for name in moved if name not in source]

@@ -14,7 +14,13 @@ from auxhead.errors import VerificationError
 from auxhead.host.validation import Row, table
 from auxhead.shipping.counts import Counts, Versions
 from auxhead.shipping.proof import Proof
-from auxhead.shipping.sameness import equal, predictions
+from auxhead.shipping.sameness import equal, is_as_built, predictions
+
+OTHER_BRANCH = (
+    "The class branch is not the one that the installed Ultralytics builds for this YAML (8.3.0 to 8.3.16, say, built "
+    "YOLOv8 with YOLO11's). The detector predicts and exports as it is; a training that starts from it may begin its "
+    "class branch anew."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +36,8 @@ class StripCertificate(Proof):
         precision: Precision of both files' tensors.
         source_counts: Size of the source, unfused.
         validation: Both models on the data set given, the source first; empty without one.
+        as_built: Whether the class branch is the one that the installed Ultralytics builds for the YAML. If not, the
+            stock model of the counts has the source's.
     """
 
     source: str
@@ -40,6 +48,7 @@ class StripCertificate(Proof):
     precision: str
     source_counts: Counts
     validation: tuple[Row, ...] = ()
+    as_built: bool = True
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -79,7 +88,10 @@ class StripCertificate(Proof):
         )
 
     def _remarks(self) -> list[str]:
-        """Say what the labels had nothing to measure by."""
+        """Say what the class branch means for a training, and what the labels had nothing to measure by."""
+        return ([] if self.as_built else [OTHER_BRANCH]) + self._unmeasured()
+
+    def _unmeasured(self) -> list[str]:
         if not self.validation:
             return []
         measured = {"pose": self.validation[0].pose_map50, "segment": self.validation[0].mask_map50}
@@ -132,6 +144,7 @@ def certify_strip(
         real_images=sum(map(len, images[1:])),
         float32_difference=difference,
         source_counts=Counts.of(source, imgsz),
+        as_built=is_as_built(saved),
         counts=counts,
         stock_counts=stock_counts,
         versions=Versions.installed(),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from auxhead.errors import DataError
 from auxhead.host.calls import quiet
 from auxhead.host.datasets import read_data
 from auxhead.labels.check import check_labels
-from auxhead.labels.listing import list_images
-from auxhead.labels.problems import problems_error, write_problems
+from auxhead.labels.listing import list_images, sharing
+from auxhead.labels.misplaced import require_labels
+from auxhead.labels.pictures import split_usable
+from auxhead.labels.problems import LabelReport, problems_error, write_problems
 from auxhead.model.choices import RunPlan
 
 
@@ -22,10 +25,11 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> None:
 
     Args:
         arguments: Ultralytics' arguments, of which `data` and `single_cls` matter.
-        plan: Says whether bad labels stop the run.
+        plan: Says whether bad labels and images stop the run, and whether labels are converted first.
 
     Raises:
-        DataError: The yaml or a split can't be used, or label rows are wrong; more than ten go into a csv.
+        DataError: The yaml or a split can't be used, a split has no label file at all, or label rows or images are
+            wrong; all of these go into a csv.
     """
     source = str(arguments["data"])
     if source.rsplit(".", 1)[-1] not in {"yaml", "yml"}:
@@ -34,24 +38,49 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> None:
     nc = 1 if arguments.get("single_cls") else int(data["nc"])
     for split in ("train", "val"):
         sources = data[split] if isinstance(data[split], list) else [data[split]]
+        require_labels(split, sources, Path(data["yaml_file"]).resolve())
+        images, bad_images = split_usable(list_images(sources))
         report = check_labels(
-            list_images(sources),
+            images,
             nc,
             single_cls=bool(arguments.get("single_cls")),
             kpt_shape=data.get("kpt_shape"),
+            mixed=plan.route != "native",  # these labels are converted
         )
-        LOGGER.info(
-            f"{split}: {report.images} images, {report.boxes} boxes; {report.missing} without label file, "
-            f"{report.empty} with an empty one, {report.duplicates} duplicate rows that Ultralytics removes"
-        )
-        if not report.problems:
-            continue
-        path = Path.cwd() / f"auxhead-problems-{split}.csv"
-        write_problems(report, path)
-        bad_rows = problems_error(report, path)
-        if plan.on_error == "fail":
-            raise bad_rows
-        LOGGER.warning(f"training without the images of these labels (on_error=skip)\n{bad_rows}")
+        LOGGER.info(f"{split}: {_counts(report)}{_shared(images)}")
+        _judge(split, replace(report, bad_images=bad_images), plan.on_error)
+
+
+def _counts(report: LabelReport) -> str:
+    return (
+        f"{report.images} images, {report.boxes} boxes; {report.missing} without label file, "
+        f"{report.empty} with an empty one, {report.duplicates} duplicate rows that Ultralytics removes"
+    )
+
+
+def _shared(images: Iterable[Path]) -> str:
+    """Say which images get the same labels; nothing where each has its own."""
+    groups = sharing(images)
+    if not groups:
+        return ""
+    files = "1 label file" if len(groups) == 1 else f"{len(groups)} label files"
+    return f"; {sum(map(len, groups))} images share {files}, such as {', '.join(map(str, groups[0]))}"
+
+
+def _judge(split: str, report: LabelReport, on_error: str) -> None:
+    """Stop for what Ultralytics would leave out, or say that it is left out.
+
+    Raises:
+        DataError: There is something, and `on_error` is fail or nothing else is left.
+    """
+    if not (report.problems or report.bad_images):
+        return
+    path = Path.cwd() / f"auxhead-problems-{split}.csv"
+    write_problems(report, path)
+    problems = problems_error(report, path)
+    if on_error == "fail" or report.corrupt == report.images:
+        raise problems
+    LOGGER.warning(f"{split}: leaving {report.corrupt + len(report.bad_images)} images out (on_error=skip)\n{problems}")
 
 
 def check_images(dataset: Any, on_error: str) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.data.utils import check_det_dataset
 
@@ -24,6 +26,13 @@ from auxhead.labels.source import Source
 BOX = "1 0.5 0.5 0.2 0.4\n"
 POSE = "1 0.5 0.5 0.2 0.4 0.5 0.5 1\n"
 LISTED = {"data/images/t/1.jpg": None, "data/labels/t/1.txt": BOX, "data/images/v/2.jpg": None}
+
+
+def png(side: int) -> bytes:
+    """Draw a picture, another one for each side."""
+    file = BytesIO()
+    Image.new("L", (side, side)).save(file, "png")
+    return file.getvalue()
 
 
 def load(data: Path, task: str, split: str = "train") -> YOLODataset:
@@ -212,12 +221,13 @@ def test_a_list_may_name_images_from_the_working_folder(tree, run, monkeypatch, 
 
 
 def test_two_dots_behind_a_link_lead_where_the_link_leads(tree, run, tmp_path):
-    root = tree({"images/1.jpg": "here", "far/images/1.jpg": "there", "far/images/deep/2.jpg": None})
+    here, there = (png(size) for size in (11, 12))
+    root = tree({"images/1.jpg": here, "far/images/1.jpg": there, "far/images/deep/2.jpg": None, "labels/1.txt": ""})
     (root / "images/link").symlink_to(root / "far/images/deep", target_is_directory=True)
     tree({"train.txt": "./images/1.jpg\n./images/link/../1.jpg\n"})
     found = run("train.txt", "images")
     names = (found.data.parent / "train.txt").read_text().splitlines()
-    assert [(found.data.parent / name).read_bytes() for name in names] == [b"here", b"there"]
+    assert [(found.data.parent / name).read_bytes() for name in names] == [here, there]
 
 
 @pytest.mark.parametrize("suffix", sorted({*IMAGE_SUFFIXES, "JPG", "Png", "tIFF"}))
@@ -229,9 +239,9 @@ def test_every_suffix_in_any_case(suffix, tree, run, tmp_path):
 
 
 def test_images_that_share_a_label_file_share_the_new_one(tree, run, tmp_path):
-    tree({"images/train/1.jpg": None, "images/train/1.png": None, "labels/train/1.txt": BOX, "images/val/1.jpg": None})
+    tree({"images/train/1.jpg": None, "images/train/1.png": None, "labels/train/1.txt": BOX, "images/val/2.jpg": None})
     assert run().splits["train"] == SplitCounts(2, 2, 0, 0, 0)
-    assert files(tmp_path / "out/labels") == ["train/1.txt"]
+    assert files(tmp_path / "out/labels") == ["train/1.txt", "val/2.txt"]
 
 
 def test_strange_names(tree, run, judge, tmp_path):
@@ -386,7 +396,7 @@ def test_bad_rows_fail_with_place_count_and_csv(train, tree, run, snapshot, tmp_
     gone = [[str(root / "images/train/gone.jpg"), "", "expected an image file, found nothing of that name", ""]]
     assert read_csv(problems) == [["path", "line", "problem", "row"], *(gone if train == "train.txt" else []), *rows]
     assert f"{label}:3: expected a class id from 0 to 2, found '7'" in caught.value.where
-    assert "2 bad rows in 1 of 3 label files" in caught.value.found
+    assert "2 bad rows in 1 of 4 label files" in caught.value.found
     assert ("1 image that can't be used and 2 bad" in caught.value.found) == (train == "train.txt")
     assert str(problems) in caught.value.fix
     assert names_in(tmp_path) == ["out.problems.csv", "src"]
@@ -421,15 +431,78 @@ def test_skip_leaves_their_images_out(train, tree, run, tmp_path):
 
 def test_skip_fails_when_nothing_is_left(tree, run, tmp_path):
     tree({"images/train/1.jpg": None, "labels/train/1.txt": "x", "images/val/1.jpg": None})
-    with pytest.raises(DataError, match="1 bad row in 1 of 1"):
+    with pytest.raises(DataError, match="1 bad row in 1 of 2"):
         run(on_error="skip")
     assert names_in(tmp_path) == ["out.problems.csv", "src"]
+
+
+def test_images_that_ultralytics_drops_are_named_or_left_out(tree, run, judge, tmp_path):
+    gif = BytesIO()
+    Image.new("P", (64, 64)).save(gif, "gif")
+    contents = {"whole": png(10), "tiny": png(9), "cut": png(64)[:60], "gif": gif.getvalue(), "text": b"none"}
+    root = tree({f"images/{split}/{name}.png": raw for name, raw in contents.items() for split in ("train", "val")})
+    tree({f"labels/{split}/{name}.txt": BOX for name in contents for split in ("train", "val")})
+    with pytest.raises(DataError, match="8 images that can't be used") as caught:
+        run()
+    assert str(root / "images/train/gif.png") in caught.value.where
+    assert "row" not in str(caught.value)
+    found = run(on_error="skip")
+    assert [found.splits[split] for split in ("train", "val")] == [SplitCounts(5, 1, 0, 0, 4)] * 2
+    assert files(tmp_path / "out/images") == ["train/whole.png", "val/whole.png"]
+    assert {Path(row[0]).stem for row in read_csv(found.problems_csv)[1:]} == set(contents) - {"whole"}
+    assert not judge(tmp_path / "out/images/val/whole.png", keypoints=(1, 3)).corrupt
+
+
+@pytest.mark.parametrize("place", ["Labels/train/1.txt", "labels/train/1.jpg.txt", "labels/train/1.TXT"])
+def test_a_split_whose_labels_lie_elsewhere_is_never_written(place, tree, run, tmp_path):
+    root = tree({"images/train/1.jpg": None, place: BOX, "images/val/2.jpg": None, "labels/val/2.txt": BOX}, bare=True)
+    for on_error in ("fail", "skip"):
+        with pytest.raises(DataError, match="none for any of 1 image") as caught:
+            run(on_error=on_error)
+        assert str(root / place) in caught.value.found
+    assert names_in(tmp_path) == ["src"]
+
+
+def test_an_unlabelled_test_split_is_converted(tree, run):
+    tree({f"images/{split}/1.jpg": None for split in ("train", "val")})
+    tree({"images/test/9.jpg": None}, bare=True)
+    assert run(splits={"test": "images/test"}).splits["test"].missing == 1
+
+
+@pytest.mark.parametrize("rows", [[0, 1], [1, 0], [0, 1, 0], [1, 0, 1, 1]], ids=str)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_files_that_mix_boxes_and_polygons_are_converted(rows, newline, tree, run, judge, tmp_path):
+    kinds = ["0 0.5 0.5 0.2 0.4", "2 0.125 0.125 0.375 0.125 0.25 0.625"]
+    text = newline.join(kinds[kind] for kind in rows) + newline
+    tree({"images/train/1.jpg": None, "labels/train/1.txt": text, "images/val/1.jpg": None})
+    image = tmp_path / "out/images/train/1.jpg"
+    assert run(target=SegmentKeys()).splits["train"].boxes == len(rows)
+    outline = "0 0.4 0.3 0.6 0.3 0.6 0.7 0.4 0.7"
+    assert label_path(image).read_text().splitlines() == [(outline, kinds[1])[kind] for kind in rows]
+    seen = judge(image)
+    assert not seen.corrupt
+    run()
+    boxes = ["0 0.5 0.5 0.2 0.4 0.5 0.5 1", "2 0.25 0.375 0.25 0.5 0.25 0.375 1"]
+    assert label_path(image).read_text().splitlines() == [boxes[kind] for kind in rows]
+    posed = judge(image, keypoints=(1, 3))
+    assert np.array(sorted(posed.boxes.tolist())) == pytest.approx(np.array(sorted(seen.boxes.tolist())))
+
+
+def test_ellipses_stand_beside_polygons_and_bad_rows_stay_bad(tree, run, judge, tmp_path):
+    mixed = "0 .5 .5 .2 .2\n1 .1 .1 .3 .1 .3 .3\n"
+    root = tree({"images/train/1.jpg": None, "labels/train/1.txt": mixed, "images/val/1.jpg": None})
+    run(target=SegmentKeys(shape="ellipse"))
+    assert [len(segment) for segment in judge(tmp_path / "out/images/train/1.jpg").segments] == [32, 3]
+    tree({"labels/train/1.txt": mixed + "1 .1 .1 .3 .1 .3\n7 .5 .5 .2 .2\n"})
+    with pytest.raises(DataError, match="2 bad rows in 1 of 2") as caught:
+        run()
+    assert f"{root / 'labels/train/1.txt'}:3: expected 5 columns (or" in caught.value.where
 
 
 def test_many_problems_are_counted_and_ten_are_shown(tree, run, tmp_path):
     tree({f"images/train/{i}.jpg": None for i in range(30)} | {"images/val/1.jpg": None})
     tree({f"labels/train/{i}.txt": "0 .5\nx\n" for i in range(30)})
-    with pytest.raises(DataError, match="60 bad rows in 30 of 30") as caught:
+    with pytest.raises(DataError, match="60 bad rows in 30 of 31") as caught:
         run()
     assert len(caught.value.where.splitlines()) == 11
     assert "all 60 are listed" in caught.value.fix
@@ -437,7 +510,8 @@ def test_many_problems_are_counted_and_ten_are_shown(tree, run, tmp_path):
 
 
 def test_links_folders_and_unreadable_labels(tree, run, monkeypatch, tmp_path):
-    root = tree({"far/1.png": None, "images/train/2.png": None, "images/val/1.jpg": None, "labels/train/1.txt": BOX})
+    root = tree({"images/val/1.jpg": None, "labels/train/1.txt": BOX})
+    tree({"far/1.png": None, "images/train/2.png": None}, bare=True)
     (root / "images/train/1.png").symlink_to("../../far/1.png")
     (root / "images/train/gone.png").symlink_to("nowhere")
     (root / "images/train/folder.png").mkdir()
@@ -468,7 +542,8 @@ def test_a_label_file_that_cannot_be_read_is_a_problem(tree, run, monkeypatch):
 
 
 def test_a_pipe_in_place_of_a_label_file_is_a_missing_one(tree, run):
-    root = tree({"images/train/1.jpg": None, "labels/train/2.txt": BOX, "images/val/1.jpg": None})
+    root = tree({"images/train/2.jpg": None, "labels/train/2.txt": BOX, "images/val/1.jpg": None})
+    tree({"images/train/1.jpg": None}, bare=True)
     os.mkfifo(root / "labels/train/1.txt")
     assert run().splits["train"].missing == 1
 

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from auxhead.errors import DataError, OutputError
 from auxhead.keys.convert import PoseKeys, SegmentKeys
@@ -27,6 +29,13 @@ SMALL = {
     "labels/train/1.txt": BOX,
     "labels/val/3.txt": "",
 }
+
+
+def png(side: int) -> bytes:
+    """Draw a picture, another one for each side."""
+    file = BytesIO()
+    Image.new("L", (side, side)).save(file, "png")
+    return file.getvalue()
 
 
 @pytest.fixture
@@ -67,11 +76,11 @@ CHANGES = {
     "label": lambda root: (root / "labels/train/1.txt").write_text("2 0.5 0.5 0.2 0.4\n"),
     "label with the same size": lambda root: os.utime(root / "labels/train/1.txt", (1e9, 1e9 + 1)),
     "new label": lambda root: (root / "labels/train/2.txt").write_text(BOX),
-    "label removed": lambda root: (root / "labels/train/1.txt").unlink(),
-    "image added": lambda root: (root / "images/train/0.png").write_bytes(b"x"),
+    "label moved": lambda root: (root / "labels/train/1.txt").rename(root / "labels/train/2.txt"),
+    "image added": lambda root: (root / "images/train/0.png").write_bytes(png(17)),
     "image removed": lambda root: (root / "images/train/2.jpg").unlink(),
     "image renamed": lambda root: (root / "images/train/2.jpg").rename(root / "images/train/4.jpg"),
-    "image changed": lambda root: (root / "images/train/2.jpg").write_bytes(b"other"),
+    "image changed": lambda root: (root / "images/train/2.jpg").write_bytes(png(18)),
 }
 
 
@@ -382,7 +391,7 @@ def test_copies_are_apart_and_repeated_lines_are_copied_once(images, tree, run, 
 @pytest.mark.parametrize("images", ["link", "copy"])
 def test_two_images_never_get_one_name(images, tree, run, monkeypatch):
     """Only links on the way to an image could bring it about; here the rule for names is broken instead."""
-    tree({"a/images/1.jpg": "image", "b/images/1.jpg": "other", "images/val/1.jpg": None})
+    tree({"a/images/1.jpg": png(11), "a/labels/1.txt": BOX, "b/images/1.jpg": png(12), "images/val/1.jpg": None})
     monkeypatch.setattr(convert_files, "relative", lambda folder, root: "")
     with pytest.raises(OutputError, match="gets the same one"):
         run(["a/images", "b/images"], images=images)
@@ -418,7 +427,7 @@ def test_a_slow_disk_is_read_in_threads_with_the_same_result(tree, run, tmp_path
 
 def test_a_manifest_of_another_release_is_no_up_to_date_result(small, run, monkeypatch):
     run()
-    monkeypatch.setattr(convert_job, "VERSION", 2)
+    monkeypatch.setattr(convert_job, "VERSION", convert_folder.VERSION + 1)
     assert run().fresh
 
 

@@ -35,7 +35,7 @@ def convert(
         out: Folder of the new one; absent, empty, or an earlier conversion.
         target: Keypoints to write, or the outline to draw for each box.
         images: "link": hard links, else symbolic links, else copies; "copy": copies.
-        on_error: What bad label rows and absent images do. "fail": nothing is written but `<out>.problems.csv`, which
+        on_error: What bad label rows and unusable images do. "fail": nothing is written but `<out>.problems.csv`, which
             lists them all. "skip": these images are left out, as Ultralytics would; they are listed in
             `out/problems.csv`.
         progress: Called in this thread with the number of images done and their total, every 512 images or so and at
@@ -45,7 +45,7 @@ def convert(
         Where the new data set is, and what it holds.
 
     Raises:
-        DataError: A split can't be used, or there are bad rows and on_error is "fail".
+        DataError: A split can't be used or has no label file, or there are bad rows or images and on_error is "fail".
         OutputError: `out` holds other files, lies in the source or around it, or can't be written.
     """
     with _output_errors(out):

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from auxhead.labels.conversion.images import bad_image, copy_image, find_image, link_image, regular
+from auxhead.labels.conversion.images import copy_image, find_image, link_image, regular
 from auxhead.labels.conversion.rows import RowConverter
 from auxhead.labels.listing import Group, label_folder
+from auxhead.labels.pictures import image_problem
 from auxhead.labels.problems import LabelProblem
 
 # Paths are strings here: pathlib would take longer than reading and writing the files.
@@ -129,9 +130,10 @@ class FileConverter:
         tally.found += label_state is not None
         if problems:
             tally.bad_labels.append(problems)
-        if state is None:
-            tally.bad_images.append(bad_image(image))
-        if problems or state is None:
+        bad_image = image_problem(image)
+        if bad_image:
+            tally.bad_images.append(bad_image)
+        if problems or bad_image:
             return False
         if rows is None:
             tally.missing += 1

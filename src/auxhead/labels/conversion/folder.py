@@ -18,7 +18,7 @@ from auxhead.errors import OutputError
 from auxhead.files import TEMPORARY_SUFFIX
 
 MANIFEST = "conversion.json"
-VERSION = 1  # of what we write; raise it when a new release writes other files, so that old ones are made anew
+VERSION = 2  # of what we write; raise it when a new release writes other files, so that old ones are made anew
 DATA, PROBLEMS = "data.yaml", "problems.csv"
 OURS = frozenset({MANIFEST, DATA, PROBLEMS, "images", "labels", "train.txt", "val.txt", "test.txt", "minival.txt"})
 ATTEMPTS = 10  # at moving a folder into a place that other processes move theirs into

@@ -7,14 +7,12 @@ import os
 import shutil
 import stat
 import threading
-from pathlib import Path
 
 from auxhead.errors import OutputError
 from auxhead.files import TEMPORARY_SUFFIX
-from auxhead.labels.problems import LabelProblem
 
 # Paths are strings here: pathlib would take longer than linking the files.
-# ruff: noqa: PTH100, PTH105, PTH110, PTH112, PTH116, PTH118, PTH120, PTH121, PTH211
+# ruff: noqa: PTH100, PTH105, PTH116, PTH118, PTH120, PTH121, PTH211
 
 HARD, SYMBOLIC, COPY = "hard link", "symbolic link", "copy"
 
@@ -29,12 +27,6 @@ def find_image(path: str) -> tuple[str, os.stat_result | None]:
         return path, state
     real = os.path.realpath(path)  # a hard link to a symbolic link would be one more symbolic link
     return real, regular(real)
-
-
-def bad_image(path: str) -> LabelProblem:
-    """Describe an image that find_image finds no file for."""
-    found = "nothing of that name" if not os.path.exists(path) else "a folder" if os.path.isdir(path) else "no file"
-    return LabelProblem(Path(path), None, f"expected an image file, found {found}", "")
 
 
 def regular(path: str) -> os.stat_result | None:

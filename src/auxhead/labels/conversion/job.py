@@ -26,6 +26,7 @@ from auxhead.labels.conversion.result import Conversion, SplitCounts
 from auxhead.labels.conversion.splits import NEEDED, find_splits
 from auxhead.labels.conversion.writer import Writer
 from auxhead.labels.listing import batches, iter_images, no_images
+from auxhead.labels.misplaced import require_labels
 from auxhead.labels.source import Source
 from auxhead.labels.workers import in_order
 from auxhead.progress import Steps
@@ -73,7 +74,7 @@ class ConversionJob:
         """Convert everything.
 
         Raises:
-            DataError: A split can't be used, or there are bad rows and on_error is "fail".
+            DataError: A split can't be used or has no label file, or on_error is "fail" and rows or images are bad.
             OutputError: `out` holds other files, or images that a list names.
             OSError: Something can't be read or written.
         """
@@ -81,6 +82,7 @@ class ConversionJob:
             split.look(self.out)
             if not split.images and split.name in NEEDED:
                 raise no_images(split.sources)
+            require_labels(split.name, split.sources, self.source.data)
         splits = [split for split in self.splits if split.images]
         absent = (*self.absent, *(split.name for split in self.splits if not split.images))
         with build_folder(self.out) as build:

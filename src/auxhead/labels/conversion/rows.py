@@ -157,7 +157,7 @@ class RowConverter:
 
         Returns:
             Rows joined by line feeds with one at the end, in UTF-8 without a byte-order mark. Problems are those of
-            check_rows.
+            check_rows. Where the rules let boxes and polygons stand in one file, each row is converted as it is.
         """
         return self.plain(raw) or self.careful(raw, Path(path))
 

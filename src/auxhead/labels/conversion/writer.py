@@ -57,7 +57,7 @@ class Writer:
         self._total = sum(split.images for split in splits)
         self._done = self._found = 0
         self._linked: Counter[str] = Counter()
-        rules = Rules(len(source.names), pose_columns=pose_columns(source.kpt_shape))
+        rules = Rules(len(source.names), pose_columns=pose_columns(source.kpt_shape), mixed=True)
         self._rows = RowConverter(rules, row_writer(target))
 
     def write(self, build: Path, out: Path) -> Conversion:

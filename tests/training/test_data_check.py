@@ -1,0 +1,152 @@
+"""What is checked of a data set before anything is trained: the place of its labels, its images, shared labels."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import auxhead
+from auxhead.errors import DataError
+from auxhead.keys.convert import PoseKeys
+from auxhead.model.choices import RunPlan
+from auxhead.training.data_check import check_data
+
+BOX = "0 .5 .5 .2 .2\n"
+Files = dict[str, str | tuple[int, int] | None]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Path]:
+    """Write a data set of two pictures a split, with changes: text, a size of a picture, or None to leave it out."""
+
+    def write(**changes: str | tuple[int, int] | None) -> Path:
+        files: Files = {}
+        for split in ("train", "val"):
+            for name in ("a", "b"):
+                files |= {f"images/{split}/{name}.png": (32, 32), f"labels/{split}/{name}.txt": BOX}
+        for name, content in {**files, **changes}.items():
+            path = tmp_path / "data" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, tuple):
+                Image.new("L", content).save(path, "gif" if name.endswith(".jpg") else "png")
+            elif content is not None:
+                path.write_text(content)
+        data = tmp_path / "data" / "data.yaml"
+        data.write_text(f"path: {tmp_path / 'data'}\ntrain: images/train\nval: images/val\nnames: [x, y]\n")
+        return data
+
+    return write
+
+
+def arguments(data: Path) -> dict[str, Any]:
+    return {"data": str(data)}
+
+
+BARE = {f"labels/{split}/{name}.txt": None for split in ("train", "val") for name in ("a", "b")}
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_split_without_any_label_file_is_refused_whatever_on_error_says(
+    split: str, make: Callable[..., Path]
+) -> None:
+    gone = {f"labels/{split}/{name}.txt": None for name in "ab"}
+    data = make(**gone, **{f"Labels/{split}/a.txt": BOX})
+    for on_error in ("fail", "skip"):
+        with pytest.raises(DataError, match=f"none for any of 2 images(.|\n)*Labels/{split}/a.txt") as caught:
+            check_data(arguments(data), RunPlan(on_error=on_error))
+        assert str(data.parent / f"labels/{split}/a.txt") in caught.value.where
+
+
+def test_train_its_dry_run_convert_inspect_and_design_say_the_same(
+    make: Callable[..., Path], call: Callable[..., Any], tmp_path: Path
+) -> None:
+    data = make(**BARE, **{"labels/train/a.png.txt": BOX})
+    keys = ["model=yolov8n.yaml", f"data={data}", "project=runs"]
+    lines = [
+        ["train", *keys],
+        ["train", *keys, "--dry-run"],
+        ["convert", f"data={data}", "out=out", "to=pose"],
+        ["inspect", f"data={data}"],
+        ["design", f"data={data}", "like=yolov8n.yaml"],
+    ]
+    told = [call(*line) for line in lines]
+    assert [each.returncode for each in told] == [2] * 5
+    message = told[0].stderr[told[0].stderr.index("expected:") :]
+    assert f"nearby: {data.parent / 'labels/train/a.png.txt'}" in message
+    assert [message in each.stderr for each in told] == [True] * 5
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_that_ultralytics_drops_are_named_with_the_bad_rows(make: Callable[..., Path], tmp_path: Path) -> None:
+    data = make(**{"images/train/a.png": (8, 8), "images/train/c.jpg": (64, 64), "labels/train/b.txt": "0 .5\n"})
+    with pytest.raises(DataError) as caught:
+        check_data(arguments(data), RunPlan())
+    assert caught.value.found.startswith("2 images that can't be used and 1 bad row in 1 of 1 label files")
+    assert f"{data.parent / 'images/train/a.png'}: expected at least 10 x 10 pixels, found 8 x 8" in caught.value.where
+    assert "c.jpg: expected an image in a format that Ultralytics reads, found GIF" in caught.value.where
+    with (tmp_path / "auxhead-problems-train.csv").open() as file:
+        assert [Path(row[0]).name for row in csv.reader(file)] == ["path", "a.png", "c.jpg", "b.txt"]
+
+
+def test_skip_counts_what_is_left_and_says_what_is_not(
+    make: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = make(**{"images/val/a.png": (8, 8)})
+    check_data(arguments(data), RunPlan(on_error="skip"))
+    assert "val: 1 images, 1 boxes" in caplog.text
+    assert "val: leaving 1 images out (on_error=skip)" in caplog.text
+    assert "images/val/a.png" in caplog.text
+
+
+@pytest.mark.parametrize("bad", [{"images/val/a.png": (8, 8), "images/val/b.png": (8, 8)}, {"labels/val/a.txt": "x"}])
+def test_skip_stops_where_nothing_is_left(bad: dict[str, Any], make: Callable[..., Path]) -> None:
+    data = make(**{"labels/val/b.txt": "y", **bad})
+    with pytest.raises(DataError):
+        check_data(arguments(data), RunPlan(on_error="skip"))
+
+
+def test_shared_label_files_are_counted(make: Callable[..., Path], caplog: pytest.LogCaptureFixture) -> None:
+    data = make(**{"images/train/a.webp": "", "images/val/c.png": (32, 32)})
+    Image.new("L", (32, 32)).save(data.parent / "images/train/a.webp")
+    check_data(arguments(data), RunPlan())
+    lines = [line for line in caplog.messages if "share" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("train: 3 images, 3 boxes")
+    pair = ", ".join(str(data.parent / f"images/train/a.{suffix}") for suffix in ("png", "webp"))
+    assert lines[0].endswith(f"2 images share 1 label file, such as {pair}")
+
+
+def test_mixed_rows_are_refused_by_a_detector_and_taken_where_labels_are_converted(make: Callable[..., Path]) -> None:
+    data = make(**{"labels/train/a.txt": BOX + "1 .1 .1 .3 .1 .3 .3\n"})
+    with pytest.raises(DataError, match="expected only polygons as in line 2, found a box"):
+        check_data(arguments(data), RunPlan())
+    check_data(arguments(data), RunPlan(route="pose", labels=PoseKeys()))
+
+
+def test_a_dry_run_notices_a_tiny_image(make: Callable[..., Path], call: Callable[..., Any]) -> None:
+    data = make(**{"images/val/a.png": (8, 8)})
+    done = call("train", "--dry-run", "model=yolov8n.yaml", f"data={data}")
+    assert (done.returncode, "images/val/a.png" in done.stderr) == (2, True)
+
+
+def test_training_without_them_reads_what_the_check_left(
+    make: Callable[..., Path], quick: dict[str, Any], tmp_path: Path
+) -> None:
+    data = make(**{"images/train/a.png": (8, 8), "images/val/b.png": (8, 8)})
+    read: list[list[str]] = []
+
+    def look(trainer: Any) -> None:
+        loaders = (trainer.train_loader, trainer.test_loader)
+        read.extend([Path(name).name for name in loader.dataset.im_files] for loader in loaders)
+        raise KeyboardInterrupt
+
+    keys = {**quick, "data": str(data), "project": str(tmp_path / "runs"), "on_error": "skip"}
+    with pytest.raises(KeyboardInterrupt):
+        auxhead.train(**keys, callbacks={"on_train_start": look})
+    assert read == [["b.png"], ["a.png"]]
