@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import polars as pl
 from auxhead._version import __version__
 from auxhead.errors import ConfigError, OutputError
 from auxhead.evaluation.curves import precision_curve
+from auxhead.evaluation.doubts import explain_nothing
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
 from auxhead.evaluation.result import Detector, Evaluation
 from auxhead.evaluation.sources import Predicted, Task, detector_names, predicted, read_truth
@@ -81,6 +83,7 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     tell("Matching", len(detectors), len(detectors))
     draws = resample(matched, own.resamples, own.seed, named(tell, "Resampling images"))
     points = [point_numbers(one) for one in matched]
+    detectors = [_explained(one, point, truth, own) for one, (point, _) in zip(detectors, points, strict=True)]
     results = [
         _detector(*parts) for parts in zip(detectors, matched, [point for point, _ in points], draws, strict=True)
     ]
@@ -149,6 +152,14 @@ def _mean_size(truth: Truth) -> float:
     """
     width, height = truth.boxes[~truth.crowd, 2:].T
     return float(np.sqrt(width * height).sum()) / max(len(width), 1) or 1.0
+
+
+def _explained(one: Predicted, point: Numbers, truth: Truth, own: EvaluateKeys) -> Predicted:
+    """Note beside a detector of which nothing is right what else was tried."""
+    if float(point[ALL.name, "AP50"][0]) != 0:
+        return one
+    tried = explain_nothing(truth, one.found, own.categories if one.source.endswith(".json") else "own")
+    return replace(one, note="; ".join(filter(None, (one.note, tried))))
 
 
 def _detector(one: Predicted, matched: Matched, point: Numbers, draws: Numbers) -> Detector:

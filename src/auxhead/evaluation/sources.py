@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from auxhead.errors import DataError
+from auxhead.evaluation.doubts import refuse_misread
 from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
 from auxhead.keys.evaluate import EvaluateKeys
@@ -110,7 +111,9 @@ def predicted(job: Task, source: Path, name: str) -> Predicted:
 
 
 def _from_file(job: Task, source: Path, name: str) -> Predicted:
-    found = read_results(source, job.truth, job.own.categories)
+    own = job.own
+    found = read_results(source, job.truth, own.categories)
+    refuse_misread(job.truth, found, own.categories, source, asked="categories" in own.model_fields_set)
     info = _info(source)
     pictures = info.get("images_sha256")
     if pictures and pictures != job.hashes.get("images_sha256", pictures):
