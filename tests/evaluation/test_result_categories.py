@@ -71,6 +71,7 @@ def test_ids_that_fit_two_numberings_are_held_against_the_boxes(shop: Shop) -> N
     assert ap50(shop.measure(rows, categories="ultralytics")) == pytest.approx(0.75)
     told = shop.measure(rows, categories="own")  # asked for: measured
     assert ap50(told) == 0
+    assert "categories=own was asked for, but read otherwise more boxes match. The 18 best-scored" in str(told)
 
 
 def test_only_the_classes_that_two_numberings_name_differently_tell_them_apart(shop: Shop) -> None:
@@ -78,7 +79,7 @@ def test_only_the_classes_that_two_numberings_name_differently_tell_them_apart(s
     shop.renumber(categories=[1, 2, 4, 5])
     shop.boxes = [box for box in shop.boxes if box[1] != 2]
     rows = shop.rows(category_id=lambda _, __, cls: cls + 1)
-    with pytest.raises(auxhead.DataError, match="the 6 best-scored detections match 6 boxes") as caught:
+    with pytest.raises(auxhead.DataError, match="The 6 best-scored detections match 6 boxes") as caught:
         shop.measure(rows)
     assert "add categories=ultralytics" in caught.value.fix
 

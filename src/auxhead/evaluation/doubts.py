@@ -13,8 +13,8 @@ from auxhead.metrics.results.problems import rows_error
 from auxhead.metrics.truth import Truth
 
 TIMES = 3  # as many matches make a reading far better. Source: own choice
-FEWEST = 5  # matches that can't be chance. Source: own choice
-SHARE = 0.1  # of the detections looked at that must match: a reading of nothing much is no better. Source: own choice
+FEWEST = 5  # matches that can't be chance; of fewer detections all, and three. Source: own choice
+SHARE = 0.2  # of the detections looked at that must match: a reading of nothing much is no better. Source: own choice
 ENOUGH = 50  # detections of which not one is right are worth a word. Source: own choice
 PIXELS = "bbox as [left, top, width, height] in pixels of the original images"
 CORNERS = "write width = right - left and height = bottom - top"
@@ -26,7 +26,7 @@ HOW = {  # to mend boxes of a layout
 }
 
 
-def refuse_misread(truth: Truth, found: Detections, categories: Categories, path: Path, *, asked: bool) -> None:
+def refuse_misread(truth: Truth, found: Detections, categories: Categories, path: Path, *, asked: bool) -> str:
     """Refuse results whose numbers would be those of a misunderstanding.
 
     Args:
@@ -34,19 +34,25 @@ def refuse_misread(truth: Truth, found: Detections, categories: Categories, path
         found: The detections as they were read.
         categories: The numbering in which class ids were read.
         path: The file.
-        asked: Whether the user named that numbering; then it isn't doubted.
+        asked: Whether the user named that numbering; then a doubt about it is a remark.
+
+    Returns:
+        The remark, '' for none.
 
     Raises:
         DataError: Nearly all boxes are specks, some lie or many end outside of their picture, or another reading of
             the file matches several times more boxes.
     """
     if not len(found.image) or not len(truth.image):
-        return
+        return ""
     readings = Readings(truth, found, categories)
     _refuse_odd_boxes(readings, path)
-    better = _better(readings, asked=asked)
-    if better:
-        raise _misread(better, categories, path)
+    better = _better(readings)
+    if not better:
+        return ""
+    if asked and better.reading.classes:
+        return f"categories={categories} was asked for, but read otherwise more boxes match. {_counts(better)}"
+    raise _misread(better, categories, path)
 
 
 def explain_nothing(truth: Truth, found: Detections, categories: Categories) -> str:
@@ -63,9 +69,7 @@ def explain_nothing(truth: Truth, found: Detections, categories: Categories) -> 
     best = max(fits, key=lambda fit: (fit.hits, -len(fit.reading.parts())))
     tried = "; ".join(str(one) for one in singles if not one.boxes.startswith(SHARES))
     text = f"AP50 is 0 for {len(found.image)} detections. Tried: {tried}; boxes as shares of the picture; two of these"
-    if best.hits <= best.own:
-        return f"{text}. None fits"
-    return f"{text}. Best fits {best.reading}: {_counts(best)}"
+    return f"{text}. {_counts(best)}" if _far_better(best) else f"{text}. None fits"
 
 
 def _refuse_odd_boxes(readings: Readings, path: Path) -> None:
@@ -77,7 +81,7 @@ def _refuse_odd_boxes(readings: Readings, path: Path) -> None:
     fits = [readings.fit(Reading(boxes=name)) for name in readings.layouts()]
     better = max(filter(_far_better, fits), key=lambda fit: fit.hits, default=None)
     if better:
-        found = f"{odd}; {_counts(better)}" if odd else _counts(better)
+        found = f"{odd}. {_counts(better)}" if odd else _counts(better)
         raise DataError(PIXELS, found, str(path), _question(better.reading.boxes))
     if far:
         raise rows_error(far, len(readings.found.boxes), path)
@@ -99,27 +103,25 @@ def _odd(readings: Readings) -> tuple[str, str]:
     return "", ""
 
 
-def _better(readings: Readings, *, asked: bool) -> Fit | None:
+def _better(readings: Readings) -> Fit | None:
     """Find the reading that matches several times more boxes, if there is one; the one with the fewest changes."""
-    fits = [fit for fit in map(readings.fit, readings.single()) if _may_refuse(fit, asked=asked)]
+    fits = [fit for fit in map(readings.fit, readings.single()) if _may_refuse(fit)]
     if not fits and readings.fit(Reading(boxes=readings.layouts()[0])).own == 0:
-        both = (fit for fit in map(readings.fit, readings.double()) if _may_refuse(fit, asked=asked))
-        fits = [fit for fit in both if fit.hits * 2 > fit.of]
+        fits = [fit for fit in map(readings.fit, readings.double()) if _may_refuse(fit) and fit.hits * 2 > fit.of]
     return max(fits, key=lambda fit: fit.hits, default=None)
 
 
-def _may_refuse(fit: Fit, *, asked: bool) -> bool:
+def _may_refuse(fit: Fit) -> bool:
     """Tell whether a reading is reason enough; detectors, too, take classes for their neighbours."""
-    classes = fit.reading.classes
-    return _far_better(fit) and not (classes and (asked or classes.endswith(tuple(SHIFTS))))
+    return _far_better(fit) and not fit.reading.classes.endswith(tuple(SHIFTS))
 
 
 def _far_better(fit: Fit) -> bool:
-    return fit.hits >= max(FEWEST, TIMES * fit.own, SHARE * fit.of)
+    return fit.hits >= max(3, min(FEWEST, fit.of), TIMES * fit.own, SHARE * fit.of)
 
 
 def _counts(fit: Fit) -> str:
-    best = f"the {fit.of} best-scored detections match {fit.hits} boxes at IoU 0.5"
+    best = f"The {fit.of} best-scored detections match {fit.hits} boxes at IoU 0.5"
     return f"{best} if read with {fit.reading}, and {fit.own} as they are"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import PurePath
+from pathlib import PureWindowsPath
 
 import numpy as np
 
@@ -162,7 +162,7 @@ def _class_tables(truth: Truth, found: Detections, categories: Categories) -> di
 
 def _image_tables(truth: Truth, found: Detections) -> dict[str, Ints]:
     """Map images to those that their ids name when read as numbers in file names, or one higher or lower."""
-    stems = [number(PurePath(file).stem) for file in truth.files]
+    stems = [number(PureWindowsPath(file).stem) for file in truth.files]  # slashes of either kind
     ids = [number(own) for own in truth.ids] if truth.ids else stems
     by_id = {own: place for place, own in enumerate(ids) if own is not None}
     tables = {}

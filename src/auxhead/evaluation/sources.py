@@ -113,7 +113,7 @@ def predicted(job: Task, source: Path, name: str) -> Predicted:
 def _from_file(job: Task, source: Path, name: str) -> Predicted:
     own = job.own
     found = read_results(source, job.truth, own.categories)
-    refuse_misread(job.truth, found, own.categories, source, asked="categories" in own.model_fields_set)
+    remark = refuse_misread(job.truth, found, own.categories, source, asked="categories" in own.model_fields_set)
     info = _info(source)
     pictures = info.get("images_sha256")
     if pictures and pictures != job.hashes.get("images_sha256", pictures):
@@ -124,7 +124,8 @@ def _from_file(job: Task, source: Path, name: str) -> Predicted:
             fix="name the data they were made on, or predict again with model=",
         )
     digest = sha256_of(source)
-    known = {key: info[key] for key in ("imgsz", "max_det", "note", "ultralytics") if key in info}
+    known: dict[str, Any] = {key: info[key] for key in ("imgsz", "max_det", "ultralytics") if key in info}
+    known["note"] = "; ".join(filter(None, (info.get("note"), remark)))
     return Predicted(name, str(source), digest, source, found, **known)
 
 
