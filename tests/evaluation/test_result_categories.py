@@ -126,3 +126,12 @@ def test_the_way_out_fits_the_reason(shop: Shop) -> None:
     with pytest.raises(auxhead.DataError) as caught:
         shop.measure(rows)
     assert all(one in caught.value.fix for one in ("categories=", "; predict on the images"))
+
+
+def test_all_classes_are_one_on_demand(shop: Shop) -> None:
+    rows = shop.rows(category_id=lambda _, __, cls: (cls + 1) % 4 + 1)
+    assert ap50(shop.measure(rows)) == 0
+    one = shop.measure(rows, single_cls=True)
+    assert ap50(one) == pytest.approx(1)
+    assert one.data["names"] == ["item"]
+    assert one.data["boxes"] == 24

@@ -141,6 +141,8 @@ class Evaluation:
             "Numbers are percent; - stands for nothing to measure.",
             intervals if settings["resamples"] else "No intervals (resamples=0).",
         ]
+        if settings.get("single_cls"):
+            lines.append("All classes are measured as one (single_cls).")
         if self.differences is not None:
             lines.append("The intervals are about these two files on other images; training again moves them, too.")
         for one in self.detectors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,14 @@ from auxhead.progress import Progress, named
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked, and what it is asked of."""
+    """What is asked, and what it is asked of; single_cls: all classes are measured as one."""
 
     own: EvaluateKeys
     folder: Path
     truth: Truth
     hashes: Mapping[str, str]
     tell: Progress
+    single_cls: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,25 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, str]
     return truth, {"images_sha256": pictures, "labels_sha256": _labels_hash(truth)}
 
 
+def measured_as_one(own: EvaluateKeys, truth: Truth, sources: Sequence[Path]) -> bool:
+    """Tell whether all classes are measured as one: as asked, else if a model was trained so."""
+    models = [source for source in sources if source.suffix == ".pt"]
+    if own.single_cls is not None or len(truth.names) == 1 or not models:
+        return bool(own.single_cls)
+    from auxhead.host.predict import trained_as_one
+
+    return any(trained_as_one(model, trust=own.trust) for model in models)
+
+
+def as_one_class(truth: Truth) -> Truth:
+    """Return the same boxes, all of one class.
+
+    Source:
+        Ultralytics 8.4.190, engine/trainer.py, which calls the class of single_cls `item`.
+    """
+    return replace(truth, names=("item",), cls=np.zeros_like(truth.cls), categories=(), roots=())
+
+
 def _source(own: EvaluateKeys) -> Source:
     """Resolve data.yaml; with a model by Ultralytics, which also knows data sets by name."""
     if own.predictions and not (own.versus and not own.versus.endswith(".json")):
@@ -107,13 +127,20 @@ def _labels_hash(truth: Truth) -> str:
 
 def predicted(job: Task, source: Path, name: str) -> Predicted:
     """Read predictions, or make them."""
-    return _from_file(job, source, name) if source.suffix == ".json" else _from_model(job, source, name)
+    one = _from_file(job, source, name) if source.suffix == ".json" else _from_model(job, source, name)
+    return replace(one, found=_merged(one.found)) if job.single_cls else one
+
+
+def _merged(found: Detections) -> Detections:
+    return replace(found, cls=np.zeros_like(found.cls))
 
 
 def _from_file(job: Task, source: Path, name: str) -> Predicted:
     own = job.own
     found = read_results(source, job.truth, own.categories)
-    remark = refuse_misread(job.truth, found, own.categories, source, asked="categories" in own.model_fields_set)
+    truth, seen = (as_one_class(job.truth), _merged(found)) if job.single_cls else (job.truth, found)
+    numbering = "own" if job.single_cls else own.categories
+    remark = refuse_misread(truth, seen, numbering, source, asked="categories" in own.model_fields_set)
     info = _info(source)
     pictures = info.get("images_sha256")
     if pictures and pictures != job.hashes.get("images_sha256", pictures):
@@ -150,6 +177,7 @@ def _from_model(job: Task, source: Path, name: str) -> Predicted:
         "images_sha256": job.hashes["images_sha256"],
         "names": list(job.truth.names),
         **{key: getattr(job.own, key) for key in keys},
+        **({"single_cls": True} if job.single_cls else {}),
     }
     file = job.folder / f"predictions-{name}.json"
     if not (file.is_file() and _info(file).get("asked") == asked):
@@ -176,7 +204,8 @@ def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path) -> N
     from auxhead.host.predict import predict
 
     keys = ("split", "imgsz", "batch", "device", "conf", "iou", "max_det", "trust")
-    made = predict(source, job.own.data, **{key: getattr(job.own, key) for key in keys})
+    settings = {key: getattr(job.own, key) for key in keys}
+    made = predict(source, job.own.data, single_cls=job.single_cls, **settings)
     place = {str(Path(name).resolve()): index for index, name in enumerate(job.truth.files)}
     blocks, images = [], []
     for name, rows in made.rows.items():

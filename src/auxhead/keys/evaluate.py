@@ -43,6 +43,9 @@ class EvaluateKeys(Keys):
         default="own",
         description="how category_id counts in predictions=: own (ids of data=), index (from 0), ultralytics (from 1)",
     )
+    single_cls: bool | None = Field(
+        default=None, description="measure all classes as one (default: if a model was trained so)"
+    )
     imgsz: int | None = Field(default=None, ge=32, description="image size (default: the model's own)")
     batch: int = Field(default=16, ge=1, description="images per batch")
     device: str | int | None = Field(default=None, description="as Ultralytics' device (default: a GPU, else the CPU)")
