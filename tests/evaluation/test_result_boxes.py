@@ -85,6 +85,8 @@ def test_two_mistakes_at_once_are_named_together(shop: Shop) -> None:
     assert "boxes as center x, center y, width, height and categories=ultralytics" in caught.value.found
     assert "add categories=ultralytics" in caught.value.fix
     assert "left = center x" in caught.value.fix
+    with pytest.raises(auxhead.DataError, match="boxes as center x"):
+        shop.measure(rows, categories="own")  # asked for; the boxes are wrong all the same
 
 
 def test_a_detector_that_finds_little_is_measured(shop: Shop) -> None:

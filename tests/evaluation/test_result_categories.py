@@ -135,3 +135,5 @@ def test_all_classes_are_one_on_demand(shop: Shop) -> None:
     assert ap50(one) == pytest.approx(1)
     assert one.data["names"] == ["item"]
     assert one.data["boxes"] == 24
+    rows = shop.rows(category_id=lambda *_: 0, category_name=lambda *_: "item")
+    assert ap50(shop.measure(rows, single_cls=True)) == pytest.approx(1)

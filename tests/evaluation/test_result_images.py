@@ -47,6 +47,13 @@ def test_a_file_name_that_is_nowhere_is_not_passed_over_for_the_id(shop: Shop) -
         shop.measure(rows)
 
 
+def test_a_truth_without_file_names_goes_by_id(shop: Shop) -> None:
+    rows = shop.rows(file_name=lambda _, image, __: f"img{image}.jpg")
+    for image in shop.content["images"]:
+        del image["file_name"]
+    assert ap50(shop.measure(rows)) == pytest.approx(1)
+
+
 def test_an_id_tells_pictures_of_the_same_name_apart(shop: Shop) -> None:
     for place, image in enumerate(shop.content["images"]):
         image["file_name"] = f"{'ab'[place % 2]}/{place // 2}.jpg"

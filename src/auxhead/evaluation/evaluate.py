@@ -72,9 +72,10 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     folder = _folder(own, sources)
     truth, hashes = read_truth(own, tell)
-    job = Task(own, folder, truth, hashes, tell, measured_as_one(own, truth, sources))
+    one_class = measured_as_one(own, truth, sources)
+    truth = as_one_class(truth) if one_class else truth
+    job = Task(own, folder, truth, hashes, tell, one_class)
     detectors = [predicted(job, *both) for both in zip(sources, detector_names(sources), strict=True)]
-    truth = as_one_class(truth) if job.single_cls else truth
     scaled, factors = _in_pixels(truth, detectors, own)
     max_det = max([own.max_det, *(one.max_det for one in detectors)])
     setup = Setup(
@@ -167,9 +168,8 @@ def _explained(one: Predicted, point: Numbers, job: Task) -> Predicted:
     """Note beside a detector of which nothing is right what else was tried."""
     if float(point[ALL.name, "AP50"][0]) != 0:
         return one
-    truth = as_one_class(job.truth) if job.single_cls else job.truth
-    numbering = job.own.categories if one.source.endswith(".json") and not job.single_cls else "own"
-    return replace(one, note="; ".join(filter(None, (one.note, explain_nothing(truth, one.found, numbering)))))
+    tried = explain_nothing(job.truth, one.found, job.own.categories if one.source.endswith(".json") else "own")
+    return replace(one, note="; ".join(filter(None, (one.note, tried))))
 
 
 def _detector(one: Predicted, matched: Matched, point: Numbers, draws: Numbers) -> Detector:

@@ -127,20 +127,13 @@ def _labels_hash(truth: Truth) -> str:
 
 def predicted(job: Task, source: Path, name: str) -> Predicted:
     """Read predictions, or make them."""
-    one = _from_file(job, source, name) if source.suffix == ".json" else _from_model(job, source, name)
-    return replace(one, found=_merged(one.found)) if job.single_cls else one
-
-
-def _merged(found: Detections) -> Detections:
-    return replace(found, cls=np.zeros_like(found.cls))
+    return _from_file(job, source, name) if source.suffix == ".json" else _from_model(job, source, name)
 
 
 def _from_file(job: Task, source: Path, name: str) -> Predicted:
     own = job.own
-    found = read_results(source, job.truth, own.categories)
-    truth, seen = (as_one_class(job.truth), _merged(found)) if job.single_cls else (job.truth, found)
-    numbering = "own" if job.single_cls else own.categories
-    remark = refuse_misread(truth, seen, numbering, source, asked="categories" in own.model_fields_set)
+    found = read_results(source, job.truth, None if job.single_cls else own.categories)
+    remark = refuse_misread(job.truth, found, own.categories, source, asked="categories" in own.model_fields_set)
     info = _info(source)
     pictures = info.get("images_sha256")
     if pictures and pictures != job.hashes.get("images_sha256", pictures):
@@ -177,7 +170,6 @@ def _from_model(job: Task, source: Path, name: str) -> Predicted:
         "images_sha256": job.hashes["images_sha256"],
         "names": list(job.truth.names),
         **{key: getattr(job.own, key) for key in keys},
-        **({"single_cls": True} if job.single_cls else {}),
     }
     file = job.folder / f"predictions-{name}.json"
     if not (file.is_file() and _info(file).get("asked") == asked):

@@ -88,14 +88,15 @@ def to_rows(found: Detections, files: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def read_results(path: Path, truth: Truth, categories: Categories = "own") -> Detections:
+def read_results(path: Path, truth: Truth, categories: Categories | None = "own") -> Detections:
     """Read COCO-format results of any detector.
 
     Args:
         path: The file.
         truth: Says which images and classes there are.
         categories: How `category_id` counts: the data's `own` ids (of a COCO json; else the class index), the class
-            `index` from 0, or from 1 as Ultralytics' `save_json` writes it for custom data.
+            `index` from 0, or from 1 as Ultralytics' `save_json` writes it for custom data; None: there is one class,
+            whatever rows say.
 
     Returns:
         The detections, in the order of the file.
@@ -110,7 +111,7 @@ def read_results(path: Path, truth: Truth, categories: Categories = "own") -> De
         found = "a COCO data set, not results" if isinstance(rows, dict) and "annotations" in rows else "no list"
         raise DataError(EXPECTED, found, str(path), "name the results file (a list), such as predictions.json")
     find = image_finder(truth, rows)
-    known = choose_numbering(truth, rows, categories, path)
+    known = choose_numbering(truth, rows, categories, path) if categories else None
     image, cls, boxes, scores = [], [], [], []
     bad: dict[int, BadRowError] = {}
     for place, row in enumerate(rows):
@@ -118,7 +119,7 @@ def read_results(path: Path, truth: Truth, categories: Categories = "own") -> De
             image.append(find(row))
             box, score = [float(value) for value in row["bbox"]], float(row["score"])
             check_row(box, score)
-            cls.append(class_of(known, row, truth.names))
+            cls.append(0 if known is None else class_of(known, row, truth.names))
             boxes.append(box)
             scores.append(score)
         except BadRowError as problem:

@@ -35,7 +35,7 @@ def image_finder(truth: Truth, rows: Sequence[Any]) -> Callable[[Mapping[str, An
         if not isinstance(row, Mapping):
             raise BadRowError(f"a {type(row).__name__}, no object", f"write {EXPECTED}")
         name, one = row.get("file_name"), row.get("image_id")
-        name = None if name == "" else name
+        name = None if name == "" or images.unnamed else name
         if name is None and "image_id" not in row:
             raise BadRowError("neither image_id nor file_name", "write image_id or file_name into every row")
         key = (name if is_id(name) else str(name) if name is not None else None, one if is_id(one) else str(one))
@@ -55,6 +55,7 @@ class _Images:
         self.names = _places(parts[-1] for parts in self.paths)
         self.stems = _places(PurePath(parts[-1]).stem for parts in self.paths)
         self.alike = {str(stem).casefold(): places[0] for stem, places in self.stems.items()}
+        self.unnamed = bool(truth.ids) and truth.files == tuple(map(str, truth.ids))  # a COCO json without file_name
         self.ids = _places(truth.ids)
         self.id_numbers = _places(map(number, truth.ids))
         self.stem_numbers = _places(number(PurePath(parts[-1]).stem) for parts in self.paths)
