@@ -16,6 +16,8 @@ W, H = SIZE
 FORMS: dict[str, tuple[Callable[..., list[float]], str]] = {
     "left, top, right, bottom": (lambda x, y, w, h: [x, y, x + w, y + h], "width = right - left"),
     "center x, center y, width, height": (lambda x, y, w, h: [x + w / 2, y + h / 2, w, h], "left = center x"),
+    "left and top less half of width and height": (lambda x, y, w, h: [x - w / 2, y - h / 2, w, h], "not twice"),
+    "right, bottom, left, top": (lambda x, y, w, h: [x + w, y + h, x, y], "left upper corner first"),
     "top, left, height, width": (lambda x, y, w, h: [y, x, h, w], "x before y"),
     "top, left, bottom, right": (lambda x, y, w, h: [y, x, y + h, x + w], "width = right - left"),
     "shares of the picture: left, top, width, height": (lambda x, y, w, h: [x / W, y / H, w / W, h / H], "multiply"),

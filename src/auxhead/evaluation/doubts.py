@@ -21,6 +21,8 @@ CORNERS = "write width = right - left and height = bottom - top"
 HOW = {  # to mend boxes of a layout
     "left, top, right, bottom": CORNERS,
     "center x, center y, width, height": "write left = center x - width / 2 and top = center y - height / 2",
+    "left and top less half of width and height": "subtract half of width and height from centers once, not twice",
+    "right, bottom, left, top": f"write the left upper corner first; {CORNERS}",
     "top, left, height, width": "write x before y and width before height",
     "top, left, bottom, right": f"write x before y; {CORNERS}",
 }

@@ -24,6 +24,8 @@ LAYOUTS: Mapping[str, Callable[[Floats], Floats]] = {
     "left, top, width, height": lambda box: box,
     "left, top, right, bottom": lambda box: np.c_[box[:, :2], box[:, 2:] - box[:, :2]],
     "center x, center y, width, height": lambda box: np.c_[box[:, :2] - box[:, 2:] / 2, box[:, 2:]],
+    "left and top less half of width and height": lambda box: np.c_[box[:, :2] + box[:, 2:] / 2, box[:, 2:]],
+    "right, bottom, left, top": lambda box: np.c_[box[:, 2:], box[:, :2] - box[:, 2:]],
     "top, left, height, width": lambda box: box[:, [1, 0, 3, 2]],
     "top, left, bottom, right": lambda box: np.c_[box[:, [1, 0]], box[:, [3, 2]] - box[:, [1, 0]]],
 }
