@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from ultralytics import YOLO
+from ultralytics.nn.tasks import DetectionModel
 
 import auxhead
 from auxhead.host.predict import match_names, predict, weights_hash
@@ -161,8 +162,59 @@ def test_match_names() -> None:
         [0, 1],
         "classes matched by index: the model has no names",
     )
+    assert match_names({0: "a", 1: "b", 2: "c"}, {0: "c", 1: "a"}, "m") == (
+        [1, -1, 0],
+        "classes matched by name: 1 of the model's, which the data lacks, left out (b)",
+    )
     with pytest.raises(auxhead.ModelError, match="3 classes"):
-        match_names({0: "a", 1: "b", 2: "c"}, {0: "a", 1: "b"}, "m")
+        match_names({0: "a", 1: "b", 2: "c"}, {0: "a", 1: "d"}, "m")
+    with pytest.raises(auxhead.ModelError, match=r"only in the data: .'b'"):
+        match_names({0: "a"}, {0: "a", 1: "b"}, "m")
+    with pytest.raises(auxhead.ModelError, match="single_cls=true"):
+        match_names({0: "item"}, {0: "a", 1: "b"}, "m")
+
+
+def untrained(path: Path, names: list[str], **arguments: Any) -> Path:
+    """Save a model that knows nothing, as Ultralytics saves a trained one."""
+    model = DetectionModel("yolov8n.yaml", nc=len(names), verbose=False)
+    model.names = dict(enumerate(names))
+    model.args = arguments
+    torch.save({"model": model, "train_args": {"imgsz": 64, "task": "detect"} | arguments, "epoch": -1}, path)
+    return path
+
+
+def test_classes_that_the_data_lacks_are_left_out_and_said(data: Path, tmp_path: Path) -> None:
+    names = list(read_data_yaml(data).names.values())
+    model = untrained(tmp_path / "more.pt", ["zebra", *names[::-1], "yak"])
+    result = evaluate(model, data, out=str(tmp_path / "out"), conf=0.0)
+    rows = json.loads((tmp_path / "out" / "predictions-more.json").read_text())
+    assert {row["category_id"] for row in rows} == set(range(len(names)))
+    kept = json.loads((tmp_path / "out" / "metrics.json").read_text())["detectors"][0]["note"]
+    assert "2 of the model's, which the data lacks, left out (zebra, yak)" in kept
+    assert kept in str(result)
+
+
+def test_a_model_of_all_classes_as_one_is_measured_so(data: Path, tmp_path: Path) -> None:
+    model = untrained(tmp_path / "one.pt", ["item"], single_cls=True)
+    result = evaluate(model, data, out=str(tmp_path / "out"))
+    assert len(read_data_yaml(data).names) > 1
+    assert (result.data["names"], result.settings["single_cls"]) == (["item"], True)
+    assert "All classes are measured as one" in str(result)
+    theirs = YOLO(model).val(
+        data=str(data), single_cls=True, imgsz=64, device="cpu", plots=False, project=str(tmp_path)
+    )
+    assert result.detectors[0].ultralytics == pytest.approx(theirs.results_dict)
+    with pytest.raises(auxhead.ModelError, match="single_cls=true"):
+        evaluate(model, data, out=str(tmp_path / "no"), single_cls=False)
+
+
+def test_any_model_is_measured_with_all_classes_as_one_on_demand(detector: Path, data: Path, tmp_path: Path) -> None:
+    plain = evaluate(detector, data, out=str(tmp_path / "out"))
+    one = evaluate(detector, data, out=str(tmp_path / "out"), single_cls=True)
+    assert len(plain.detectors[0].classes) > 1
+    assert len(one.detectors[0].classes) == 1
+    assert one.detectors[0].mistakes["all"]["wrong_class"] == 0
+    assert one.data["boxes"] == plain.data["boxes"]
 
 
 def test_exported_models_are_measured_too(detector: Path, data: Path, tmp_path: Path) -> None:

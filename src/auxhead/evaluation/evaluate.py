@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,18 @@ import polars as pl
 from auxhead._version import __version__
 from auxhead.errors import ConfigError, OutputError
 from auxhead.evaluation.curves import precision_curve
+from auxhead.evaluation.doubts import explain_nothing
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
 from auxhead.evaluation.result import Detector, Evaluation
-from auxhead.evaluation.sources import Predicted, Task, detector_names, predicted, read_truth
+from auxhead.evaluation.sources import (
+    Predicted,
+    Task,
+    as_one_class,
+    detector_names,
+    measured_as_one,
+    predicted,
+    read_truth,
+)
 from auxhead.evaluation.tables import Table
 from auxhead.files import write_atomic
 from auxhead.keys.evaluate import EvaluateKeys
@@ -62,7 +72,9 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     folder = _folder(own, sources)
     truth, hashes = read_truth(own, tell)
-    job = Task(own, folder, truth, hashes, tell)
+    one_class = measured_as_one(own, truth, sources)
+    truth = as_one_class(truth) if one_class else truth
+    job = Task(own, folder, truth, hashes, tell, one_class)
     detectors = [predicted(job, *both) for both in zip(sources, detector_names(sources), strict=True)]
     scaled, factors = _in_pixels(truth, detectors, own)
     max_det = max([own.max_det, *(one.max_det for one in detectors)])
@@ -81,6 +93,7 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     tell("Matching", len(detectors), len(detectors))
     draws = resample(matched, own.resamples, own.seed, named(tell, "Resampling images"))
     points = [point_numbers(one) for one in matched]
+    detectors = [_explained(one, point, job) for one, (point, _) in zip(detectors, points, strict=True)]
     results = [
         _detector(*parts) for parts in zip(detectors, matched, [point for point, _ in points], draws, strict=True)
     ]
@@ -88,7 +101,7 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     if own.versus:
         differences = _difference([point for point, _ in points], draws)
     evaluation = Evaluation(
-        settings=_settings(own, setup, detectors),
+        settings=_settings(job, setup, detectors),
         data=_data(own, truth, matched[0], hashes),
         detectors=results,
         differences=differences,
@@ -149,6 +162,14 @@ def _mean_size(truth: Truth) -> float:
     """
     width, height = truth.boxes[~truth.crowd, 2:].T
     return float(np.sqrt(width * height).sum()) / max(len(width), 1) or 1.0
+
+
+def _explained(one: Predicted, point: Numbers, job: Task) -> Predicted:
+    """Note beside a detector of which nothing is right what else was tried."""
+    if float(point[ALL.name, "AP50"][0]) != 0:
+        return one
+    tried = explain_nothing(job.truth, one.found, job.own.categories if one.source.endswith(".json") else "own")
+    return replace(one, note="; ".join(filter(None, (one.note, tried))))
 
 
 def _detector(one: Predicted, matched: Matched, point: Numbers, draws: Numbers) -> Detector:
@@ -213,12 +234,13 @@ def _by_band(counts: pl.DataFrame, bands: Sequence[str]) -> dict[str, dict[str, 
     }
 
 
-def _settings(own: EvaluateKeys, setup: Setup, detectors: Sequence[Predicted]) -> dict[str, Any]:
+def _settings(job: Task, setup: Setup, detectors: Sequence[Predicted]) -> dict[str, Any]:
     kept = ("data", "split", "bands", "pixels", "area", "categories", "conf", "iou", "resamples", "seed")
     return {
         "auxhead": __version__,
         "sources": [one.source for one in detectors],
-        **{name: getattr(own, name) for name in kept},
+        **{name: getattr(job.own, name) for name in kept},
+        "single_cls": job.single_cls,
         "edges": [[band.low, band.high if np.isfinite(band.high) else None] for band in setup.bands],
         "max_det": setup.max_det,
         "distances": list(setup.distances),

@@ -29,7 +29,7 @@ class Detector:
         predictions: The predictions file that was measured.
         detections: How many predictions there were.
         imgsz: Image size it got; None for predictions of unknown origin.
-        note: What was done about class names; '' for nothing.
+        note: What was done about class names, and what was tried where nothing is right; '' for nothing.
         ultralytics: What Ultralytics' own validator says of the same predictions; empty for predictions files.
         numbers: Estimates by band and measure.
         classes: One row a class: name, boxes, AP, AP50, AR and center_AP; None without boxes.
@@ -141,6 +141,8 @@ class Evaluation:
             "Numbers are percent; - stands for nothing to measure.",
             intervals if settings["resamples"] else "No intervals (resamples=0).",
         ]
+        if settings.get("single_cls"):
+            lines.append("All classes are measured as one (single_cls).")
         if self.differences is not None:
             lines.append("The intervals are about these two files on other images; training again moves them, too.")
         for one in self.detectors:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from auxhead.errors import DataError
+from auxhead.evaluation.doubts import refuse_misread
 from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
 from auxhead.keys.evaluate import EvaluateKeys
@@ -28,13 +29,14 @@ from auxhead.progress import Progress, named
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked, and what it is asked of."""
+    """What is asked, and what it is asked of; single_cls: all classes are measured as one."""
 
     own: EvaluateKeys
     folder: Path
     truth: Truth
     hashes: Mapping[str, str]
     tell: Progress
+    single_cls: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,25 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, str]
     return truth, {"images_sha256": pictures, "labels_sha256": _labels_hash(truth)}
 
 
+def measured_as_one(own: EvaluateKeys, truth: Truth, sources: Sequence[Path]) -> bool:
+    """Tell whether all classes are measured as one: as asked, else if a model was trained so."""
+    models = [source for source in sources if source.suffix == ".pt"]
+    if own.single_cls is not None or len(truth.names) == 1 or not models:
+        return bool(own.single_cls)
+    from auxhead.host.predict import trained_as_one
+
+    return any(trained_as_one(model, trust=own.trust) for model in models)
+
+
+def as_one_class(truth: Truth) -> Truth:
+    """Return the same boxes, all of one class.
+
+    Source:
+        Ultralytics 8.4.190, engine/trainer.py, which calls the class of single_cls `item`.
+    """
+    return replace(truth, names=("item",), cls=np.zeros_like(truth.cls), categories=(), roots=())
+
+
 def _source(own: EvaluateKeys) -> Source:
     """Resolve data.yaml; with a model by Ultralytics, which also knows data sets by name."""
     if own.predictions and not (own.versus and not own.versus.endswith(".json")):
@@ -110,7 +131,9 @@ def predicted(job: Task, source: Path, name: str) -> Predicted:
 
 
 def _from_file(job: Task, source: Path, name: str) -> Predicted:
-    found = read_results(source, job.truth, job.own.categories)
+    own = job.own
+    found = read_results(source, job.truth, None if job.single_cls else own.categories)
+    remark = refuse_misread(job.truth, found, own.categories, source, asked="categories" in own.model_fields_set)
     info = _info(source)
     pictures = info.get("images_sha256")
     if pictures and pictures != job.hashes.get("images_sha256", pictures):
@@ -121,7 +144,8 @@ def _from_file(job: Task, source: Path, name: str) -> Predicted:
             fix="name the data they were made on, or predict again with model=",
         )
     digest = sha256_of(source)
-    known = {key: info[key] for key in ("imgsz", "max_det", "note", "ultralytics") if key in info}
+    known: dict[str, Any] = {key: info[key] for key in ("imgsz", "max_det", "ultralytics") if key in info}
+    known["note"] = "; ".join(filter(None, (info.get("note"), remark)))
     return Predicted(name, str(source), digest, source, found, **known)
 
 
@@ -172,7 +196,8 @@ def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path) -> N
     from auxhead.host.predict import predict
 
     keys = ("split", "imgsz", "batch", "device", "conf", "iou", "max_det", "trust")
-    made = predict(source, job.own.data, **{key: getattr(job.own, key) for key in keys})
+    settings = {key: getattr(job.own, key) for key in keys}
+    made = predict(source, job.own.data, single_cls=job.single_cls, **settings)
     place = {str(Path(name).resolve()): index for index, name in enumerate(job.truth.files)}
     blocks, images = [], []
     for name, rows in made.rows.items():

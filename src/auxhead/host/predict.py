@@ -20,6 +20,7 @@ from auxhead.host.cpu import restored_threads
 from auxhead.host.validation import BoxValidator
 
 PLACEHOLDERS = 3  # names shown in a message
+ONE_CLASS = "item"  # Source: Ultralytics 8.4.190, engine/trainer.py, which names the class of single_cls so
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,19 @@ class _Collector(BoxValidator):
         super().init_metrics(model)
         self.rows: dict[str, Tensor] = {}
         names: Any = model.names
+        if self.args.single_cls:
+            self.order, self.note, self.metrics.names = [0] * len(names), "", {0: ONE_CLASS}
+            return
         self.order, self.note = match_names(names, self.data["names"], str(self.args.model))
         self.metrics.names = self.data["names"]
 
     def postprocess(self, preds: Any) -> list[dict[str, Tensor]]:
-        """Give each prediction the class that the data knows it by."""
-        found = super().postprocess(preds)
-        for one in found:
+        """Give each prediction the class that the data knows it by; those of classes it doesn't have are left out."""
+        found = []
+        for one in super().postprocess(preds):
             table = torch.tensor(self.order, device=one["cls"].device, dtype=one["cls"].dtype)
-            one["cls"] = table[one["cls"].long()]
+            cls = table[one["cls"].long()]
+            found.append({name: value[cls >= 0] for name, value in {**one, "cls": cls}.items()})
         return found
 
     def update_metrics(self, preds: list[dict[str, Tensor]], batch: dict[str, Any]) -> None:
@@ -85,6 +90,7 @@ def predict(
     iou: float,
     max_det: int,
     trust: bool = False,
+    single_cls: bool = False,
 ) -> Predictions:
     """Predict on a split as `yolo val` does.
 
@@ -99,13 +105,16 @@ def predict(
         iou: Overlap at which NMS drops a box.
         max_det: Most boxes an image.
         trust: Whether code in a .pt file may run.
+        single_cls: Whether all classes are one, of the model and of the data.
 
     Raises:
-        DataError: The data can't be used, or the model has other classes.
-        ModelError: The file holds no detector.
+        DataError: The data can't be used.
+        ModelError: The file holds no detector, or one that lacks classes of the data.
     """
     loaded, trained = _open(model, trust=trust)
-    settings = {"data": data, "split": split, "imgsz": imgsz or trained or 640, "batch": batch, "device": device}
+    size = trained.get("imgsz")
+    size = imgsz or (size if isinstance(size, int) else None) or 640
+    settings = {"data": data, "split": split, "imgsz": size, "batch": batch, "device": device, "single_cls": single_cls}
     settings |= {"conf": conf, "iou": iou, "max_det": max_det, "mode": "val", "task": "detect"}
     settings |= {"rect": True, "plots": False}  # rect: as `yolo val`
     validator = _measure(loaded, settings, str(model))
@@ -151,27 +160,42 @@ def match_names(model: Mapping[int, str], data: Mapping[int, str], where: str) -
         where: The model, for the message.
 
     Returns:
-        For each class of the model the index of the data's class of that name, and a remark if they are in another
-        order, or if the model has no names of its own.
+        For each class of the model the index of the data's class of that name, -1 where there is none; and a remark if
+        the model has them in another order or more of them, or if it has no names of its own.
 
     Raises:
-        ModelError: The names differ.
+        ModelError: The data has names that the model has not.
     """
     own, wanted = [model[index] for index in sorted(model)], [data[index] for index in sorted(data)]
     if own == wanted:
         return list(range(len(own))), ""
-    if len(set(own)) == len(own) and sorted(own) == sorted(wanted):
-        return [wanted.index(name) for name in own], "classes matched by name: the model has them in another order"
+    if len(set(own)) == len(own) and len(set(wanted)) == len(wanted) and set(wanted) <= set(own):
+        order = [wanted.index(name) if name in wanted else -1 for name in own]
+        if len(own) == len(wanted):
+            return order, "classes matched by name: the model has them in another order"
+        others = [name for name in own if name not in wanted]
+        shown = ", ".join(others[:PLACEHOLDERS]) + (", ..." if len(others) > PLACEHOLDERS else "")
+        return order, f"classes matched by name: {len(others)} of the model's, which the data lacks, left out ({shown})"
     generic = all(name.removeprefix("class").lstrip("_").isdecimal() for name in own)
     if generic and len(own) == len(wanted):
         return list(range(len(own))), "classes matched by index: the model has no names"
     only = [sorted(set(one) - set(other))[:PLACEHOLDERS] for one, other in ((own, wanted), (wanted, own))]
+    one_class = "; for a model of all classes as one, add single_cls=true" if len(own) == 1 else ""
     raise ModelError(
         expected=f"a model of the {len(wanted)} classes of the data",
         found=f"{len(own)} classes; only in the model: {only[0] or '-'}, only in the data: {only[1] or '-'}",
         where=where,
-        fix="name the data it was trained on, or a model of this data",
+        fix=f"name the data it was trained on, or a model of this data{one_class}",
     )
+
+
+def trained_as_one(model: Path, *, trust: bool) -> bool:
+    """Tell whether a model was trained with single_cls; False for formats that don't say.
+
+    Raises:
+        ModelError: A .pt file that can't be opened.
+    """
+    return bool(_open(model, trust=trust)[1].get("single_cls"))
 
 
 def weights_hash(model: Path) -> str:
@@ -195,14 +219,13 @@ def weights_hash(model: Path) -> str:
         raise ModelError("a model's file or folder", found, str(model), "correct the path") from error
 
 
-def _open(model: Path, *, trust: bool) -> tuple[Any, int | None]:
-    """Open a .pt file safely; other formats are Ultralytics' to open. With the image size it was trained at."""
+def _open(model: Path, *, trust: bool) -> tuple[Any, Mapping[str, Any]]:
+    """Open a .pt file safely; other formats are Ultralytics' to open. With the arguments it was trained with."""
     if not model.exists():
         raise ModelError("a model's file or folder", "no such file", str(model), "correct the path")
     if model.suffix != ".pt":
-        return None, None
+        return None, {}
     opened = checkpoint.open_model(model, trust=trust)
-    size = (opened.content.get("train_args") or {}).get("imgsz")
     if not isinstance(getattr(opened.model, "names", None), dict):
         raise DataError("a model that names its classes", "none", str(model), "train it again with its data.yaml")
-    return opened.model, int(size) if isinstance(size, int) else None
+    return opened.model, opened.content.get("train_args") or {}

@@ -11,7 +11,7 @@ from auxhead.keys.reading import Keys, floats
 Split = Literal["train", "val", "test"]
 Pixels = Literal["original", "network"]
 Area = Literal["box", "polygon"]
-Categories = Literal["index", "ultralytics"]
+Categories = Literal["own", "index", "ultralytics"]
 
 
 class EvaluateKeys(Keys):
@@ -40,7 +40,11 @@ class EvaluateKeys(Keys):
     seed: int = Field(default=0, ge=0, description="seed of the resamples")
     plots: bool = Field(default=False, description="draw curves and histograms (.svg and .png)")
     categories: Categories = Field(
-        default="index", description="category_id of predictions=: class index, or as Ultralytics' save_json writes it"
+        default="own",
+        description="how category_id counts in predictions=: own (ids of data=), index (from 0), ultralytics (from 1)",
+    )
+    single_cls: bool | None = Field(
+        default=None, description="measure all classes as one (default: if a model was trained so)"
     )
     imgsz: int | None = Field(default=None, ge=32, description="image size (default: the model's own)")
     batch: int = Field(default=16, ge=1, description="images per batch")

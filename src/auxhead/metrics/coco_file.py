@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from auxhead.errors import DataError
-from auxhead.metrics.results_file import SHOWN, read_json
-from auxhead.metrics.truth import Truth
+from auxhead.metrics.results.boxes import MANY, ends_outside, shares
+from auxhead.metrics.results.problems import SHOWN
+from auxhead.metrics.results_file import read_json
+from auxhead.metrics.truth import Floats, Ints, Truth
 
 EXPECTED = "a COCO data set: a json with images, annotations and categories"
+SWAPPED = "name the truth in data=, and a detector's results in predictions="
+BACKGROUND = {"background", "root"}  # names of a first category that nothing is annotated with. Source: own choice
 
 
 def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
@@ -30,38 +34,32 @@ def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
         DataError: The file is none, has no annotation at all, or has rows that can't be used.
     """
     content = read_json(path, EXPECTED)
-    try:
-        images = sorted(content["images"], key=lambda image: image["id"])
-        categories = sorted(content["categories"], key=lambda category: category["id"])
-        ids = {image["id"]: place for place, image in enumerate(images)}
-        classes = {category["id"]: place for place, category in enumerate(categories)}
-        sizes = [(int(image["width"]), int(image["height"])) for image in images]
-        files = tuple(str(image.get("file_name", image["id"])) for image in images)
-        names = tuple(str(category["name"]) for category in categories)
-        annotations = list(content["annotations"])
-    except (KeyError, TypeError, ValueError) as error:
-        fix = "name the truth in data=, and a detector's results in predictions="
-        raise DataError(
-            EXPECTED, f"no {error}" if isinstance(error, KeyError) else str(error), str(path), fix
-        ) from error
-    if not annotations or len(ids) < len(images) or len(classes) < len(categories):
-        found = "not one annotation" if not annotations else "ids that occur twice"
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            found = f"no list of {key}" if isinstance(content, dict) else f"a {type(content).__name__}"
+            raise DataError(EXPECTED, found, str(path), SWAPPED)
+    pictures = _read("image", content["images"], _picture, path, "add what is missing to the file")
+    kinds = _read("category", content["categories"], _category, path, "add what is missing to the file")
+    images, categories = sorted(pictures, key=_by_id), sorted(kinds, key=_by_id)
+    ids = {image[0]: place for place, image in enumerate(images)}
+    classes = {category[0]: place for place, category in enumerate(categories)}
+    if not content["annotations"] or len(ids) < len(images) or len(classes) < len(categories):
+        found = "not one annotation" if not content["annotations"] else "ids that occur twice"
         raise DataError("annotations to measure against, and ids of their own", found, str(path), "correct the file")
-    rows, bad = [], []
-    for place, annotation in enumerate(annotations):
-        try:
-            rows.append(_row(annotation, ids, classes, area))
-        except (KeyError, TypeError, ValueError) as error:
-            bad.append(f"annotation {place}: {error}")
-    if bad:
-        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
-        found = f"{len(bad)} of {len(annotations)} annotations that can't be used"
-        raise DataError(EXPECTED, found, f"{path}, the first {min(SHOWN, len(bad))}:{listed}", "correct them")
+    rows = _read(
+        "annotation",
+        content["annotations"],
+        lambda annotation: _row(annotation, ids, classes, area),
+        path,
+        "correct them, or take them out of the file",
+    )
     table = np.array(sorted(rows, key=lambda row: row[0]), dtype=np.float64).reshape(-1, 8)
+    sizes = np.array([image[2:] for image in images], dtype=np.int64).reshape(-1, 2)
+    _require_pixels(table[:, 2:6], sizes[table[:, 0].astype(np.int64)], path)
     return Truth(
-        names=names,
-        files=files,
-        sizes=np.array(sizes, dtype=np.int64).reshape(-1, 2),
+        names=tuple(category[1] for category in categories),
+        files=tuple(image[1] for image in images),
+        sizes=sizes,
         image=table[:, 0].astype(np.int64),
         cls=table[:, 1].astype(np.int64),
         boxes=table[:, 2:6],
@@ -69,17 +67,114 @@ def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
         crowd=table[:, 7] > 0,
         ids=tuple(ids),
         categories=tuple(classes),
+        roots=_roots(categories, table[:, 1]),
     )
+
+
+def _read(what: str, rows: Sequence[Any], read: Callable[[Any], Any], path: Path, fix: str) -> list[Any]:
+    """Read rows of the file; those that can't be used are named by place and id, all at once."""
+    made, bad = [], []
+    for place, row in enumerate(rows):
+        try:
+            made.append(read(row))
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
+            own = f" (id {row['id']})" if isinstance(row, dict) and "id" in row else ""
+            bad.append(f"{what} {place}{own}: {error if isinstance(row, dict) else 'no object'}")
+    if bad:
+        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
+        found = f"{len(bad)} of {len(rows)} {what} entries that can't be used"
+        raise DataError(EXPECTED, found, f"{path}, the first {min(SHOWN, len(bad))}:{listed}", fix)
+    return made
+
+
+def _entry(row: Mapping[str, Any], key: str) -> Any:
+    if row.get(key) is None:
+        message = f"no {key}"
+        raise ValueError(message)
+    return row[key]
+
+
+def _id(row: Mapping[str, Any]) -> int | str:
+    own = _entry(row, "id")
+    if not isinstance(own, (int, str)):
+        message = f"id {own!r} is neither a whole number nor a text"
+        raise ValueError(message)  # noqa: TRY004 - told as a wrong value of the file
+    return own
+
+
+def _picture(row: Mapping[str, Any]) -> tuple[int | str, str, int, int]:
+    """Bring an image to id, file name, width and height."""
+    own = _id(row)
+    sides = []
+    for key in ("width", "height"):
+        value = _entry(row, key)
+        try:
+            sides.append(int(value))
+        except (TypeError, ValueError):
+            sides.append(0)
+        if sides[-1] < 1:
+            message = f"{key} {value!r} is no number of pixels"
+            raise ValueError(message)
+    return own, str(row.get("file_name") or own), sides[0], sides[1]
+
+
+def _category(row: Mapping[str, Any]) -> tuple[int | str, str, str]:
+    """Bring a category to id, name and supercategory."""
+    return _id(row), str(_entry(row, "name")), str(row.get("supercategory") or "")
+
+
+def _by_id(row: Sequence[Any]) -> tuple[bool, Any]:
+    return isinstance(row[0], str), row[0]
 
 
 def _row(
     annotation: Mapping[str, Any], ids: Mapping[object, int], classes: Mapping[object, int], area: str
 ) -> tuple[float, ...]:
     """Bring an annotation to image, class, left, top, width, height, area and crowd."""
-    left, top, width, height = (float(value) for value in annotation["bbox"])
-    own = float(annotation["area"]) if area == "polygon" else width * height
-    if not all(map(math.isfinite, (left, top, width, height, own))) or min(width, height, own) < 0:
-        message = f"bbox {annotation['bbox']} is no box"
+    image, category = (_entry(annotation, key) for key in ("image_id", "category_id"))
+    if image not in ids:
+        message = f"image_id {image!r} is none of the images"
+        raise ValueError(message)
+    if category not in classes:
+        message = f"category_id {category!r} is none of the categories"
+        raise ValueError(message)
+    box = _box(_entry(annotation, "bbox"))
+    own = float(_entry(annotation, "area")) if area == "polygon" else box[2] * box[3]
+    if not math.isfinite(own) or own < 0:
+        message = f"area {own} is no area"
         raise ValueError(message)
     crowd = bool(annotation.get("iscrowd") or annotation.get("ignore"))
-    return ids[annotation["image_id"]], classes[annotation["category_id"]], left, top, width, height, own, crowd
+    return ids[image], classes[category], *box, own, crowd
+
+
+def _box(value: Any) -> tuple[float, ...]:
+    message = f"bbox {value!r} is no box of [left, top, width, height]"
+    try:
+        box = tuple(map(float, value))
+    except (TypeError, ValueError) as error:
+        raise ValueError(message) from error
+    if len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) < 0:
+        raise ValueError(message)
+    return box
+
+
+def _require_pixels(boxes: Floats, sizes: Ints, path: Path) -> None:
+    """Refuse a truth whose boxes can't be left, top, width and height in pixels."""
+    beyond = ends_outside(boxes, sizes)
+    if shares(boxes):
+        found, fix = f"{len(boxes)} boxes below 1", "are these shares of the picture? write pixels"
+    elif beyond.mean() > MANY and beyond.sum() > 1:
+        found = f"{beyond.sum()} of {len(boxes)} boxes that end outside of their picture"
+        fix = "are these left, top, right, bottom? write width = right - left and height = bottom - top"
+    else:
+        return
+    raise DataError("annotations with bbox [left, top, width, height] in pixels", found, str(path), fix)
+
+
+def _roots(categories: Sequence[tuple[int | str, str, str]], used: Floats) -> tuple[int, ...]:
+    """Find a first category that only heads the others or stands for the background: detectors don't count it."""
+    if len(categories) < 2 or (used == 0).any():
+        return ()
+    name = categories[0][1]
+    heads = any(above == name for _, _, above in categories[1:])
+    return (0,) if heads or name.strip("_").lower() in BACKGROUND else ()

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from PIL.Image import open as open_image  # Ultralytics puts its own in its place, which looks for packages to install
 
 from auxhead.errors import DataError
@@ -28,6 +28,7 @@ Area = Literal["box", "polygon"]
 
 SHOWN = 10  # bad images named in a message
 SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that swap width and height
+DECODED = 50_000_000  # pixels of an image: of larger ones only the header is read. Source: own choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,7 @@ class Truth:
         crowd: Whether a box stands for a group (COCO's `iscrowd`): detections in it count neither way. Shape (m,).
         ids: What prediction files call each image, n entries; empty: their files' names are all there is.
         categories: What prediction files call each class; empty: the index.
+        roots: Classes that only head the others, as some tools list them: no detector counts them.
     """
 
     names: tuple[str, ...]
@@ -56,7 +58,8 @@ class Truth:
     areas: Floats
     crowd: Bools
     ids: tuple[int | str, ...] = ()
-    categories: tuple[int, ...] = ()
+    categories: tuple[int | str, ...] = ()
+    roots: tuple[int, ...] = ()
 
     def scaled(self, factors: Floats) -> Truth:
         """Return the same boxes in other pixels.
@@ -151,15 +154,35 @@ def read_yolo(
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return width and height of an image as it is shown, from its header.
+    """Return width and height of an image as it is shown, from its header, however large it is.
 
     Raises:
         OSError: The file is missing, or no image.
     """
-    with open_image(path) as image:
-        width, height = image.size
-        turned = image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
-    return (height, width) if turned else (width, height)
+    try:
+        with open_image(path) as image:
+            return _shown(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return _unchecked_size(path)
+
+
+def _shown(image: ImageFile.ImageFile) -> tuple[int, int]:
+    """Apply the EXIF rotation to an image's size; a huge one isn't decoded for what may stand behind its pixels."""
+    width, height = image.size
+    exif = image.getexif() if width * height <= DECODED else Image.Image.getexif(image)
+    return (height, width) if exif.get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
+
+
+def _unchecked_size(path: Path) -> tuple[int, int]:
+    """Read the size of an image that Pillow refuses to open for its size, although no pixel is wanted; but WebP."""
+    Image.init()
+    with path.open("rb") as file:
+        prefix = file.read(16)
+        for factory, accept in (Image.OPEN[kind] for kind in Image.ID):
+            if accept and accept(prefix) is True:
+                file.seek(0)
+                return _shown(factory(file, str(path)))
+    raise UnidentifiedImageError(path)
 
 
 def _size(path: Path) -> tuple[int, int] | str:

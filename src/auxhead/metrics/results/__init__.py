@@ -1,0 +1,1 @@
+"""What the rows of a detector's results mean: which picture, which class, which box."""
