@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import auxhead
 from auxhead.errors import DataError
 from auxhead.keys.convert import PoseKeys
 from auxhead.model.choices import RunPlan
-from auxhead.training.data_check import check_data
+from auxhead.training.data_check import check_data, check_images
 
 BOX = "0 .5 .5 .2 .2\n"
 Files = dict[str, str | tuple[int, int] | None]
@@ -133,6 +134,14 @@ def test_a_dry_run_notices_a_tiny_image(make: Callable[..., Path], call: Callabl
     data = make(**{"images/val/a.png": (8, 8)})
     done = call("train", "--dry-run", "model=yolov8n.yaml", f"data={data}")
     assert (done.returncode, "images/val/a.png" in done.stderr) == (2, True)
+
+
+def test_what_ultralytics_left_out_after_all_is_found_by_listing_again(caplog: pytest.LogCaptureFixture) -> None:
+    dataset = SimpleNamespace(img_path="d", im_files=["d/b.jpg"], get_img_files=lambda _: ["d/a.jpg", "d/b.jpg"])
+    with pytest.raises(DataError, match=r"d/a\.jpg"):
+        check_images(dataset, "fail")
+    check_images(dataset, "skip")
+    assert "training without 1 images" in caplog.text
 
 
 def test_training_without_them_reads_what_the_check_left(
