@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from PIL import Image
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel
 
 import auxhead
+from auxhead.errors import DataError
 from auxhead.host.predict import match_names, predict, weights_hash
 from auxhead.labels.data_yaml import read_data_yaml
 
@@ -252,3 +254,25 @@ def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
     assert weights_hash(folder) != before
     with pytest.raises(auxhead.ModelError):
         weights_hash(tmp_path / "none")
+
+
+def test_images_that_no_detector_sees_are_refused_or_left_out_and_never_missed(
+    detector: Path, data: Path, tmp_path: Path
+) -> None:
+    whole = evaluate(detector, data)
+    spoiled = copied(data, tmp_path / "spoiled")
+    images = sorted((spoiled.parent / "images" / "val").glob("*.*"))
+    lost = images[0]
+    Image.new("RGB", (8, 8)).save(lost)
+    labels = spoiled.parent / "labels" / "val"
+    bad = labels / f"{images[1].stem}.txt"
+    bad.write_text("0 0.5 0.5 0.1\n")
+    with pytest.raises(DataError, match=rf"{lost.name}[\s\S]*8 x 8"):
+        evaluate(detector, spoiled, out="less")
+    found = evaluate(detector, spoiled, out="less", on_error="skip")
+    assert found.data["images"] == whole.data["images"] - 2
+    assert sorted(Path(image).name for image in found.data["left_out"]) == sorted([lost.name, images[1].name])
+    assert "2 images left out (on_error=skip), with all boxes" in str(found)
+    boxes = sum(len((labels / f"{image.stem}.txt").read_text().splitlines()) for image in images[2:])
+    assert found.data["boxes"] == boxes
+    assert found.detectors[0].mistakes["all"]["boxes"] == boxes

@@ -242,6 +242,7 @@ def _measure(folder: Path, task: Mapping[str, Any], split: str) -> str:
         imgsz=int(keys["imgsz"]),
         batch=min(int(keys["batch"]), 16),
         device=keys.get("device"),
+        on_error=keys.get("on_error", "fail"),
         **task["measured"],
     )
     one = evaluation.detectors[0]

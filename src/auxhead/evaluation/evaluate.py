@@ -249,7 +249,7 @@ def _settings(job: Task, setup: Setup, detectors: Sequence[Predicted]) -> dict[s
     }
 
 
-def _data(own: EvaluateKeys, truth: Truth, matched: Matched, hashes: Mapping[str, str]) -> dict[str, Any]:
+def _data(own: EvaluateKeys, truth: Truth, matched: Matched, hashes: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "file": own.data,
         "split": own.split,

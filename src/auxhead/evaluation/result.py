@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from auxhead.evaluation.tables import Cells, Table, band_rows, class_rows, mistake_rows, other_rows, text_table
-from auxhead.formats import plain
+from auxhead.formats import first_few, plain, plural
 from auxhead.metrics.measures import Numbers
 from auxhead.metrics.mistakes import Mistakes
 from auxhead.metrics.truth import Floats
 
 SCHEMA = "auxhead.evaluate/1"
+SHOWN = 5  # images that a remark names
 NOT_IN_JSON = {"counts", "draws", "precision", "judged"}
 
 
@@ -67,7 +69,7 @@ class Evaluation:
 
     Attributes:
         settings: Every key that has a say, with its value.
-        data: File, split, images, boxes in each band, classes, hashes of pictures and labels.
+        data: File, split, images, boxes in each band, classes, hashes of pictures and labels, images left out if any.
         detectors: The detector, and the one it is compared with.
         differences: First minus second, by band and measure, on the same resamples; None for a single detector.
         folder: Where the files are.
@@ -141,6 +143,9 @@ class Evaluation:
             "Numbers are percent; - stands for nothing to measure.",
             intervals if settings["resamples"] else "No intervals (resamples=0).",
         ]
+        if data.get("left_out"):
+            named = first_few([Path(image).name for image in data["left_out"]], SHOWN)
+            lines.append(f"{plural(len(data['left_out']), 'image')} left out (on_error=skip), with all boxes: {named}.")
         if settings.get("single_cls"):
             lines.append("All classes are measured as one (single_cls).")
         if self.differences is not None:

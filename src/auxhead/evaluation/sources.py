@@ -16,9 +16,12 @@ from auxhead.evaluation.doubts import refuse_misread
 from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
 from auxhead.keys.evaluate import EvaluateKeys
+from auxhead.labels.check import check_labels
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.fingerprint import fingerprint
-from auxhead.labels.listing import list_images
+from auxhead.labels.listing import label_path, list_images
+from auxhead.labels.pictures import split_usable
+from auxhead.labels.problems import LabelProblem, problems_error
 from auxhead.labels.source import Source
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.detections import Detections
@@ -34,7 +37,7 @@ class Task:
     own: EvaluateKeys
     folder: Path
     truth: Truth
-    hashes: Mapping[str, str]
+    hashes: Mapping[str, Any]
     tell: Progress
     single_cls: bool = False
 
@@ -63,8 +66,8 @@ def detector_names(sources: Sequence[Path]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}-{place}" for place, name in enumerate(names, start=1)]
 
 
-def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, str]]:
-    """Read the annotated boxes; with hashes of pictures and labels."""
+def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, Any]]:
+    """Read the annotated boxes; with hashes of pictures and labels, and the images that were left out."""
     data = Path(own.data)
     if data.suffix == ".json":
         truth = read_coco(data, own.area)
@@ -73,7 +76,7 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, str]
     if own.split not in source.splits:
         found = f"{', '.join(source.splits)} only"
         raise DataError(f"a {own.split} split", found, own.data, "choose another with split=, or add it")
-    images = list_images(source.splits[own.split])
+    images, left_out = _measurable(list_images(source.splits[own.split]), source, own, tell)
     truth = read_yolo(
         images,
         source.names,
@@ -89,7 +92,33 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, str]
             fix="put label files beside the images (images/ -> labels/), or choose another split=",
         )
     pictures = fingerprint(images, named(tell, "Hashing images"))
-    return truth, {"images_sha256": pictures, "labels_sha256": _labels_hash(truth)}
+    said = {"left_out": left_out} if left_out else {}
+    return truth, {"images_sha256": pictures, "labels_sha256": _labels_hash(truth), **said}
+
+
+def _measurable(
+    images: Sequence[Path], source: Source, own: EvaluateKeys, tell: Progress
+) -> tuple[list[Path], list[str]]:
+    """Part the images that are measured from those that Ultralytics leaves out while it predicts.
+
+    What no detector has seen is nothing that it missed. A results file may be of a detector that reads more, so images
+    count there whatever they are, and only bad labels are left out.
+
+    Raises:
+        DataError: Some have to be left out, and on_error is "fail"; bad labels are left to whoever reads them.
+    """
+    unusable: tuple[LabelProblem, ...] = ()
+    usable = list(images)
+    if own.model or (own.versus and not own.versus.endswith(".json")):
+        usable, unusable = split_usable(images, named(tell, "Looking at images"))
+    if own.on_error == "fail" and not unusable:
+        return usable, []
+    report = replace(check_labels(usable, len(source.names), kpt_shape=source.kpt_shape), bad_images=unusable)
+    if own.on_error == "fail":
+        raise problems_error(report)
+    bad = {problem.path for problem in report.problems}
+    left_out = [problem.path for problem in unusable] + [image for image in usable if label_path(image) in bad]
+    return [image for image in usable if label_path(image) not in bad], list(map(str, left_out))
 
 
 def measured_as_one(own: EvaluateKeys, truth: Truth, sources: Sequence[Path]) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from auxhead.keys.convert import OnError
 from auxhead.keys.reading import Keys, floats
 
 Split = Literal["train", "val", "test"]
@@ -45,6 +46,9 @@ class EvaluateKeys(Keys):
     )
     single_cls: bool | None = Field(
         default=None, description="measure all classes as one (default: if a model was trained so)"
+    )
+    on_error: OnError = Field(
+        default="fail", description="bad labels, images that Ultralytics can't read: list them, or leave them out"
     )
     imgsz: int | None = Field(default=None, ge=32, description="image size (default: the model's own)")
     batch: int = Field(default=16, ge=1, description="images per batch")
