@@ -11,7 +11,8 @@ import yaml
 
 from auxhead.comparison.arms import PRESETS, default_base, training_keys
 from auxhead.comparison.data import prepare
-from auxhead.comparison.plan import READY_MADE, ComparisonPlan, differences, read_plan, resolve_plan
+from auxhead.comparison.plan import ComparisonPlan, differences, resolve_plan
+from auxhead.comparison.plan_file import READY_MADE, read_plan
 from auxhead.errors import ConfigError, DataError, UnfairComparisonError
 
 

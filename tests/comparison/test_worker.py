@@ -14,7 +14,8 @@ from tests.comparison.in_process import InProcess
 from ultralytics.nn.tasks import DetectionModel
 
 from auxhead.comparison import ledger, worker
-from auxhead.comparison.plan import ComparisonPlan, read_plan, resolve_plan
+from auxhead.comparison.plan import ComparisonPlan, resolve_plan
+from auxhead.comparison.plan_file import read_plan
 from auxhead.comparison.rehearsal import rehearse
 from auxhead.comparison.run import Runs, death
 from auxhead.errors import ConfigError, DataError, UnfairComparisonError

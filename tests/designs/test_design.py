@@ -14,7 +14,8 @@ from PIL import Image
 from ultralytics.nn.tasks import DetectionModel
 
 import auxhead
-from auxhead.comparison.plan import read_plan, resolve_plan
+from auxhead.comparison.plan import resolve_plan
+from auxhead.comparison.plan_file import read_plan
 from auxhead.errors import ConfigError, DataError, ModelError, OutputError
 from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Spread

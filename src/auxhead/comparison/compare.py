@@ -100,8 +100,7 @@ def compare(
     resolved, own, folder = _resolve(plan, keys, progress or silent)
     from auxhead.comparison.latency import measure_latency
     from auxhead.comparison.rehearsal import rehearse
-    from auxhead.comparison.run import Runs
-    from auxhead.comparison.stages import with_choice
+    from auxhead.comparison.run import Runs, with_choice
 
     def opened(stage: ComparisonPlan) -> Runs:
         runs = Runs(folder, stage, watch or (lambda _name, _state, _remark: None))
@@ -204,7 +203,8 @@ def _resolve(
     _require_known(shared)
     own = validated(CompareKeys, where)
     from auxhead.comparison.data import data_hash  # the checks above need no torch
-    from auxhead.comparison.plan import read_plan, resolve_plan
+    from auxhead.comparison.plan import resolve_plan
+    from auxhead.comparison.plan_file import read_plan
     from auxhead.host.datasets import read_source
 
     name, content = read_plan(plan, given, {**(keys.get("base") or {}), **shared})

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,13 @@ from auxhead.comparison.worker import BUSY
 from auxhead.evaluation.files import DRAWS_FILE
 from auxhead.findings.fairness import Fairness, check
 from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, RESULT_FILE, RUN_SCHEMA, RUNS_FOLDER
+from auxhead.findings.latency import read_latency
+from auxhead.findings.measures import primary_key
+from auxhead.findings.records import read_runs
+from auxhead.findings.screening import choose
 from auxhead.host.environment import environment
 from auxhead.host.settings import copy_settings
+from auxhead.metrics.bands import read_bands
 from auxhead.progress import Progress
 
 Watch = Callable[[str, str, str], None]
@@ -206,6 +211,28 @@ class Runs:
         if facts:
             ledger.write_json(self.folder / FAIRNESS_FILE, fairness.to_dict())
         return fairness
+
+
+def with_choice(folder: Path, plan: ComparisonPlan) -> ComparisonPlan:
+    """Complete a plan with the arm that goes on to fresh seeds, as far as that is known.
+
+    Args:
+        folder: Of the comparison; it needn't exist yet.
+        plan: What is compared, nothing chosen.
+
+    Returns:
+        The plan itself where it has no fresh seeds, or where nothing is chosen (yet).
+
+    Raises:
+        ResumeError: A file of the comparison is broken.
+    """
+    if not plan.confirm:
+        return plan
+    screened = {**plan.to_dict(), "split": "val"}
+    primary = primary_key(plan.primary, [band.name for band in read_bands(plan.bands)])
+    latency, _ = read_latency(folder, plan.control)
+    choice = choose(screened, read_runs(folder, screened), primary, latency)
+    return replace(plan, chosen=choice.arm)
 
 
 def death(code: int | None) -> str:

@@ -16,7 +16,7 @@ from auxhead.metrics.truth import Floats
 
 SAME = 1e-9  # fractions: numbers this near to each other are the same but for rounding. Source: own choice
 SAME_COST = 0.005  # of the control's price: what prints as 1.00x is the same cost. Source: own choice
-POWER = 0.8  # chance of showing what is there. Source: Cohen's custom
+POWER = 0.8  # chance of showing what is there. Source: the custom that Cohen proposes
 MOST_FLIPS = 99_999  # sign flips that are tried: all of them up to 16 seeds. Source: own choice
 
 Ends = tuple[float, float]
@@ -128,12 +128,10 @@ def detectable(differences: Sequence[float]) -> float | None:
         differences: Arm minus control, one for each seed.
 
     Returns:
-        Above 0, for a paired t test at the level of the intervals; None for fewer than two differences, and for
-        differences that are all the same.
+        Above 0, for a paired t test at the level of the intervals; None for fewer than two, and where all are the same.
 
     Source:
-        Cohen, "Statistical Power Analysis for the Behavioral Sciences" (1988), as statsmodels' TTestPower computes it;
-        a power of 0.8 is the custom that he proposes.
+        Cohen, "Statistical Power Analysis for the Behavioral Sciences" (1988), as statsmodels' TTestPower computes it.
 
     Examples:
         >>> round(detectable([0.01, 0.02, 0.03]), 3)
@@ -155,7 +153,7 @@ def equal_within(differences: Sequence[float], margin: float) -> bool:
         margin: Smallest difference that would matter, above 0.
 
     Returns:
-        Whether both one-sided t tests reject a difference of the margin or more; False for fewer than two differences.
+        Whether both one-sided t tests reject the margin; False for fewer than two differences.
 
     Source:
         Schuirmann, "A comparison of the two one-sided tests procedure" (1987), as statsmodels' ttost_mean computes it.
