@@ -71,6 +71,7 @@ def test_a_link_to_the_images_is_followed(tmp_path):
     near = label(tmp_path / "data/labels/train/t0.txt")
     error = refused(tmp_path / "data", (tmp_path / "data/images/train").resolve())
     assert str(store / "t0.txt") in error.where
+    assert "is a link" in error.fix
     assert str(near) in error.found
 
 

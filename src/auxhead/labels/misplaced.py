@@ -55,6 +55,8 @@ def _error(split: str, data: Path, count: int, image: str, near: list[Path]) -> 
     fix = "put the label files there (an empty one says that its image shows nothing)"
     if near:
         fix = "rename or move the label files, so that they are found there"
+        if not Path(image).is_relative_to(data.absolute().parent):
+            fix += "; where the folder of the images is a link, labels are looked for beside the folder it leads to"
     if any(path.suffix.lower() != ".txt" for path in near):
         fix += "; only .txt files in YOLO's format are read"
     if not Path(image).exists():

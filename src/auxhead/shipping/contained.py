@@ -78,8 +78,9 @@ def _build(model: DetectionModel, where: str) -> DetectionModel:
     layers = model.yaml.get("head")
     if not (isinstance(layers, list) and layers and len(layers[-1]) == LAYER_PARTS):
         raise refuse(ValueError("a YAML without a head"))
+    yaml = detect_yaml(model.yaml)
     with told_as(refuse):
-        return build_like(detect_yaml(model.yaml), model)
+        return build_like(yaml, model)
 
 
 def _take_settings(model: DetectionModel, detector: DetectionModel) -> None:
