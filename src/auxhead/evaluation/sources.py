@@ -20,6 +20,7 @@ from auxhead.labels.check import check_labels
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.fingerprint import fingerprint
 from auxhead.labels.listing import label_path, list_images
+from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_usable
 from auxhead.labels.problems import LabelProblem, problems_error
 from auxhead.labels.source import Source
@@ -76,6 +77,7 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, Any]
     if own.split not in source.splits:
         found = f"{', '.join(source.splits)} only"
         raise DataError(f"a {own.split} split", found, own.data, "choose another with split=, or add it")
+    require_labels(own.split, source.splits[own.split], source.data)
     images, left_out = _measurable(list_images(source.splits[own.split]), source, own, tell)
     truth = read_yolo(
         images,

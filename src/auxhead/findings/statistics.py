@@ -132,10 +132,6 @@ def detectable(differences: Sequence[float]) -> float | None:
 
     Source:
         Cohen, "Statistical Power Analysis for the Behavioral Sciences" (1988), as statsmodels' TTestPower computes it.
-
-    Examples:
-        >>> round(detectable([0.01, 0.02, 0.03]), 3)
-        0.033
     """
     if len(differences) < 2 or _alike(differences):
         return None
