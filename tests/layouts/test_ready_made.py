@@ -45,7 +45,7 @@ def test_the_smallest_of_each_family_is_built(name: str) -> None:
 @pytest.mark.parametrize("size", ["yolov5n", "yolov8n", "yolov8s", "yolo11n", "yolo26n"])
 def test_slim_models_pay_for_larger_images_with_channels(size: str) -> None:
     stock, slim = cost([f"{size}.yaml"], nc=10)[0], cost([f"{size}-slim.yaml"], nc=10, imgsz=960)[0]
-    assert 0.85 < slim.fused.gflops / stock.fused.gflops <= 1.0
+    assert 0.75 < slim.fused.gflops / stock.fused.gflops <= 1.0  # channels come in eights: steps of n models are large
     assert slim.fused.parameters < stock.fused.parameters / 2
 
 
