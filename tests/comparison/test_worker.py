@@ -155,6 +155,21 @@ def test_a_run_that_was_asked_to_end_has_not_failed(quick: dict[str, Any], tmp_p
     assert ("plain-0", "waiting", "was asked to end; it goes on with the next start") in told
 
 
+BATCH = {"im_file": ["a.png"], **{key: torch.zeros(1) for key in ("img", "cls", "bboxes", "batch_idx")}}
+
+
+def starting(small_models: Path, epoch: int) -> Any:
+    """Stand for a trainer that starts at an epoch."""
+    return SimpleNamespace(
+        args=SimpleNamespace(lr0=0.1),
+        model=DetectionModel(str(small_models / "small.yaml"), nc=2, verbose=False),
+        device=torch.device("cpu"),
+        preprocess_batch=lambda batch: batch,
+        start_epoch=epoch,
+        epoch=epoch,
+    )
+
+
 @pytest.mark.parametrize(("start_epoch", "kept"), [(0, False), (1, True)])
 def test_facts_of_a_start_that_was_cut_off_are_written_anew(
     small_models: Path, tmp_path: Path, start_epoch: int, kept: bool
@@ -162,18 +177,10 @@ def test_facts_of_a_start_that_was_cut_off_are_written_anew(
     """Half of them, as a run leaves them that is stopped before its second batch, would make it unfair for good."""
     file = tmp_path / "facts.json"
     file.write_text(json.dumps({"batches": ["cut off"]}))
-    batch = {"im_file": ["a.png"], **{key: torch.zeros(1) for key in ("img", "cls", "bboxes", "batch_idx")}}
-    trainer = SimpleNamespace(
-        args=SimpleNamespace(lr0=0.1),
-        model=DetectionModel(str(small_models / "small.yaml"), nc=2, verbose=False),
-        device=torch.device("cpu"),
-        preprocess_batch=lambda batch: batch,
-        start_epoch=start_epoch,
-        epoch=start_epoch,
-    )
+    trainer = starting(small_models, start_epoch)
     Witness(file).callbacks()["on_train_start"](trainer)
     for _ in range(3):
-        trainer.preprocess_batch(batch)
+        trainer.preprocess_batch(BATCH)
     found = json.loads(file.read_text())
     assert (found["batches"] == ["cut off"]) == kept
     assert kept or len(found["batches"]) == 2
@@ -181,19 +188,11 @@ def test_facts_of_a_start_that_was_cut_off_are_written_anew(
 
 def test_batches_of_later_epochs_are_no_part_of_the_start(small_models: Path, tmp_path: Path) -> None:
     """Where an epoch has one batch, a run that goes on after it would have a batch less than others."""
-    batch = {"im_file": ["a.png"], **{key: torch.zeros(1) for key in ("img", "cls", "bboxes", "batch_idx")}}
-    trainer = SimpleNamespace(
-        args=SimpleNamespace(lr0=0.1),
-        model=DetectionModel(str(small_models / "small.yaml"), nc=2, verbose=False),
-        device=torch.device("cpu"),
-        preprocess_batch=lambda batch: batch,
-        start_epoch=0,
-        epoch=0,
-    )
+    trainer = starting(small_models, 0)
     Witness(tmp_path / "facts.json").callbacks()["on_train_start"](trainer)
-    trainer.preprocess_batch(batch)
+    trainer.preprocess_batch(BATCH)
     trainer.epoch = 1
-    trainer.preprocess_batch(batch)
+    trainer.preprocess_batch(BATCH)
     assert len(json.loads((tmp_path / "facts.json").read_text())["batches"]) == 1
 
 

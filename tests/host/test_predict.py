@@ -124,6 +124,13 @@ def test_predictions_are_made_once(detector: Path, data: Path, monkeypatch: pyte
     picture.write_bytes(picture.read_bytes() + b" ")
     evaluate(detector, copy, conf=0.01, exist_ok=True)
     assert len(calls) == 2
+    label = next(path for path in (copy.parent / "labels" / "val").glob("*.txt") if path.read_text())
+    label.write_text("".join(label.read_text().splitlines(keepends=True)[1:]))
+    evaluate(detector, copy, conf=0.01, exist_ok=True)  # Ultralytics' own numbers are about the labels, too
+    assert len(calls) == 3
+    monkeypatch.setattr("auxhead.host.compat.installed", lambda: "9.0.0")
+    evaluate(detector, copy, conf=0.01, exist_ok=True)
+    assert len(calls) == 4
 
 
 def test_predictions_of_ours_know_their_pictures(detector: Path, data: Path, tmp_path: Path) -> None:

@@ -193,12 +193,15 @@ def _info(predictions: Path) -> dict[str, Any]:
 
 def _from_model(job: Task, source: Path, name: str) -> Predicted:
     """Predict with a model, unless the same predictions lie there."""
+    from auxhead.host.compat import installed
     from auxhead.host.predict import weights_hash
 
     keys = ("split", "imgsz", "conf", "iou", "max_det")
     asked = {
         "weights_sha256": weights_hash(source),
         "images_sha256": job.hashes["images_sha256"],
+        "labels_sha256": job.hashes["labels_sha256"],  # of Ultralytics' own numbers, which are reused as well
+        "ultralytics": installed(),
         "names": list(job.truth.names),
         **{key: getattr(job.own, key) for key in keys},
     }

@@ -146,7 +146,7 @@ class RayExecutor:
         ended: list[Any]
         ended, left = ray.wait([*pending], num_returns=len(pending), timeout=0)
         with suppress(KeyboardInterrupt):  # pressed again: no more patience
-            for reference in left:
+            for reference in reversed(left):  # those that wait first: what ends would make room for them
                 ray.cancel(reference)  # raises KeyboardInterrupt in the task, which ends when its job has
             if left:
                 _, left = ray.wait(left, num_returns=len(left), timeout=self.grace + 2 * LAST_GRACE)
