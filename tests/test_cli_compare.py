@@ -192,3 +192,13 @@ def another_control_is_a_page_of_its_own_and_says_so(folder: Path, call: Any, tm
     assert "out=" in refused.stderr
     refused = call("report", str(folder), "control=centre", f"out={tmp_path}")
     assert "did you mean center" in refused.stderr
+
+
+@pytest.mark.parametrize(("finished", "code"), [(0, 1), (1, 3), (2, 0)])
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_the_exit_code_says_whether_every_run_finished(
+    finished: int, code: int, words: list[str], call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"status": {"planned": 2, "finished": finished}}
+    monkeypatch.setattr("auxhead.cli.compare._run", lambda *_: (found, lambda: None))
+    assert call("compare", "data=signs.yaml", "arms=plain,center", *words).returncode == code
