@@ -12,6 +12,7 @@ from tests.findings.ledger_maker import write_evaluation
 
 import auxhead
 from auxhead.comparison import latency
+from auxhead.errors import ConfigError
 from auxhead.findings.files import LATENCY_FILE
 
 VALUES = {"plain": 0.50, "wide": 0.53, "narrow": 0.49, "dear": 0.60}
@@ -113,3 +114,16 @@ def test_latency_is_measured_once_for_the_same_weights(
     file.write_text(file.read_text().replace("wide-0", "another"))
     with pytest.raises(pytest.fail.Exception, match="measured again"):
         start(signs, tmp_path / "out", [])
+
+
+def test_a_device_that_is_not_here_costs_no_finished_comparison(
+    signs: Path, tmp_path: Path, executor: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*_: Any) -> None:
+        raise ConfigError("a device of this machine", "no GPU", "device=0", "name another, or cpu")
+
+    monkeypatch.setattr(latency, "_measured", absent)
+    found = start(signs, tmp_path / "out", [])
+    assert not (tmp_path / "out" / LATENCY_FILE).exists()
+    assert found.verdicts[-1].startswith("wide beats plain")
+    assert "latency" not in found.verdicts[-1]

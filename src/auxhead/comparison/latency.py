@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from auxhead.comparison import ledger
 from auxhead.comparison.run import Runs
+from auxhead.errors import ConfigError
 from auxhead.findings.files import LATENCY_FILE, LATENCY_SCHEMA, read_json
 from auxhead.host.environment import environment
 from auxhead.progress import Progress
@@ -23,12 +25,14 @@ def measure_latency(runs: Runs, tell: Progress) -> None:
     One finished run of each arm is measured, at the arm's image size and on the device that the runs were trained on,
     fused as it predicts. Arms that ship the same layers at the same size are measured once and share the numbers.
 
+    Where this machine lacks the device, as the runs were on a cluster, nothing is measured: after the trainings that is
+    no reason to fail.
+
     Args:
         runs: The runs, after they have ended.
         tell: Called as progress(task, done, total).
 
     Raises:
-        ConfigError: The device can't be used on this machine.
         OutputError: The file can't be written.
     """
     files = _detectors(runs)
@@ -38,7 +42,8 @@ def measure_latency(runs: Runs, tell: Progress) -> None:
         measured = {arm: entry["weights_sha256"] for arm, entry in files.items()}
         if (read_json(runs.folder / LATENCY_FILE) or {}).get("weights") == measured:
             return
-        ledger.write_json(runs.folder / LATENCY_FILE, _measured(runs, files, tell) | {"weights": measured})
+        with suppress(ConfigError):
+            ledger.write_json(runs.folder / LATENCY_FILE, _measured(runs, files, tell) | {"weights": measured})
 
 
 def _detectors(runs: Runs) -> dict[str, dict[str, Any]]:
