@@ -23,10 +23,12 @@ from ultralytics.utils import YAML
 from auxhead.errors import ConfigError, HostVersionError
 from auxhead.heads import registry
 from auxhead.keys import host
+from auxhead.keys.compare import CompareKeys
+from auxhead.keys.convert import ConvertKeys
 from auxhead.keys.cost import CostKeys
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.heads import registry as key_registry
-from auxhead.keys.reading import Vocabulary, join_words, parse_words, read_file, read_value, read_words
+from auxhead.keys.reading import Vocabulary, join_words, parse_words, read_file, read_keys, read_value, read_words
 from auxhead.keys.train_reading import read_train_words
 
 # -- contracts with Ultralytics -------------------------------------------------------------------------------------
@@ -126,6 +128,13 @@ def test_commands_with_keys_of_their_own_read_as_train_does(words: list[str], ke
     assert read_words(words, EvaluateKeys) == keys
     if "bands=0,8" not in words:
         assert read_train_words(words) == keys
+
+
+@pytest.mark.parametrize("value", ["2026", "1e3", "007", "true", "[1]"])
+def test_text_stays_text_whatever_it_looks_like(value: str) -> None:
+    assert read_keys([f"out={value}", "data=x.yaml", "to=pose"], ConvertKeys).out == value
+    assert read_train_words([f"out={value}"], CompareKeys.model_fields) == {"out": value}
+    assert read_words(["out=none"], EvaluateKeys) == {"out": None}
 
 
 def test_a_word_without_a_value_is_named() -> None:

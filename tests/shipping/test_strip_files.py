@@ -25,6 +25,7 @@ from auxhead.errors import AuxHeadError, ModelError, ResumeError
 from auxhead.host.calls import quiet
 from auxhead.host.checkpoint import load
 from auxhead.host.models import REFUSED, task_of
+from auxhead.shipping.strip_certificate import StripCertificate
 
 
 @cache
@@ -297,6 +298,29 @@ def test_models_without_a_plain_detector_are_refused(yaml: str, words: str, tmp_
         else:
             YOLO(yaml).save(str(tmp_path / "best.pt"))
     refused(tmp_path / "best.pt", words)
+
+
+@pytest.mark.parametrize("entry", ["model", "ema"])
+def test_a_model_in_its_shell_for_several_gpus_is_unwrapped(entry: str, tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "train_args": {"task": "pose"}, entry: nn.DataParallel(stock())}, tmp_path / "shell.pt")
+    certificate = auxhead.strip(tmp_path / "shell.pt")
+    shipped = YOLO(tmp_path / "shell-detect.pt").model.state_dict()
+    assert isinstance(certificate, StripCertificate)
+    assert all(torch.equal(tensor, stock().state_dict()[name]) for name, tensor in shipped.items())
+
+
+class Compiled(nn.Module):
+    """A shell as `torch.compile` makes it, whose import takes seconds."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._orig_mod = model
+
+
+def test_a_compiled_model_is_unwrapped_once_it_is_trusted(tmp_path: Path) -> None:
+    torch.save(checkpoint(Compiled(pose())), tmp_path / "compiled.pt")
+    assert "add trust=true" in refused(tmp_path / "compiled.pt", "Compiled")
+    assert auxhead.strip(tmp_path / "compiled.pt", trust=True) is not None
 
 
 @pytest.mark.parametrize("yaml", ["yolov8n.yaml", "yolo26n.yaml", "yolov10n.yaml"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -159,3 +160,62 @@ def test_training_without_them_reads_what_the_check_left(
     with pytest.raises(KeyboardInterrupt):
         auxhead.train(**keys, callbacks={"on_train_start": look})
     assert read == [["b.png"], ["a.png"]]
+
+
+# -- what Ultralytics unpacks or converts first ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let Ultralytics unpack into a folder of this test."""
+    folder = tmp_path / "datasets"
+    folder.mkdir()
+    monkeypatch.setattr("ultralytics.data.utils.DATASETS_DIR", folder)
+    monkeypatch.setattr("ultralytics.data.converter.DATASETS_DIR", folder)
+    return folder
+
+
+def archive(data: Path, tmp_path: Path) -> Path:
+    text = data.read_text().splitlines()
+    data.write_text("\n".join(line for line in text if not line.startswith("path:")))
+    return Path(shutil.make_archive(str(tmp_path / "signs"), "zip", tmp_path, "data"))
+
+
+def test_an_archive_is_checked_as_its_data_yaml_is(make: Callable[..., Path], data_sets: Path, tmp_path: Path) -> None:
+    file = archive(make(**{"labels/train/b.txt": "7 .5 .5 .2 .2\n"}), tmp_path)
+    with pytest.raises(DataError, match="1 bad row in 1 of 2 label files"):
+        check_data({"data": str(file)}, RunPlan())
+    checked = check_data({"data": str(file), "imgsz": 64}, RunPlan(on_error="skip"))
+    assert (checked["imgsz"], checked["data"]) == (64, str(data_sets / "data" / "data.yaml"))
+
+
+def test_an_archive_of_labels_in_the_wrong_place_is_refused(
+    make: Callable[..., Path], data_sets: Path, tmp_path: Path
+) -> None:
+    file = archive(make(**BARE, **{"Labels/train/a.txt": BOX}), tmp_path)
+    with pytest.raises(DataError, match=f"nearby: {data_sets}"):
+        check_data({"data": str(file)}, RunPlan())
+
+
+def test_an_ndjson_file_is_converted_before_its_labels_are_checked(
+    make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted = make(**{"labels/val/b.txt": "7 .5 .5 .2 .2\n"})
+
+    async def convert(path: str, **_: Any) -> Path:  # Ultralytics' own needs aiohttp
+        assert path == "signs.ndjson"
+        return converted
+
+    monkeypatch.setattr("ultralytics.data.converter.convert_ndjson_to_yolo", convert)
+    with pytest.raises(DataError, match="1 bad row in 1 of 2 label files"):
+        check_data({"data": "signs.ndjson"}, RunPlan())
+    assert check_data({"data": "signs.ndjson"}, RunPlan(on_error="skip")) == {"data": str(converted)}
+
+
+@pytest.mark.parametrize("content", ["", "not json", '{"type": "dataset"}\n'])
+def test_an_ndjson_file_that_is_none_is_one_message(content: str, data_sets: Path, tmp_path: Path) -> None:
+    file = tmp_path / "signs.ndjson"
+    file.write_text(content)
+    with pytest.raises(DataError) as caught:
+        check_data({"data": str(file)}, RunPlan())
+    assert caught.value.where == str(file)

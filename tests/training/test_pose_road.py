@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel, PoseModel, SegmentationModel, load_checkpoint
 from ultralytics.utils import SETTINGS, YAML
@@ -168,6 +169,24 @@ def test_a_run_that_only_lacks_its_end(keys: dict[str, Any], posed: auxhead.Trai
         (run / name).unlink()
     result = auxhead.train(resume=run)
     assert result.certificate.validation == posed.certificate.validation
+
+
+@pytest.mark.parametrize("kind", ["cut off", "text", "empty", "tensors", "no model"])
+def test_a_broken_checkpoint_is_one_message_and_the_run_stays_as_it_is(
+    kind: str, posed: auxhead.TrainResult, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(posed.save_dir, tmp_path / "run"))
+    (run / "result.json").unlink()
+    last = run / "weights" / "last.pt"
+    whole = last.read_bytes()
+    last.write_bytes({"cut off": whole[: len(whole) // 2], "text": b"weights"}.get(kind, b""))
+    if kind in {"tensors", "no model"}:
+        torch.save({"model": {"a": torch.zeros(1)} if kind == "tensors" else None, "optimizer": {}}, last)
+    before = snapshot(run)
+    with pytest.raises(auxhead.ResumeError, match=r"start a new run; .*best\.pt is what") as caught:
+        auxhead.train(resume=run)
+    assert caught.value.where == str(last)
+    assert snapshot(run) == before
 
 
 @pytest.mark.parametrize(

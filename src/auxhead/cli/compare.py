@@ -74,7 +74,7 @@ def _plan_and_keys(words: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
 
     ours = {**PlanKeys.model_fields, **CompareKeys.model_fields}
     named = bool(words) and "=" not in words[0] and words[0] not in {*ours, *known_keys()}
-    return (words[0] if named else None), read_train_words(words[named:], list(ours))
+    return (words[0] if named else None), read_train_words(words[named:], ours)
 
 
 def _dry_run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:

@@ -58,7 +58,7 @@ def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
 
     plan, arguments = resolve(keys, files=True)
     check_model(arguments, plan)
-    check_data(arguments, plan)
+    arguments = check_data(arguments, plan)
     return {"auxhead": plan.to_dict(), "ultralytics": arguments, "in_force": in_force(arguments)}
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ultralytics.nn.distill_model import DistillationModel
 from ultralytics.nn.tasks import BaseModel, _SafeLoad, torch_safe_load
 from ultralytics.utils import checks
+from ultralytics.utils.torch_utils import unwrap_model
 
 from auxhead.errors import ModelError
 from auxhead.host.calls import UNUSABLE, quiet, told_as
@@ -28,6 +29,8 @@ EXPANSION = 4
 """How many times its size a checkpoint may claim to unpack to. Source: own choice; torch never compresses (1), and
 trained weights that someone zipped again shrink by less than a tenth."""
 NAMED = 5  # classes listed in a message
+
+torch.serialization.add_safe_globals([nn.DataParallel])  # a shell that runs no code when it is rebuilt
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,13 @@ def model_of(content: Mapping[str, Any], path: Path) -> BaseModel:
         path: The file, for messages.
 
     Returns:
-        The averaged weights (`ema`) of a checkpoint from the middle of training, else `model`, as Ultralytics chooses;
-        its `names` are a mapping.
+        The averaged weights (`ema`) of a checkpoint from the middle of training, else `model`, as Ultralytics chooses,
+        out of its shell (`nn.DataParallel`, `torch.compile`); its `names` are a mapping.
 
     Raises:
         ModelError: There is no model of Ultralytics, or a quantized one.
     """
-    model = content.get("ema") or content.get("model")
+    model = unwrap_model(content.get("ema") or content.get("model"))
     if isinstance(model, DistillationModel):
         model._remove_feature_hooks()
         model = model.student_model

@@ -41,6 +41,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
         "self, img_path, ...", "images that were left out are found by listing again"
     ),
     "ultralytics.data.utils:check_det_dataset": TouchPoint("dataset, ...", "a data.yaml is read by Ultralytics"),
+    "ultralytics.data.utils:convert_ndjson_to_yolo_if_needed": TouchPoint(
+        "data, ...", "an .ndjson file is converted before its labels are checked"
+    ),
     "ultralytics.engine.exporter:Exporter.__call__": TouchPoint("self, model=, ...", "a model in memory is exported"),
     "ultralytics.engine.trainer:BaseTrainer.__init__": TouchPoint(
         "self, cfg, overrides, _callbacks", "callbacks are known while the trainer is built"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from ultralytics.cfg import get_cfg
 from ultralytics.data import YOLODataset, build_yolo_dataset
-from ultralytics.data.utils import check_det_dataset
+from ultralytics.data.utils import check_det_dataset, convert_ndjson_to_yolo_if_needed
 
 from auxhead.errors import DataError
 from auxhead.host.calls import first_line, quiet, told_as
@@ -22,7 +22,11 @@ CERTIFICATE_IMAGES = 8
 
 
 def read_data(data: str) -> dict[str, Any]:
-    """Read a data.yaml, a name of Ultralytics' (coco8) or an archive, and resolve its paths.
+    """Read a data.yaml, or whatever else Ultralytics takes as `data`, and resolve its paths.
+
+    Args:
+        data: A data.yaml, a name of Ultralytics' (coco8), a folder with a data.yaml, an archive or .ndjson file, or the
+            address of one; Ultralytics unpacks, converts or downloads it first, into its own folder of data sets.
 
     Returns:
         Its entries, with absolute paths of the splits, `names` by class id, `nc` and `channels`.
@@ -40,7 +44,7 @@ def read_data(data: str) -> dict[str, Any]:
         )
 
     with told_as(refuse):
-        checked: dict[str, Any] = check_det_dataset(data)
+        checked: dict[str, Any] = check_det_dataset(convert_ndjson_to_yolo_if_needed(data))
     return checked
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from auxhead.errors import ConfigError
 
@@ -150,13 +151,18 @@ def read_words(words: Sequence[str], model: type[BaseModel]) -> dict[str, Any]:
 
     Args:
         words: What the user typed; `cfg=FILE` brings the keys of a YAML file, below those given as words.
-        model: The keys there are; boolean ones may stand alone.
+        model: The keys there are; boolean ones may stand alone, and those of text stay text (`out=2026`).
 
     Raises:
         ConfigError: A word is no `key=value`, or the file can't be read.
     """
-    flags = [name for name, field in model.model_fields.items() if field.annotation in (bool, bool | None)]
-    return with_file(parse_words(words, Vocabulary(list(model.model_fields), flags)))
+    fields = model.model_fields
+    return with_file(parse_words(words, Vocabulary(list(fields), of_kind(bool, fields), of_kind(str, fields))))
+
+
+def of_kind(kind: type, fields: Mapping[str, FieldInfo]) -> set[str]:
+    """Name the keys whose values are of one type and no other; they may be optional."""
+    return {name for name, field in fields.items() if field.annotation in (kind, kind | None)}
 
 
 def read_keys(words: Sequence[str], model: type[AnyKeys]) -> AnyKeys:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from auxhead.errors import ConfigError
 from auxhead.keys.convert import PoseKeys, SegmentKeys
@@ -19,6 +20,7 @@ from auxhead.keys.reading import (
     closest,
     config_error,
     describe,
+    of_kind,
     parse_words,
     read_file,
     unknown,
@@ -59,7 +61,7 @@ class Asked:
     problems: list[str]
 
 
-def read_train_words(words: Sequence[str], more: Sequence[str] = ()) -> dict[str, Any]:
+def read_train_words(words: Sequence[str], more: Mapping[str, FieldInfo] | None = None) -> dict[str, Any]:
     """Turn the words of a training into keys and Python values; they are not checked yet.
 
     Args:
@@ -70,8 +72,14 @@ def read_train_words(words: Sequence[str], more: Sequence[str] = ()) -> dict[str
     Raises:
         ConfigError: Words that are no `key=value`, all of them at once, or a file that can't be read.
     """
-    own = {name for name, field in TrainKeys.model_fields.items() if field.annotation in (bool, bool | None)}
-    vocabulary = Vocabulary([*more, *known_keys()], own | host_flags(), VERBATIM, set(NOT_OURS.values()), FIX)
+    more = more or {}
+    vocabulary = Vocabulary(
+        known=[*more, *known_keys()],
+        flags=of_kind(bool, TrainKeys.model_fields) | host_flags(),
+        verbatim=of_kind(str, more) | VERBATIM,
+        skipped=set(NOT_OURS.values()),
+        fix=FIX,
+    )
     return with_key_file(parse_words(words, vocabulary))
 
 

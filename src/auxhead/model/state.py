@@ -66,5 +66,5 @@ def _no_state(path: Path, found: str) -> ResumeError:
         expected="a training state that auxhead wrote (weights/last.state.pt or weights/best.state.pt)",
         found=found,
         where=str(path),
-        fix="name the run's folder or one of these two files",
+        fix="name the run's folder or one of these two files; if this one is broken, start a new run",
     )

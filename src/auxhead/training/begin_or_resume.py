@@ -61,8 +61,7 @@ def resume(keys: dict[str, Any], callbacks: Callbacks) -> TrainResult:
     if not latest.is_file():
         LOGGER.info(f"{run}: no epoch was finished, starting over")
         arguments = {**YAML.load(run / "args.yaml"), **overrides, "resume": False}
-        check_data(arguments, plan)
-        return begin(plan, arguments, callbacks)
+        return begin(plan, check_data(arguments, plan), callbacks)
     saved = state.load_state(latest)
     if saved["epoch"] + 1 >= saved["train_args"]["epochs"]:
         complete(run)

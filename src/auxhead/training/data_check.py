@@ -20,21 +20,21 @@ from auxhead.labels.problems import LabelReport, problems_error, write_problems
 from auxhead.model.choices import RunPlan
 
 
-def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> None:
+def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
     """Check the data set before anything is built.
 
     Args:
         arguments: Ultralytics' arguments, of which `data` and `single_cls` matter.
         plan: Says whether bad labels and images stop the run, and whether labels are converted first.
 
+    Returns:
+        The arguments, with the yaml that was read as `data`: an archive or .ndjson file is not unpacked again.
+
     Raises:
         DataError: The yaml or a split can't be used, a split has no label file at all, or label rows or images are
             wrong; all of these go into a csv.
     """
-    source = str(arguments["data"])
-    if source.rsplit(".", 1)[-1] not in {"yaml", "yml"}:
-        return  # archives, URLs and ndjson: Ultralytics unpacks them first
-    data = read_data(source)
+    data = read_data(str(arguments["data"]))
     nc = 1 if arguments.get("single_cls") else int(data["nc"])
     for split in ("train", "val"):
         sources = data[split] if isinstance(data[split], list) else [data[split]]
@@ -49,6 +49,7 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> None:
         )
         LOGGER.info(f"{split}: {_counts(report)}{_shared(images)}")
         _judge(split, replace(report, bad_images=bad_images), plan.on_error)
+    return {**arguments, "data": data["yaml_file"]}
 
 
 def _counts(report: LabelReport) -> str:

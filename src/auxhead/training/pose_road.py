@@ -22,6 +22,7 @@ from ultralytics.utils import LOGGER, YAML
 from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
 from auxhead.host.calls import UNUSABLE, first_line, quiet, told_as
+from auxhead.host.checkpoint import open_model
 from auxhead.host.cpu import take_cpu
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.shipping.strip import strip
@@ -72,6 +73,7 @@ def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks:
 
     Raises:
         DataError, ModelError, OutputError, VerificationError: As in `run`.
+        ResumeError: The last checkpoint is broken.
     """
     last = folder / "weights" / "last.pt"
     overrides = {**overrides, "task": plan.route}
@@ -79,11 +81,20 @@ def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks:
         LOGGER.info(f"{folder}: no epoch was finished, starting over")
         arguments = {**YAML.load(folder / "args.yaml"), **overrides, "resume": False, "data": plan.source}
         return run(plan, arguments, callbacks)
+    unfinished = _has_epochs_to_go(last)
     data = _convert(plan)
-    _, checkpoint = load_checkpoint(str(last))
-    if checkpoint.get("optimizer") is not None:  # Ultralytics takes it out after the last epoch
+    if unfinished:
         drive(partial(_build, plan), {**overrides, "data": data, "resume": str(last)}, callbacks)
     return finish(folder, plan, data)
+
+
+def _has_epochs_to_go(last: Path) -> bool:
+    """Tell from its last checkpoint whether a run is unfinished: Ultralytics takes the optimizer out at the end."""
+    try:
+        return open_model(last).content.get("optimizer") is not None
+    except ModelError as error:
+        fix = f"start a new run; {last.with_name('best.pt')} is what this one had learned"
+        raise ResumeError("the last checkpoint of this run, whole", error.found, str(last), fix) from error
 
 
 def finish(folder: Path, plan: RunPlan, data: str) -> Path:

@@ -38,8 +38,7 @@ def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
         if keys.get("resume"):
             return resume(dict(keys), callbacks)
         plan, arguments = resolve(keys, files=True)
-        check_data(arguments, plan)
-        return begin(plan, arguments, callbacks)
+        return begin(plan, check_data(arguments, plan), callbacks)
 
 
 def trainer(**keys: Any) -> type[HeadTrainer]:
