@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from auxhead.errors import OutputError, ResumeError
-from auxhead.files import write_atomic
+from auxhead.files import TEMPORARY_SUFFIX, write_atomic
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE, RUNS_FOLDER, TRAINING_FOLDER, read_json
 from auxhead.results_csv import RESULTS_FILE, read_rows
 
@@ -93,7 +93,8 @@ def ledger_lock(folder: Path) -> FileLock:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strange = any(path.name != LOCK_FILE for path in folder.iterdir()) and not (folder / PLAN_FILE).is_file()
+        begun = any(path.name != LOCK_FILE and path.suffix != TEMPORARY_SUFFIX for path in folder.iterdir())
+        strange = begun and not (folder / PLAN_FILE).is_file()
     except OSError as error:
         found = "a file" if folder.is_file() else str(error)
         raise OutputError(

@@ -82,6 +82,7 @@ def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks:
         arguments = {**YAML.load(folder / "args.yaml"), **overrides, "resume": False, "data": plan.source}
         return run(plan, arguments, callbacks)
     unfinished = _has_epochs_to_go(last)
+    _complete_best(last)
     data = _convert(plan)
     if unfinished:
         drive(partial(_build, plan), {**overrides, "data": data, "resume": str(last)}, callbacks)
@@ -95,6 +96,15 @@ def _has_epochs_to_go(last: Path) -> bool:
     except ModelError as error:
         fix = f"start a new run; {last.with_name('best.pt')} is what this one had learned"
         raise ResumeError("the last checkpoint of this run, whole", error.found, str(last), fix) from error
+
+
+def _complete_best(last: Path) -> None:
+    """Write the best checkpoint if a kill cut it off: Ultralytics writes it after the last one, of the same epoch."""
+    best = last.with_name("best.pt")
+    try:
+        open_model(best)
+    except ModelError:
+        write_atomic(best, last.read_bytes())
 
 
 def finish(folder: Path, plan: RunPlan, data: str) -> Path:

@@ -25,7 +25,7 @@ FACTS_FILE = "facts.json"
 
 @dataclass
 class Witness:
-    """Callbacks of a trainer that note its start and its end.
+    """Callbacks of a trainer that note its start and how far it comes.
 
     Attributes:
         file: Where the facts go. A run that goes on after an epoch keeps what its start wrote; one that starts over
@@ -37,7 +37,7 @@ class Witness:
 
     def callbacks(self) -> dict[str, Callable[[Any], None]]:
         """Return the functions for the trainer, by Ultralytics' event."""
-        return {"on_train_start": self._start, "on_train_end": self._end}
+        return {"on_train_start": self._start, "on_train_epoch_end": self._epoch_end}
 
     def _start(self, trainer: Any) -> None:
         if trainer.start_epoch and self.file.is_file():
@@ -68,7 +68,8 @@ class Witness:
         trainer.preprocess_batch = watched
         self._write()
 
-    def _end(self, trainer: Any) -> None:
+    def _epoch_end(self, trainer: Any) -> None:
+        """Note how far it came, before the epoch is saved: a run that is killed after its last one has no other end."""
         self.facts["batch_at_end"] = int(trainer.batch_size)  # Ultralytics halves it where the memory is too small
         self.facts["epochs_done"] = int(trainer.epoch) + 1
         self._write()
