@@ -20,7 +20,7 @@ from auxhead.metrics.detections import Detections
 from auxhead.metrics.truth import Truth
 from auxhead.reporting.crops import HEIGHT, WIDTH, Window, cut, panels, window
 from auxhead.reporting.judged_boxes import judge
-from auxhead.reporting.picture_wall import Wall, choose, wall
+from auxhead.reporting.picture_wall import Side, Wall, choose, wall
 
 TWO = {"plain": {}, "center": {"heads": "center"}}
 VALUES = {"plain": (0.5,), "center": (0.95,)}
@@ -292,6 +292,25 @@ def test_a_run_without_right_detections_has_no_detections(ledger: Path) -> None:
     kinds = {box.kind for group in side.groups for one in group.pictures for box in one.panels[2].boxes}
     assert kinds == {"missed"}
     assert side.scores == (0.5, None)
+
+
+def right_boxes(side: Side) -> int:
+    pictures = [one for group in side.groups for one in group.pictures]
+    return sum(box.kind == "right" for one in pictures for panel in one.panels for box in panel.boxes)
+
+
+def test_runs_of_all_classes_as_one_are_judged_so(ledger: Path) -> None:
+    before = right_boxes(see(ledger).sides[0])
+    for arm in TWO:
+        folder = ledger / "runs" / f"{arm}-4" / "val"
+        content = json.loads((folder / "metrics.json").read_text())
+        content["settings"] = {"single_cls": True}
+        (folder / "metrics.json").write_text(json.dumps(content))
+        predictions = folder / Path(content["detectors"][0]["predictions"]).name
+        rows = json.loads(predictions.read_text())
+        assert {row["category_id"] for row in rows} > {0}
+        predictions.write_text(json.dumps([{**row, "category_id": 0} for row in rows]))
+    assert right_boxes(see(ledger).sides[0]) == before > 0
 
 
 def test_eight_arms_have_room(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from auxhead.evaluation.result import Detector, Evaluation
 from auxhead.evaluation.sources import (
     Predicted,
     Task,
-    as_one_class,
     detector_names,
     measured_as_one,
     predicted,
@@ -44,7 +43,7 @@ from auxhead.metrics.measures import (
 )
 from auxhead.metrics.mistakes import BOXES, EXTRAS, count_mistakes, mistakes
 from auxhead.metrics.precision import average_precision
-from auxhead.metrics.truth import Truth, network_scale
+from auxhead.metrics.truth import Truth, as_one_class, network_scale
 from auxhead.progress import Progress, named, silent
 
 RECALLS = (1, 10, 100)  # Source: pycocotools, Params.maxDets

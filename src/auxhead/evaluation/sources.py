@@ -133,15 +133,6 @@ def measured_as_one(own: EvaluateKeys, truth: Truth, sources: Sequence[Path]) ->
     return any(trained_as_one(model, trust=own.trust) for model in models)
 
 
-def as_one_class(truth: Truth) -> Truth:
-    """Return the same boxes, all of one class.
-
-    Source:
-        Ultralytics 8.4.190, engine/trainer.py, which calls the class of single_cls `item`.
-    """
-    return replace(truth, names=("item",), cls=np.zeros_like(truth.cls), categories=(), roots=())
-
-
 def _source(own: EvaluateKeys) -> Source:
     """Resolve data.yaml; with a model by Ultralytics, which also knows data sets by name."""
     if own.predictions and not (own.versus and not own.versus.endswith(".json")):

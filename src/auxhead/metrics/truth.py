@@ -71,6 +71,15 @@ class Truth:
         return replace(self, boxes=self.boxes * own[:, None], areas=self.areas * own**2)
 
 
+def as_one_class(truth: Truth) -> Truth:
+    """Return the same boxes, all of one class.
+
+    Source:
+        Ultralytics 8.4.190, engine/trainer.py, which calls the class of single_cls `item`.
+    """
+    return replace(truth, names=("item",), cls=np.zeros_like(truth.cls), categories=(), roots=())
+
+
 def network_scale(sizes: Ints, imgsz: int) -> Floats:
     """Tell how much Ultralytics' letterbox shrinks or grows images.
 

@@ -17,7 +17,7 @@ from auxhead.formats import plural
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.listing import list_images
 from auxhead.metrics.results_file import name_below, read_json, shared_folder
-from auxhead.metrics.truth import Truth, read_yolo
+from auxhead.metrics.truth import Truth, as_one_class, read_yolo
 from auxhead.reporting.crops import Picture, Window, cut, panels, window
 from auxhead.reporting.judged_boxes import Judged, judge, read_some
 
@@ -78,6 +78,7 @@ class _Run(NamedTuple):
     counts: Counts
     score: float | None
     predictions: Path
+    one_class: bool
 
 
 class _Pair(NamedTuple):
@@ -168,9 +169,11 @@ def _pair(folder: Path, analysis: Mapping[str, Any], arm: Mapping[str, Any]) -> 
 
 def _run(folder: Path) -> _Run:
     sums = pl.read_parquet(folder / COUNTS_FILE).group_by("image").agg(pl.col("boxes", "found").sum())
-    detector = read_json(folder / METRICS_FILE, "the results of a run")["detectors"][0]
+    content = read_json(folder / METRICS_FILE, "the results of a run")
+    detector = content["detectors"][0]
     counts = {image: (boxes, found) for image, boxes, found in sums.select("image", "boxes", "found").iter_rows()}
-    return _Run(counts, detector["score"], folder / PurePath(detector["predictions"]).name)
+    predictions = folder / PurePath(detector["predictions"]).name
+    return _Run(counts, detector["score"], predictions, bool(content["settings"].get("single_cls")))
 
 
 def _data(folder: Path) -> Path:
@@ -205,8 +208,9 @@ def _sides(control: str, pairs: Sequence[_Pair], known: _Known) -> list[Side]:
         try:
             for run in (pair.control, pair.own):
                 if run.predictions not in judged:
-                    found = read_some(run.predictions, known.names, len(known.truth.names), run.score)
-                    judged[run.predictions] = judge(known.truth, found)
+                    truth = as_one_class(known.truth) if run.one_class else known.truth
+                    found = read_some(run.predictions, known.names, len(truth.names), run.score)
+                    judged[run.predictions] = judge(truth, found)
         except DataError as error:
             reasons[pair.arm] = f"Its predictions can't be read: {error.found} ({error.where})"
             continue
