@@ -217,13 +217,24 @@ def test_the_summary_has_every_number_of_an_arm(text: str, analysis: dict[str, A
     assert "least 0.250" in row[4]
     assert row[5] == "3.20 M"
     assert row[6].startswith("8.0")
-    assert row[7] == DASH  # not measured
-    assert "1.00 ×" in row[8]  # noqa: RUF001
-    assert row[9] == "5of 5"
-    assert row[10] == "56 %"
-    assert row[11] == DASH  # costs nothing more
-    assert cells(text, "p2")[11] == "+1.64"
+    assert "1.00 ×" in row[7]  # noqa: RUF001  no latency was measured, and no column is there for it
+    assert row[8] == "5of 5"
+    assert row[9] == "56 %"
+    assert row[10] == DASH  # costs nothing more
+    assert cells(text, "p2")[10] == "+1.64"
     assert cells(text, "plain")[3:5] == [DASH, DASH]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_columns_that_no_arm_has_are_left_out(tmp_path: Path) -> None:
+    arms = {"plain": {}, "center": {"heads": "center"}}
+    ledger = make_ledger(tmp_path / "ledger", arms=arms, latency={"plain": 1.0, "center": 1.25})
+    text = read(reporting.report(ledger).page)
+    row = [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in cells(text, "center")]
+    assert len(row) == 10
+    assert "1.25 ×" in row[7]  # noqa: RUF001
+    assert "share of p2" not in text
+    assert "per extra GFLOP" not in text
 
 
 def test_every_seed_is_drawn(drawn: dict[str, Any]) -> None:
