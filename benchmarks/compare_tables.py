@@ -16,7 +16,9 @@ HEAD = "| arm | {} by seed | mean | minus {} (95 % t) | images | mAP50-95 | GFLO
 def table(analysis: dict[str, Any]) -> str:
     """Lay out every arm: all seeds, the difference on the primary measure with both intervals, and what it costs."""
     primary = analysis["primary"]
-    rows = [HEAD.format(primary["name"], analysis["control"])]
+    timed = any(arm["cost"].get("latency") for arm in analysis["arms"])
+    head = [line + end for line, end in zip(HEAD.splitlines(), (" latency |", "---|"), strict=True)]
+    rows = ["\n".join(head if timed else HEAD.splitlines()).format(primary["name"], analysis["control"])]
     for arm in analysis["arms"]:
         number = arm["numbers"][primary["band"]][primary["measure"]]
         found = (arm["against_control"] or {}).get("primary")
@@ -28,6 +30,7 @@ def table(analysis: dict[str, Any]) -> str:
             ends(found["images"]) if found else "",
             f"{100 * arm['numbers']['all']['AP']['mean']:.1f}",
             f"{arm['cost']['gflops']:.2f}",
+            *([f"{arm['cost']['latency']['ratio']:.2f}"] if timed else []),
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
