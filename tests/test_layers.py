@@ -26,6 +26,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "machine": "",
     "results_csv": "",
     "formats": "",
+    "yaml_files": "yaml",
     "keys": "pydantic yaml",
     "heads": "torch torchvision",
     "labels": "PIL defusedxml numpy yaml",

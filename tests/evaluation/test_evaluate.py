@@ -163,6 +163,9 @@ def test_ultralytics_numbering_is_read_when_asked_and_refused_when_guessed(signs
         ({"bbox": [1, 2, 3]}, "four numbers"),
         ({"bbox": [1, 2, -3, 4]}, "width and height of at least 0"),
         ({"bbox": [1, 2, float("inf"), 4]}, "finite numbers"),
+        ({"bbox": [10**400, 2, 3, 4]}, "too large"),
+        ({"score": 10**400}, "too large"),
+        ({"category_id": float("inf")}, "category_id inf is none of"),
         ({"bbox": [5000, 2, 3, 4]}, "lies outside of its image"),
     ],
 )
@@ -175,7 +178,9 @@ def test_bad_rows_are_refused_by_place(signs: Path, tmp_path: Path, change: dict
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("content", ["{}", "[1]", "[{}]", "nonsense", '{"annotations": []}'])
+@pytest.mark.parametrize(
+    "content", ["{}", "[1]", "[{}]", "nonsense", '{"annotations": []}', pytest.param("[" * 100_000, id="deep")]
+)
 def test_files_that_are_no_results_are_refused(signs: Path, tmp_path: Path, content: str) -> None:
     (tmp_path / "p.json").write_text(content)
     with pytest.raises(auxhead.DataError):

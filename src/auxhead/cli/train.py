@@ -52,13 +52,16 @@ def train(
 def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Check a training as far as it goes without training, and return what would be done, with all values in force."""
     from auxhead.host.arguments import in_force
+    from auxhead.host.checkpoint import restricted
     from auxhead.training.data_check import check_data
-    from auxhead.training.model_check import check_model
+    from auxhead.training.model_check import check_files, check_model
     from auxhead.training.resolve import resolve
 
     plan, arguments = resolve(keys, files=True)
-    check_model(arguments, plan)
-    arguments = check_data(arguments, plan)
+    with restricted(trust=plan.trust):
+        check_files(arguments)
+        check_model(arguments, plan)
+        arguments = check_data(arguments, plan)
     return {"auxhead": plan.to_dict(), "ultralytics": arguments, "in_force": in_force(arguments)}
 
 

@@ -15,7 +15,18 @@ Keys = Mapping[str, Any]
 OURS = ("data", "seed", "project", "name", "save_dir", "exist_ok", "resume", "save", "val", "time", "patience", "cfg")
 """Keys that a comparison sets itself, the same way for every run."""
 
-SHARED = ("device", "fraction", "single_cls", "classes", "select", "on_error", "deterministic", "workers", "cache")
+SHARED = (
+    "device",
+    "fraction",
+    "single_cls",
+    "classes",
+    "select",
+    "on_error",
+    "trust",
+    "deterministic",
+    "workers",
+    "cache",
+)
 """Keys that belong into `base`: an arm that sets them is no longer trained or measured like the others."""
 
 BUDGET = ("epochs", "batch")

@@ -101,6 +101,7 @@ def compare(
     from auxhead.comparison.latency import measure_latency
     from auxhead.comparison.rehearsal import rehearse
     from auxhead.comparison.run import Runs, with_choice
+    from auxhead.host.checkpoint import restricted
 
     def opened(stage: ComparisonPlan) -> Runs:
         runs = Runs(folder, stage, watch or (lambda _name, _state, _remark: None))
@@ -113,7 +114,8 @@ def compare(
     rehearse(runs, executor, progress or silent)
     try:
         runs.execute(executor)
-        measure_latency(runs, progress or silent)
+        with restricted(trust=bool(resolved.base.get("trust"))):
+            measure_latency(runs, progress or silent)
         further = with_choice(folder, resolved)
         if further.chosen != runs.plan.chosen:
             runs = opened(further)
@@ -168,10 +170,12 @@ def plan_only(plan: str | Path | None = None, *, progress: Progress | None = Non
     resolved, own, folder = _resolve(plan, keys, tell)
     from auxhead.comparison.dry_run import DryRun
     from auxhead.comparison.estimate import estimate
+    from auxhead.host.checkpoint import restricted
 
     executor = _executor(own, resolved)
     at_once = len(getattr(executor, "slots", ())) or 1  # a cluster tells only when runs wait for it
-    with TemporaryDirectory(prefix="auxhead-dry-") as scratch:
+    trust = bool(resolved.base.get("trust"))
+    with TemporaryDirectory(prefix="auxhead-dry-") as scratch, restricted(trust=trust):
         return DryRun(resolved, folder, estimate(resolved, Path(scratch), executor, at_once, tell))
 
 

@@ -15,6 +15,7 @@ from auxhead.comparison.arms import declared_keys, default_base
 from auxhead.errors import ConfigError
 from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import closest, validated
+from auxhead.yaml_files import oversized
 
 READY_MADE = files("auxhead.comparison") / "plans"
 STAGES = ("screen", "confirm", "budget")
@@ -95,6 +96,8 @@ def _ready_made() -> dict[str, Traversable]:
 def _load(plan: str | Path) -> dict[str, Any]:
     ready = _ready_made()
     source = ready[str(plan)] if _is_ready_made(plan) else Path(plan)
+    if isinstance(source, Path) and (too_large := oversized(source)):
+        raise ConfigError("a plan: a YAML file", too_large, str(plan), "correct the file")
     try:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -18,6 +18,7 @@ from auxhead.designs.prices import Limit, Priced, within
 from auxhead.designs.result import Design, Designs, short_name
 from auxhead.errors import ConfigError, ModelError
 from auxhead.files import require_free, write_atomic
+from auxhead.host.checkpoint import restricted
 from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import read_source
 from auxhead.host.models import sibling
@@ -37,6 +38,7 @@ COMPARED = 3  # designs that the plan compares at most: each is a training for e
 TOLD_FROM = 0.999  # share of the boxes whose longer side the bins of a design should tell. Source: own choice
 
 
+@restricted()
 def design(progress: Progress | None = None, **keys: Any) -> Designs:
     """Design detectors for the objects of a data set, at the price of one that is known.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from ultralytics.nn import tasks
 from ultralytics.nn.distill_model import DistillationModel
 from ultralytics.nn.tasks import BaseModel, _SafeLoad, torch_safe_load
 from ultralytics.utils import checks
@@ -29,7 +32,9 @@ EXPANSION = 4
 """How many times its size a checkpoint may claim to unpack to. Source: own choice; torch never compresses (1), and
 trained weights that someone zipped again shrink by less than a tenth."""
 NAMED = 5  # classes listed in a message
+SAFE_LOAD = "ULTRALYTICS_SAFE_LOAD"  # Ultralytics reads it when it is imported, also in processes of several GPUs
 
+_trusted = ContextVar("trusted", default=False)
 torch.serialization.add_safe_globals([nn.DataParallel])  # a shell that runs no code when it is rebuilt
 
 
@@ -55,8 +60,8 @@ def load(path: Path, *, trust: bool = False) -> dict[str, Any]:
 
     Args:
         path: The file. Nothing is downloaded when it is missing, and nothing installed.
-        trust: Whether whatever code the file contains may run. Without it, only classes of Ultralytics and torch are
-            rebuilt.
+        trust: Whether whatever code the file contains may run; also so within `restricted(trust=True)`. Without it,
+            only classes of Ultralytics and torch are rebuilt.
 
     Returns:
         The checkpoint's entries; the model among them is as it was stored.
@@ -66,6 +71,7 @@ def load(path: Path, *, trust: bool = False) -> dict[str, Any]:
             of its own.
     """
     _require_archive(path)
+    trust = trust or _trusted.get()
     if not trust:
         _require_known_classes(path)
     with told_as(partial(_unreadable, path, trust=trust), UNREADABLE), quiet(), nothing_installed():
@@ -175,6 +181,33 @@ def building(path: Path, *, trust: bool = False) -> AbstractContextManager[None]
 
 
 @contextmanager
+def restricted(*, trust: bool = False) -> Iterator[None]:
+    """Let Ultralytics open checkpoints and build models, here and in processes it starts, without running their code.
+
+    Args:
+        trust: Whether that code may run: then nothing is held back, and `load` trusts every file, too. What is trusted
+            outside stays so inside.
+
+    Source:
+        Ultralytics 8.4.180 to 8.4.190, nn/tasks.py: `torch_safe_load` and `_SafeLoad.restricted` look at `SAFE_LOAD`
+        whenever they are called.
+    """
+    trust = trust or _trusted.get()
+    before, variable, token = tasks.SAFE_LOAD, os.environ.get(SAFE_LOAD), _trusted.set(trust)
+    if not trust:
+        tasks.SAFE_LOAD, os.environ[SAFE_LOAD] = True, "true"
+    try:
+        with nothing_installed():
+            yield
+    finally:
+        _trusted.reset(token)
+        tasks.SAFE_LOAD = before
+        os.environ.pop(SAFE_LOAD, None)
+        if variable is not None:
+            os.environ[SAFE_LOAD] = variable
+
+
+@contextmanager
 def nothing_installed() -> Iterator[None]:
     """Keep Ultralytics from installing packages that it misses; it says so and fails instead."""
     allowed = checks.AUTOINSTALL
@@ -206,6 +239,17 @@ def _require_archive(path: Path) -> None:
             where=str(path),
             fix="don't open this file; fetch it from where it was made",
         )
+
+
+def require_safe(path: Path) -> None:
+    """Check that a file can be opened without running code of its own; what is trusted is not looked at.
+
+    Raises:
+        ModelError: It can't, or is no checkpoint.
+    """
+    if not _trusted.get():
+        _require_archive(path)
+        _require_known_classes(path)
 
 
 def _require_known_classes(path: Path) -> None:

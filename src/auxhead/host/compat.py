@@ -112,6 +112,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.nn.tasks:_SafeLoad.loading": TouchPoint(
         "weight, ...", "models of foreign files are built without evaluating their code"
     ),
+    "ultralytics.nn.tasks:_SafeLoad.restricted": TouchPoint(
+        "...", "`SAFE_LOAD` is looked at whenever a model is built"
+    ),
     "ultralytics.nn.tasks:guess_model_task": TouchPoint("model, ...", "a YAML says what is built of it"),
     "ultralytics.nn.tasks:load_checkpoint": TouchPoint("weight, ...", "finished files are read as users read them"),
     "ultralytics.nn.tasks:torch_safe_load": TouchPoint(
@@ -124,7 +127,6 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.utils.loss:v8DetectionLoss.get_assigned_targets_and_loss": TouchPoint(
         "self, preds, batch, ...", "heads learn on its assignment"
     ),
-    "ultralytics.utils.patches:torch_load": TouchPoint("*args, **kwargs", "training states are read with it"),
     "ultralytics.utils.tal:TaskAlignedAssigner.select_candidates_in_gts": TouchPoint(
         "self, xy_centers, gt_bboxes, mask_gt, ...", "candidate anchors are counted by it"
     ),

@@ -9,16 +9,35 @@ from typing import Any
 import torch
 from torch import Tensor
 from ultralytics.cfg import get_cfg
-from ultralytics.data import YOLODataset, build_yolo_dataset
+from ultralytics.data import YOLODataset, build_yolo_dataset, dataset
 from ultralytics.data.utils import check_det_dataset, convert_ndjson_to_yolo_if_needed
+from ultralytics.utils import LOGGER
 
 from auxhead.errors import DataError
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.labels.data_yaml import SPLITS
+from auxhead.labels.label_cache import read_label_cache
 from auxhead.labels.source import Source
+from auxhead.yaml_files import oversized
 
 CERTIFICATE_IMAGES = 8
 """Validation images that the certificate compares outputs on. Source: own choice, a second on a CPU."""
+
+
+def load_cache(path: Path) -> dict[str, Any]:
+    """Load a cache of labels for Ultralytics; one that holds more than data is scanned anew, and that is said.
+
+    Raises:
+        FileNotFoundError: There is none that can be used: Ultralytics then reads the labels, and writes another.
+    """
+    try:
+        return read_label_cache(Path(path))
+    except ValueError as error:
+        LOGGER.warning(f"{path}: not used, and written anew, as it is no cache of labels ({error})")
+        raise FileNotFoundError(path) from error
+
+
+dataset.load_dataset_cache_file = load_cache  # Ultralytics' own runs whatever code the file names
 
 
 def read_data(data: str) -> dict[str, Any]:
@@ -43,6 +62,8 @@ def read_data(data: str) -> dict[str, Any]:
             fix="correct the file; paths in it are relative to its `path:`, or to its own folder",
         )
 
+    if too_large := oversized(Path(data)):
+        raise refuse(ValueError(too_large))
     with told_as(refuse):
         checked: dict[str, Any] = check_det_dataset(convert_ndjson_to_yolo_if_needed(data))
     return checked

@@ -15,6 +15,7 @@ from auxhead.errors import ConfigError, ModelError
 from auxhead.host.calls import told_as
 from auxhead.layouts.ready_made import ready_made
 from auxhead.model.attach import require_detector
+from auxhead.yaml_files import oversized
 
 
 def sibling(model: str | Path, variant: str) -> str:
@@ -39,8 +40,20 @@ def sibling(model: str | Path, variant: str) -> str:
         )
 
     with told_as(refuse):
-        yaml_model_load(ready_made(name))
+        yaml_model_load(model_yaml(name))
     return name
+
+
+def model_yaml(name: str | Path) -> str:
+    """Return where Ultralytics finds the YAML of a model, ready-made ones of ours included.
+
+    Raises:
+        ModelError: It expands to more than any model has.
+    """
+    file = ready_made(name)
+    if too_large := oversized(Path(file)):
+        raise ModelError("the YAML of a model", too_large, str(name), "correct the file")
+    return file
 
 
 def weights_file(name: str | Path) -> Path | None:

@@ -117,7 +117,8 @@ def predict(
     settings = {"data": data, "split": split, "imgsz": size, "batch": batch, "device": device, "single_cls": single_cls}
     settings |= {"conf": conf, "iou": iou, "max_det": max_det, "mode": "val", "task": "detect"}
     settings |= {"rect": True, "plots": False}  # rect: as `yolo val`
-    validator = _measure(loaded, settings, str(model))
+    with checkpoint.restricted(trust=trust):
+        validator = _measure(loaded, settings, str(model))
     size = validator.args.imgsz
     return Predictions(
         rows=validator.rows,
@@ -143,7 +144,6 @@ def _measure(loaded: Any, settings: Mapping[str, Any], model: str) -> _Collector
     with (
         restored_threads(),
         TemporaryDirectory(prefix="auxhead-") as scratch,
-        checkpoint.nothing_installed(),
         told_as(refuse),
     ):
         validator = _Collector(args={**settings, "model": model}, save_dir=Path(scratch))

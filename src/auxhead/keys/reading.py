@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from auxhead.errors import ConfigError
+from auxhead.yaml_files import oversized
 
 AnyKeys = TypeVar("AnyKeys", bound=BaseModel)
 OWN_FIX = "correct them; --help lists all keys"
@@ -194,7 +195,7 @@ def read_file(path: object) -> dict[str, Any]:
     """
     if not str(path).lower().endswith((".yaml", ".yml")):
         found = f"Not a YAML file: {path}"
-    else:
+    elif not (found := oversized(Path(str(path)))):
         try:
             content = yaml.safe_load(Path(str(path)).read_text(encoding="utf-8", errors="ignore"))
             if isinstance(content, dict):

@@ -34,6 +34,9 @@ class TrainKeys(Keys):
     cpu_bf16: bool | None = Field(
         default=None, description="on CPUs: bfloat16 autocast (default: where the CPU has AVX512-BF16 or AMX)"
     )
+    trust: bool = Field(
+        default=False, description="run code in checkpoints and model YAMLs; only for files of people you trust"
+    )
 
 
 RECIPES: dict[tuple[Recipe, Route], dict[str, Any]] = {

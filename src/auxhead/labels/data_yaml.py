@@ -13,6 +13,7 @@ import yaml
 from auxhead.errors import DataError
 from auxhead.labels.listing import Sources
 from auxhead.labels.source import Source
+from auxhead.yaml_files import oversized
 
 SPLITS = ("train", "val", "test", "minival")  # Source: Ultralytics, data/utils.py, check_det_dataset
 EXPECTED = "a data.yaml with val and names"
@@ -50,6 +51,8 @@ def read_data_yaml(data: Path) -> Source:
 
 
 def _load(data: Path) -> dict[str, Any]:
+    if too_large := oversized(data):
+        raise DataError(EXPECTED, too_large, str(data), "correct the file")
     try:
         content = yaml.safe_load(data.read_text(encoding="utf-8", errors="ignore"))
     except (OSError, yaml.YAMLError) as error:

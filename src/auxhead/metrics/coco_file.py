@@ -18,6 +18,7 @@ from auxhead.metrics.truth import Floats, Ints, Truth
 EXPECTED = "a COCO data set: a json with images, annotations and categories"
 SWAPPED = "name the truth in data=, and a detector's results in predictions="
 BACKGROUND = {"background", "root"}  # names of a first category that nothing is annotated with. Source: own choice
+LONGEST = 2**31  # pixels of a side: more than any format of pictures has
 
 
 def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
@@ -110,9 +111,9 @@ def _picture(row: Mapping[str, Any]) -> tuple[int | str, str, int, int]:
         value = _entry(row, key)
         try:
             sides.append(int(value))
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             sides.append(0)
-        if sides[-1] < 1:
+        if not 0 < sides[-1] < LONGEST:
             message = f"{key} {value!r} is no number of pixels"
             raise ValueError(message)
     return own, str(row.get("file_name") or own), sides[0], sides[1]

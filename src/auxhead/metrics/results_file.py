@@ -28,7 +28,7 @@ def read_json(path: Path, expected: str) -> Any:
     """
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
         raise DataError(expected, found, str(path), "correct the path or the file") from error
 
@@ -124,7 +124,7 @@ def read_results(path: Path, truth: Truth, categories: Categories | None = "own"
             scores.append(score)
         except BadRowError as problem:
             bad[place] = problem
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             bad[place] = BadRowError(f"no {error}" if isinstance(error, KeyError) else str(error), COMPLETE)
     if bad:
         raise rows_error(bad, len(rows), path)

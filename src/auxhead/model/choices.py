@@ -27,6 +27,7 @@ class RunPlan:
         route: native, or the task of the Ultralytics model that is trained and stripped instead.
         labels: What a box becomes on that route; None on the native one.
         source: Detection data set that such a run has converted.
+        trust: Whether code in files may run; never written down, as a run's folder may come from somebody else.
     """
 
     heads: Mapping[str, HeadSpec] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class RunPlan:
     route: Route = "native"
     labels: PoseKeys | SegmentKeys | None = None
     source: str | None = None
+    trust: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads back; checkpoints and json files hold it."""
@@ -55,4 +57,4 @@ class RunPlan:
         heads = {name: head_spec(name, keys) for name, keys in data["heads"].items()}
         labels = data.get("labels")
         rebuilt = ROUTE_KEYS[data["route"]].model_validate(labels) if labels is not None else None
-        return cls(**{**data, "heads": heads, "labels": rebuilt})
+        return cls(**{**data, "heads": heads, "labels": rebuilt, "trust": False})

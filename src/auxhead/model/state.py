@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ultralytics.utils.patches import torch_load
+from ultralytics.nn.tasks import torch_safe_load
 
 from auxhead.errors import ResumeError
 from auxhead.files import write_atomic
@@ -52,9 +52,11 @@ def load_state(path: Path) -> dict[str, Any]:
     Raises:
         ResumeError: The file is missing, broken or no state of ours.
     """
+    if not path.is_file():
+        raise _no_state(path, "no such file")
     try:
-        content = torch_load(path, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, ValueError, ImportError, AttributeError) as error:
+        content, _ = torch_safe_load(str(path))  # without code of the file, where that is held back
+    except (OSError, RuntimeError, EOFError, ValueError, ImportError, AttributeError, TypeError) as error:
         raise _no_state(path, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from error
     if not (isinstance(content, dict) and isinstance(content.get(KEY), dict) and "head_state" in content[KEY]):
         raise _no_state(path, "a file without auxhead's training data")

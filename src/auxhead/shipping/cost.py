@@ -24,9 +24,9 @@ from ultralytics.utils import ROOT
 from auxhead.errors import ModelError
 from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, quiet, told_as
-from auxhead.host.models import weights_file
+from auxhead.host.models import model_yaml, weights_file
 from auxhead.keys.reading import closest
-from auxhead.layouts.ready_made import names, ready_made
+from auxhead.layouts.ready_made import names
 from auxhead.progress import Progress, silent
 from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Latency, Spread, choose_device, measure
@@ -66,6 +66,7 @@ class Cost:
         return asdict(self)
 
 
+@checkpoint.restricted()
 def cost(
     models: Sequence[str | Path],
     *,
@@ -195,7 +196,7 @@ def build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -
             return built(name, deepcopy(model.yaml), nc, kpt_shape)
         path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else Path(f"{name}.yaml")
         with told_as(partial(_unknown, name)):
-            yaml = yaml_model_load(ready_made(path))
+            yaml = yaml_model_load(model_yaml(path))
         return built(name, yaml, nc, kpt_shape)
 
 

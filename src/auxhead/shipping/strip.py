@@ -59,7 +59,7 @@ def strip(
     if check_export:
         require_packages()
     source, checks = _source(Path(file)), Checks(data, export=check_export, trust=trust)
-    with restored_threads():
+    with restored_threads(), checkpoint.restricted(trust=trust):
         if source.name.endswith(".state.pt"):
             return _strip_state(source, _target(source, out, exist_ok), checks)
         opened = open_model(source, trust=trust)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ultralytics.utils import LOGGER, YAML
 
 from auxhead.errors import ResumeError
+from auxhead.host.checkpoint import restricted
 from auxhead.host.datasets import validation_images
 from auxhead.keys.train import TrainKeys
 from auxhead.model import state
@@ -20,6 +22,7 @@ from auxhead.shipping.ship import reduce_state, ship
 from auxhead.training import pose_road
 from auxhead.training.data_check import check_data
 from auxhead.training.launch import Callbacks, drive
+from auxhead.training.model_check import check_files
 from auxhead.training.resolve import resolve
 from auxhead.training.result import RESULT_FILE, TrainResult, read_result, write_result
 from auxhead.training.trainer import make_trainer
@@ -45,22 +48,26 @@ def resume(keys: dict[str, Any], callbacks: Callbacks) -> TrainResult:
         )
     if (run / RESULT_FILE).is_file():
         raise ResumeError("an unfinished run", "a finished one", str(run), "start a new run")
-    ours = sorted(key for key in keys if key in TrainKeys.model_fields or "." in key)
+    ours = sorted(key for key in keys if (key in TrainKeys.model_fields and key != "trust") or "." in key)
     if ours:
         raise ResumeError(
             "keys of Ultralytics only", ", ".join(ours), str(run), "leave them out; the run keeps its own"
         )
-    _, overrides = resolve({"heads": "none", **keys})
-    plan = _read_plan(run)
+    given, overrides = resolve({"heads": "none", **keys})
+    with restricted(trust=given.trust):
+        return _go_on(run, replace(_read_plan(run), trust=given.trust), overrides, callbacks)
+
+
+def _go_on(run: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks: Callbacks) -> TrainResult:
+    """Go on with a run of which its plan is known."""
+    overrides = {**overrides, "save_dir": str(run), "exist_ok": True}
     if plan.route != "native":
-        return read_result(
-            pose_road.resume(run, plan, {**overrides, "save_dir": str(run), "exist_ok": True}, callbacks)
-        )
-    overrides |= {"save_dir": str(run), "exist_ok": True}
+        return read_result(pose_road.resume(run, plan, overrides, callbacks))
     latest = state.state_path(run / "weights" / "last.pt")
     if not latest.is_file():
         LOGGER.info(f"{run}: no epoch was finished, starting over")
         arguments = {**YAML.load(run / "args.yaml"), **overrides, "resume": False}
+        check_files(arguments)
         return begin(plan, check_data(arguments, plan), callbacks)
     saved = state.load_state(latest)
     if saved["epoch"] + 1 >= saved["train_args"]["epochs"]:

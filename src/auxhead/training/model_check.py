@@ -13,8 +13,7 @@ from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 from auxhead.errors import ModelError
 from auxhead.host import checkpoint
 from auxhead.host.calls import named_line, quiet, told_as
-from auxhead.host.models import weights_file
-from auxhead.layouts.ready_made import ready_made
+from auxhead.host.models import model_yaml, weights_file
 from auxhead.model.attach import attach, require_detector
 from auxhead.model.choices import RunPlan
 from auxhead.shipping.cost import advice
@@ -47,6 +46,26 @@ def check_model(arguments: Mapping[str, Any], plan: RunPlan) -> None:
     attach(require_detector(model, source), plan.heads, epochs=1)
 
 
+OPENED = ("model", "pretrained", "distill_model")
+"""Arguments of Ultralytics' that may name a checkpoint."""
+
+
+def check_files(arguments: Mapping[str, Any]) -> None:
+    """Refuse checkpoints that can't be opened without running code of theirs, before anything is set up.
+
+    Args:
+        arguments: Ultralytics' arguments; names of files that aren't here yet are passed over.
+
+    Raises:
+        ModelError: There is one, and files are not trusted.
+    """
+    for key in OPENED:
+        name = str(arguments.get(key))
+        file = weights_file(name) if name.endswith(".pt") else None
+        if file is not None:
+            checkpoint.require_safe(file)
+
+
 def _built(source: str) -> DetectionModel:
     """Build the model of a YAML as Ultralytics' detection trainer does, whatever it ends in.
 
@@ -60,7 +79,7 @@ def _built(source: str) -> DetectionModel:
         )
 
     with quiet(), told_as(refuse):
-        return DetectionModel(yaml_model_load(ready_made(source)), verbose=False)
+        return DetectionModel(yaml_model_load(model_yaml(source)), verbose=False)
 
 
 def _weights(source: str) -> Path | None:

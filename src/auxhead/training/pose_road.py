@@ -24,6 +24,7 @@ from auxhead.files import write_atomic
 from auxhead.host.calls import UNUSABLE, first_line, quiet, told_as
 from auxhead.host.checkpoint import open_model
 from auxhead.host.cpu import take_cpu
+from auxhead.host.models import model_yaml
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.shipping.strip import strip
 from auxhead.shipping.strip_certificate import StripCertificate
@@ -147,7 +148,7 @@ def require_task(model: str | Path, route: str) -> None:
         )
 
     with told_as(refuse, (*UNUSABLE, EOFError, UnpicklingError)), quiet():
-        checked = load_checkpoint(str(model))[0] if Path(model).suffix == ".pt" else yaml_model_load(model)
+        checked = load_checkpoint(str(model))[0] if Path(model).suffix == ".pt" else yaml_model_load(model_yaml(model))
         task = guess_model_task(checked if isinstance(checked, dict) else checked.yaml)
     if task != route:
         raise ModelError(

@@ -30,5 +30,5 @@ def resolve(given: Mapping[str, Any], *, files: bool = False) -> tuple[RunPlan, 
     if asked.problems or problems:
         raise config_error(asked.problems + problems, EXPECTED, FIX)
     own = asked.own
-    plan = RunPlan(asked.heads, own.select, own.on_error, own.cpu_bf16, own.route, asked.labels)
+    plan = RunPlan(asked.heads, own.select, own.on_error, own.cpu_bf16, own.route, asked.labels, trust=own.trust)
     return plan, {**arguments, **NOT_OURS, "task": asked.task}

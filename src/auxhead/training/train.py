@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from auxhead.errors import ConfigError
+from auxhead.host.checkpoint import restricted
 from auxhead.host.cpu import restored_threads
 from auxhead.keys.train_reading import NOT_OURS
 from auxhead.training.begin_or_resume import begin, resume
 from auxhead.training.data_check import check_data
 from auxhead.training.launch import Callbacks
+from auxhead.training.model_check import check_files
 from auxhead.training.resolve import resolve
 from auxhead.training.result import TrainResult
 from auxhead.training.trainer import HeadTrainer, make_trainer
@@ -21,8 +23,8 @@ def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
     Args:
         callbacks: Functions of the trainer by the name of Ultralytics' event, such as on_fit_epoch_end.
         **keys: Every key of `yolo detect train` (`data`, `model`, `epochs`, `imgsz`, ...), and ours: `heads` ("center",
-            {"center": {"gain": 6}}, or "none"), `recipe`, `select`, `on_error`, `cpu_bf16`; `resume` names the folder
-            of a run to go on with.
+            {"center": {"gain": 6}}, or "none"), `recipe`, `select`, `on_error`, `cpu_bf16`, `trust`; `resume` names the
+            folder of a run to go on with.
 
     Returns:
         Paths, metrics, gradient shares and the certificate.
@@ -38,7 +40,9 @@ def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
         if keys.get("resume"):
             return resume(dict(keys), callbacks)
         plan, arguments = resolve(keys, files=True)
-        return begin(plan, check_data(arguments, plan), callbacks)
+        with restricted(trust=plan.trust):
+            check_files(arguments)
+            return begin(plan, check_data(arguments, plan), callbacks)
 
 
 def trainer(**keys: Any) -> type[HeadTrainer]:

@@ -25,7 +25,7 @@ from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import UNUSABLE, named_line, told_as
 from auxhead.host.cpu import take_cpu
 from auxhead.host.datasets import CERTIFICATE_IMAGES
-from auxhead.layouts.ready_made import ready_made
+from auxhead.host.models import model_yaml
 from auxhead.model import state
 from auxhead.model.attach import attach, plain, require_detector
 from auxhead.model.choices import PLAN_FILE, RunPlan
@@ -89,7 +89,7 @@ class HeadTrainer(DetectionTrainer):
             )
 
         if isinstance(self.model, str):
-            self.model = ready_made(self.model)
+            self.model = model_yaml(self.model)
         with told_as(refuse, (*UNUSABLE, EOFError, UnpicklingError)):
             return super().setup_model()
 

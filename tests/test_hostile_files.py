@@ -1,0 +1,218 @@
+"""Files of strangers: whatever command opens them, no code of theirs runs, and the message says what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from ultralytics.nn import tasks
+from ultralytics.nn.tasks import DetectionModel, PoseModel
+
+from auxhead.comparison import worker
+from auxhead.host.checkpoint import SAFE_LOAD, restricted
+from auxhead.host.datasets import load_cache
+from auxhead.labels.label_cache import read_label_cache
+
+Call = Callable[..., Any]
+
+
+class Payload:
+    """Leaves a mark when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = str(mark)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (self.mark,)
+
+
+@pytest.fixture(scope="module")
+def mark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the payloads would leave a mark."""
+    return tmp_path_factory.mktemp("marks") / "mark"
+
+
+@pytest.fixture(autouse=True)
+def unmarked(mark: Path) -> Iterator[None]:
+    """Nothing leaves a mark."""
+    yield
+    assert not mark.exists()
+
+
+def model(kind: type[DetectionModel], yaml: Path) -> DetectionModel:
+    made = kind(str(yaml), nc=6, verbose=False)
+    made.args = {"task": "pose" if kind is PoseModel else "detect", "imgsz": 64}
+    return made
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def files(
+    request: pytest.FixtureRequest, small_models: Path, mark: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Checkpoints of a detector and of a pose model, and a YAML, that carry a payload."""
+    folder = tmp_path_factory.mktemp("files")
+    for name, kind in {"small": DetectionModel, "small-pose": PoseModel}.items():
+        made = model(kind, small_models / f"{name}.yaml")
+        content = {"model": made, "train_args": made.args, "epoch": 1, "optimizer": {}, "extra": Payload(mark)}
+        torch.save(content, folder / f"{name}.pt", pickle_protocol=request.param)
+    text = (small_models / "small.yaml").read_text()
+    (folder / "evil.yaml").write_text(f"{text}\nactivation: __import__('os').mkdir({str(mark)!r})\n")
+    return {"detector": folder / "small.pt", "pose": folder / "small-pose.pt", "yaml": folder / "evil.yaml"}
+
+
+COMMANDS = {
+    "train": ["train", "model={detector}", "data={data}"],
+    "train, dry run": ["train", "model={detector}", "data={data}", "--dry-run"],
+    "pretrained": ["train", "model={clean}", "pretrained={detector}", "data={data}"],
+    "pretrained, dry run": ["train", "model={clean}", "pretrained={detector}", "data={data}", "--dry-run"],
+    "distill_model": ["train", "model={clean}", "heads=none", "distill_model={detector}", "data={data}"],
+    "route": ["train", "route=pose", "model={pose}", "data={data}"],
+    "route, dry run": ["train", "route=pose", "model={pose}", "data={data}", "--dry-run"],
+    "strip": ["strip", "{pose}"],
+    "strip, data": ["strip", "{pose}", "data={data}"],
+    "cost": ["cost", "{detector}"],
+    "cost, time": ["cost", "{detector}", "latency=true"],
+    "evaluate": ["evaluate", "model={detector}", "data={data}"],
+    "versus": ["evaluate", "model={detector}", "versus={detector}", "data={data}"],
+    "design": ["design", "like={detector}", "data={data}", "price=gflops"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_runs_the_code_of_a_checkpoint(
+    name: str, files: dict[str, Path], quick: dict[str, Any], call: Call, tmp_path: Path
+) -> None:
+    values = {**files, "data": quick["data"], "clean": quick["model"]}
+    told = call(*(word.format(**values) for word in COMMANDS[name]))
+    assert told.returncode == 2, told.stderr
+    assert "Traceback" not in told.stderr
+    assert "code" in told.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "model={yaml}", "data={data}"],
+        ["train", "model={yaml}", "data={data}", "--dry-run"],
+        ["cost", "{yaml}"],
+        ["design", "like={yaml}", "data={data}", "price=gflops"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("files", [2], indirect=True)
+def test_no_command_runs_the_code_of_a_models_yaml(
+    words: list[str], files: dict[str, Path], quick: dict[str, Any], call: Call
+) -> None:
+    told = call(*(word.format(yaml=files["yaml"], data=quick["data"]) for word in words))
+    assert told.returncode == 2, told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("files", [2, 4], indirect=True)
+def test_no_resume_runs_the_code_of_a_run(
+    files: dict[str, Path], quick: dict[str, Any], mark: Path, call: Call, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    (run / "weights").mkdir(parents=True)
+    plan: dict[str, Any] = {
+        "heads": {},
+        "select": "mAP50-95",
+        "on_error": "fail",
+        "cpu_bf16": None,
+        "trust": True,
+        "source": None,
+    }
+    (run / "args.yaml").write_text(json.dumps({**quick, "model": str(files["detector"])}))
+
+    def told(**changes: Any) -> str:
+        (run / "auxhead.json").write_text(json.dumps({**plan, **changes}))
+        found = call("train", f"resume={run}")
+        assert (found.returncode, "Traceback" in found.stderr) == (2, False), found.stderr
+        return str(found.stderr)
+
+    assert "trust=true" in told(route="native")  # no epoch was finished: it would start over, from this model
+    torch.save({"auxhead": {"head_state": {}}, "epoch": 0, "x": Payload(mark)}, run / "weights" / "last.state.pt")
+    assert "last.state.pt" in told(route="native")
+    shutil.copy(files["pose"], run / "weights" / "last.pt")
+    assert "last.pt" in told(route="pose", labels={}, source=quick["data"])
+
+
+@pytest.mark.parametrize("files", [2], indirect=True)
+def test_no_worker_of_a_comparison_runs_the_code_of_a_checkpoint(
+    files: dict[str, Path], quick: dict[str, Any], tmp_path: Path
+) -> None:
+    keys = {**quick, "model": str(files["detector"]), "heads": "none"}
+    task = {"arm": "plain", "seed": 0, "hash": "a", "command": "", "keys": keys, "measured": {}, "plan": "plan"}
+    (tmp_path / "plain-0").mkdir()
+    (tmp_path / "plain-0" / "run.json").write_text(json.dumps(task))
+    assert worker.main([str(tmp_path / "plain-0")]) == 1
+    assert "mkdir" in json.loads((tmp_path / "plain-0" / "result.json").read_text())["reason"]
+
+
+@pytest.mark.parametrize("words", [["train", "model={model}", "epochs=1"], ["evaluate", "model={model}"]], ids=" ".join)
+def test_no_command_runs_the_code_of_a_cache_of_labels(
+    words: list[str],
+    signs: Path,
+    quick: dict[str, Any],
+    mark: Path,
+    call: Call,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data = tmp_path / "signs"
+    shutil.copytree(signs.parent, data, ignore=shutil.ignore_patterns("*.cache"))
+    (data / "data.yaml").write_text(signs.read_text().replace(str(signs.parent), str(data)))
+    for split in ("train", "val"):
+        with (data / "labels" / f"{split}.cache").open("wb") as file:
+            np.save(file, np.array({"labels": Payload(mark)}, dtype=object))
+    made = model(DetectionModel, Path(quick["model"]))
+    made.names = {0: "a"} if words[0] == "train" else dict(enumerate(names(signs)))
+    torch.save({"model": made, "train_args": made.args}, tmp_path / "small.pt")
+    values = {"model": quick["model"] if words[0] == "train" else tmp_path / "small.pt"}
+    place = f"project={tmp_path}" if words[0] == "train" else f"out={tmp_path / 'out'}"
+    told = call(*(word.format(**values) for word in words), f"data={data / 'data.yaml'}", "imgsz=64", place)
+    assert told.returncode == 0, told.stderr
+    assert "written anew, as it is no cache of labels (UnpicklingError: it names posix.mkdir)" in caplog.text
+
+
+def names(data: Path) -> list[str]:
+    from ultralytics.utils import YAML
+
+    return list(YAML.load(data)["names"].values())
+
+
+def test_a_cache_of_labels_is_read_as_ultralytics_wrote_it(signs: Path) -> None:
+    from ultralytics.data.utils import load_dataset_cache_file, save_dataset_cache_file
+
+    rows = {"cls": np.zeros((2, 1), np.float32), "shape": (64, 64), "im_file": "ä.png", "mean": np.float64(0.5)}
+    path = signs.parent / "own.cache"
+    save_dataset_cache_file("", path, {"labels": [rows], "hash": "a", "results": (1, 0, 0, 0, 1), "msgs": []}, "1")
+    assert str(read_label_cache(path)) == str(load_dataset_cache_file(path))
+    path.unlink()
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00v\x00{}", None])
+def test_what_is_no_cache_of_labels_counts_as_absent(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "labels.cache"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FileNotFoundError):
+        load_cache(path)
+
+
+def test_what_is_held_back_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SAFE_LOAD, raising=False)
+    for trust in (False, True):
+        with restricted(trust=trust):
+            assert (tasks._SafeLoad.restricted(), SAFE_LOAD in os.environ) == (not trust, not trust)
+            with restricted():
+                assert tasks._SafeLoad.restricted() != trust
+        assert (tasks.SAFE_LOAD, SAFE_LOAD in os.environ) == (False, False)
