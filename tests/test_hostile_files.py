@@ -85,6 +85,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_runs_the_code_of_a_checkpoint(
     name: str, files: dict[str, Path], quick: dict[str, Any], call: Call, tmp_path: Path
@@ -157,6 +158,7 @@ def test_no_worker_of_a_comparison_runs_the_code_of_a_checkpoint(
     assert "mkdir" in json.loads((tmp_path / "plain-0" / "result.json").read_text())["reason"]
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("words", [["train", "model={model}", "epochs=1"], ["evaluate", "model={model}"]], ids=" ".join)
 def test_no_command_runs_the_code_of_a_cache_of_labels(
     words: list[str],

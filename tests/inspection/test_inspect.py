@@ -20,6 +20,7 @@ from ultralytics.utils.instance import Instances
 from auxhead.errors import DataError, OutputError
 from auxhead.heads.center import center_loss
 from auxhead.host.anchors import LEVELS, TOPK, count_candidates, letterboxed, summarize
+from auxhead.host.datasets import object_sizes
 from auxhead.inspection.boxes import disagreeing, measure, truncated
 from auxhead.inspection.inspect import inspect
 from auxhead.inspection.mirrored_names import mirror_hints
@@ -28,7 +29,6 @@ from auxhead.inspection.suggestions import suggest
 from auxhead.inspection.tables import remarks
 from auxhead.keys.heads.center import CenterSpec
 from auxhead.metrics.truth import Truth
-from auxhead.training.trainer import object_sizes
 
 room = import_module("auxhead.inspection.inspect")  # the package may have the function under that name
 
@@ -357,9 +357,12 @@ def test_constant_is_the_center_heads_own_default(signs: Path) -> None:
     labels = []
     for image in sorted((signs.parent / "images" / "train").glob("*.jpg")):
         rows = (signs.parent / "labels" / "train" / image.name).with_suffix(".txt").read_text().split()
-        labels.append({"bboxes": np.array(rows, dtype=np.float32).reshape(-1, 5)[:, 1:], "shape": (64, 64)})
+        boxes = np.array(rows, dtype=np.float32).reshape(-1, 5)[:, 1:]
+        labels.append({"bboxes": boxes, "shape": (64, 64), "im_file": str(image)})
     values = {suggestion.key: suggestion.value for suggestion in inspection.suggestions}
     assert values["center.constant"] == pytest.approx(object_sizes(labels, 96).mean, abs=0.006)
+    without = [{key: value for key, value in label.items() if key != "shape"} for label in labels]
+    assert object_sizes(without, 96) == object_sizes(labels, 96)  # rect=true takes the shapes away
 
 
 def test_sigma_stays_and_its_reason_is_true() -> None:

@@ -219,3 +219,8 @@ def test_an_ndjson_file_that_is_none_is_one_message(content: str, data_sets: Pat
     with pytest.raises(DataError) as caught:
         check_data({"data": str(file)}, RunPlan())
     assert caught.value.where == str(file)
+
+
+def test_a_split_that_is_asked_for_must_be_there(make: Callable[..., Path]) -> None:
+    with pytest.raises(DataError, match="'test:' images not found"):
+        check_data({**arguments(make()), "split": "test"}, RunPlan())

@@ -40,7 +40,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.data.base:BaseDataset.get_img_files": TouchPoint(
         "self, img_path, ...", "images that were left out are found by listing again"
     ),
-    "ultralytics.data.utils:check_det_dataset": TouchPoint("dataset, ...", "a data.yaml is read by Ultralytics"),
+    "ultralytics.data.utils:check_det_dataset": TouchPoint(
+        "dataset, split=, ...", "a data.yaml is read by Ultralytics"
+    ),
     "ultralytics.data.utils:convert_ndjson_to_yolo_if_needed": TouchPoint(
         "data, ...", "an .ndjson file is converted before its labels are checked"
     ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from ultralytics.cfg import get_cfg
@@ -14,10 +16,12 @@ from ultralytics.data.utils import check_det_dataset, convert_ndjson_to_yolo_if_
 from ultralytics.utils import LOGGER
 
 from auxhead.errors import DataError
+from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.labels.data_yaml import SPLITS
 from auxhead.labels.label_cache import read_label_cache
 from auxhead.labels.source import Source
+from auxhead.metrics.truth import image_size
 from auxhead.yaml_files import oversized
 
 CERTIFICATE_IMAGES = 8
@@ -40,12 +44,13 @@ def load_cache(path: Path) -> dict[str, Any]:
 dataset.load_dataset_cache_file = load_cache  # Ultralytics' own runs whatever code the file names
 
 
-def read_data(data: str) -> dict[str, Any]:
+def read_data(data: str, split: str = "") -> dict[str, Any]:
     """Read a data.yaml, or whatever else Ultralytics takes as `data`, and resolve its paths.
 
     Args:
         data: A data.yaml, a name of Ultralytics' (coco8), a folder with a data.yaml, an archive or .ndjson file, or the
             address of one; Ultralytics unpacks, converts or downloads it first, into its own folder of data sets.
+        split: A split that it must have beside train and val.
 
     Returns:
         Its entries, with absolute paths of the splits, `names` by class id, `nc` and `channels`.
@@ -65,7 +70,7 @@ def read_data(data: str) -> dict[str, Any]:
     if too_large := oversized(Path(data)):
         raise refuse(ValueError(too_large))
     with told_as(refuse):
-        checked: dict[str, Any] = check_det_dataset(convert_ndjson_to_yolo_if_needed(data))
+        checked: dict[str, Any] = check_det_dataset(convert_ndjson_to_yolo_if_needed(data), split=split)
     return checked
 
 
@@ -162,3 +167,21 @@ def read_source(data: str) -> Source:
         kpt_shape=checked.get("kpt_shape"),
         channels=checked["channels"],
     )
+
+
+def object_sizes(labels: Iterable[Mapping[str, Any]], imgsz: int) -> ObjectSizes | None:
+    """Measure the training boxes at the size the network sees them, without augmentation; None without boxes.
+
+    Args:
+        labels: Of a dataset of Ultralytics'; where it has taken the images' shapes away (rect), their headers are read.
+        imgsz: The longer side at the network input, pixels.
+    """
+    areas = []
+    for label in labels:
+        if len(boxes := label["bboxes"]):
+            shape = label.get("shape") or image_size(Path(label["im_file"]))
+            areas.append(boxes[:, 2] * boxes[:, 3] * math.prod(shape) * (imgsz / max(shape)) ** 2)
+    if not areas:
+        return None
+    area = np.concatenate(areas)
+    return ObjectSizes(mean=float(np.sqrt(area).mean()), rms=float(np.sqrt(area.mean())))

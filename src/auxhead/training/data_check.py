@@ -24,7 +24,7 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
     """Check the data set before anything is built.
 
     Args:
-        arguments: Ultralytics' arguments, of which `data` and `single_cls` matter.
+        arguments: Ultralytics' arguments, of which `data`, `split` and `single_cls` matter.
         plan: Says whether bad labels and images stop the run, and whether labels are converted first.
 
     Returns:
@@ -34,7 +34,7 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
         DataError: The yaml or a split can't be used, a split has no label file at all, or label rows or images are
             wrong; all of these go into a csv.
     """
-    data = read_data(str(arguments["data"]))
+    data = read_data(str(arguments["data"]), split=str(arguments.get("split") or ""))
     nc = 1 if arguments.get("single_cls") else int(data["nc"])
     for split in ("train", "val"):
         sources = data[split] if isinstance(data[split], list) else [data[split]]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from ultralytics import __version__ as ultralytics_version
 from ultralytics.models.yolo.detect import DetectionTrainer
@@ -21,10 +19,9 @@ from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_m
 from auxhead._version import __version__
 from auxhead.errors import ConfigError, ModelError
 from auxhead.files import remove_temporary, write_atomic
-from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import UNUSABLE, named_line, told_as
 from auxhead.host.cpu import take_cpu
-from auxhead.host.datasets import CERTIFICATE_IMAGES
+from auxhead.host.datasets import CERTIFICATE_IMAGES, object_sizes
 from auxhead.host.models import model_yaml
 from auxhead.model import state
 from auxhead.model.attach import attach, plain, require_detector
@@ -285,16 +282,3 @@ def finite(averaged: DetectionModel, live: torch.nn.Module) -> DetectionModel:
         if not torch.isfinite(value).all() and torch.isfinite(current[name]).all():
             value.copy_(current[name])
     return averaged
-
-
-def object_sizes(labels: list[dict[str, Any]], imgsz: int) -> ObjectSizes | None:
-    """Measure the training boxes at the size the network sees them, without augmentation; None without boxes."""
-    areas = [
-        label["bboxes"][:, 2] * label["bboxes"][:, 3] * math.prod(label["shape"]) * (imgsz / max(label["shape"])) ** 2
-        for label in labels
-        if len(label["bboxes"])
-    ]
-    if not areas:
-        return None
-    area = np.concatenate(areas)
-    return ObjectSizes(mean=float(np.sqrt(area).mean()), rms=float(np.sqrt(area.mean())))
