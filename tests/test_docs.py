@@ -89,7 +89,7 @@ def benchmark(name: str) -> Any:
     return module
 
 
-COMPARISONS = ["gtsdb4", "hit_uav", "mirrored"]
+COMPARISONS = ["gtsdb4", "hit_uav", "mirrored", "p234_hit_uav"]
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
