@@ -29,6 +29,30 @@ FORMS: dict[str, tuple[Callable[..., list[float]], str]] = {
         lambda x, y, w, h: [(x + w / 2) / W, (y + h / 2) / H, w / W, h / H],
         "multiply",
     ),
+    "percent of the picture: left, top, width, height": (
+        lambda x, y, w, h: [100 * x / W, 100 * y / H, 100 * w / W, 100 * h / H],
+        "bring them back to pixels of the original images",
+    ),
+    "thousandths of the picture: left, top, right, bottom": (
+        lambda x, y, w, h: [1000 * x / W, 1000 * y / H, 1000 * (x + w) / W, 1000 * (y + h) / H],
+        "bring them back to pixels of the original images, then write width = right - left",
+    ),
+    "pixels of pictures scaled to a longer side of 1280: left, top, width, height": (
+        lambda x, y, w, h: [2 * x, 2 * y, 2 * w, 2 * h],
+        "bring them back",
+    ),
+    "pixels of pictures scaled to a longer side of 320: left, top, right, bottom": (
+        lambda x, y, w, h: [x / 2, y / 2, (x + w) / 2, (y + h) / 2],
+        "bring them back",
+    ),
+    "pixels of pictures in the middle of 640 x 640: left, top, width, height": (
+        lambda x, y, w, h: [x, y + (W - H) / 2, w, h],
+        "bring them back",
+    ),
+    "pixels of pictures stretched to 1024 x 1024: left, top, width, height": (
+        lambda x, y, w, h: [1024 * x / W, 1024 * y / H, 1024 * w / W, 1024 * h / H],
+        "bring them back",
+    ),
 }
 
 

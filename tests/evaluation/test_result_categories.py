@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.evaluation.conftest import Shop, ap50
 from tests.evaluation.test_result_images import write_yolo
+from ultralytics.data.converter import coco80_to_coco91_class
 
 import auxhead
 
@@ -137,3 +138,26 @@ def test_all_classes_are_one_on_demand(shop: Shop) -> None:
     assert one.data["boxes"] == 24
     rows = shop.rows(category_id=lambda *_: 0, category_name=lambda *_: "item")
     assert ap50(shop.measure(rows, single_cls=True)) == pytest.approx(1)
+
+
+def test_classes_in_alphabetical_order_of_their_names_are_refused(shop: Shop) -> None:
+    for kind, name in zip(shop.content["categories"], ("car", "bus", "person", "bike"), strict=True):
+        kind["name"] = name
+    ordered = [4, 2, 1, 3]  # bike, bus, car, person
+    rows = shop.rows(category_id=lambda row, *_: 1 + ordered.index(row["category_id"]))
+    with pytest.raises(auxhead.DataError, match="read with classes in alphabetical order of their names") as caught:
+        shop.measure(rows)
+    assert caught.value.fix.startswith("are these classes in alphabetical order of their names? write the data's")
+    assert ap50(shop.measure(rows, categories="own")) == pytest.approx(0.25)  # asked for: bus alone is right
+
+
+@pytest.mark.parametrize(("last", "fix"), [(60, "are these ids of COCO's 91 categories?"), (79, "write the class ind")])
+def test_ids_of_cocos_91_categories_are_refused_by_that_name(shop: Shop, last: int, fix: str) -> None:
+    shop.content["categories"] = [{"id": place, "name": f"thing{place}"} for place in range(80)]
+    classes = (10, 20, 40, last)
+    for row in shop.content["annotations"]:
+        row["category_id"] = classes[row["category_id"] - 1]
+    rows = shop.rows(category_id=lambda _, __, cls: coco80_to_coco91_class()[classes[cls]])
+    with pytest.raises(auxhead.DataError, match="COCO's 91 categories") as caught:
+        shop.measure(rows)
+    assert caught.value.fix.startswith(fix)

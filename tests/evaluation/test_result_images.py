@@ -152,3 +152,25 @@ def write_yolo(shop: Shop, folder: Path) -> None:
         rows = [f"{cls} {(x + w / 2) / 640} {(y + h / 2) / 480} {w / 640} {h / 480}\n" for cls, (x, y, w, h) in own]
         (folder / "labels" / "val" / f"img{place}.txt").write_text("".join(rows))
     (folder / "data.yaml").write_text("train: images/val\nval: images/val\nnames: [ant, bee, cat, dog]\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "words"),
+    [
+        (lambda i: f"{i + 8}.jpg", lambda i: (4, 5, 0, 1, 2, 3)[i], "file names sorted as text, from 0"),
+        (lambda i: f"{i + 8}.jpg", lambda i: (5, 6, 1, 2, 3, 4)[i], "file names sorted as text, from 1"),
+        (lambda i: f"{(5 - i) * 7}.jpg", lambda i: 6 - i, "sorted by the numbers in them, from 1"),
+        (lambda i: f"a_{6 - i}.jpg", lambda i: 6 - i, "the number in file names"),
+    ],
+    ids=["text, from 0", "text, from 1", "numbers", "last number"],
+)
+def test_ids_that_are_places_in_a_list_are_found_out(
+    shop: Shop, name: Callable[[int], str], place: Callable[[int], int], words: str
+) -> None:
+    shop.renumber(images=range(6) if "from 0" in words else range(1, 7))
+    for number, image in enumerate(shop.content["images"]):
+        image["file_name"] = name(number)
+    with pytest.raises(auxhead.DataError, match="if read with image_id as") as caught:
+        shop.measure(shop.rows(image_id=lambda _, image, __: place(image)))
+    assert words in caught.value.found
+    assert caught.value.fix.startswith("write file_name into every row")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from auxhead.errors import DataError
-from auxhead.evaluation.readings import SHARES, SHIFTS, Fit, Reading, Readings
+from auxhead.evaluation.box_readings import SHARES, split_layout
+from auxhead.evaluation.id_readings import SHIFTS
+from auxhead.evaluation.readings import Fit, Reading, Readings
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.results.boxes import MANY, MOST, SPECK, ends_outside, far_rows, specks
 from auxhead.metrics.results.categories import Categories
@@ -18,6 +20,8 @@ SHARE = 0.2  # of the detections looked at that must match: a reading of nothing
 ENOUGH = 50  # detections of which not one is right are worth a word. Source: own choice
 PIXELS = "bbox as [left, top, width, height] in pixels of the original images"
 CORNERS = "write width = right - left and height = bottom - top"
+MULTIPLY = "multiply by the picture's width and height"
+BACK = "bring them back to pixels of the original images"
 HOW = {  # to mend boxes of a layout
     "left, top, right, bottom": CORNERS,
     "center x, center y, width, height": "write left = center x - width / 2 and top = center y - height / 2",
@@ -69,8 +73,9 @@ def explain_nothing(truth: Truth, found: Detections, categories: Categories) -> 
     singles = list(readings.single())
     fits = [readings.fit(one) for one in (*singles, *readings.double())]
     best = max(fits, key=lambda fit: (fit.hits, -len(fit.reading.parts())))
-    tried = "; ".join(str(one) for one in singles if not one.boxes.startswith(SHARES))
-    text = f"AP50 is 0 for {len(found.image)} detections. Tried: {tried}; boxes as shares of the picture; two of these"
+    tried = "; ".join(str(one) for one in singles if not split_layout(one.boxes)[0])
+    units = "boxes as shares, percent or thousandths of the picture, or in pixels of scaled pictures"
+    text = f"AP50 is 0 for {len(found.image)} detections. Tried: {tried}; {units}; two of these"
     return f"{text}. {_counts(best)}" if _far_better(best) else f"{text}. None fits"
 
 
@@ -80,7 +85,7 @@ def _refuse_odd_boxes(readings: Readings, path: Path) -> None:
     far = far_rows(readings.found.boxes, readings.truth.sizes[readings.found.image])
     if not odd and not far:
         return
-    fits = [readings.fit(Reading(boxes=name)) for name in readings.layouts()]
+    fits = [readings.fit(Reading(boxes=name)) for name in (*readings.layouts(), *readings.scaled())]
     better = max(filter(_far_better, fits), key=lambda fit: fit.hits, default=None)
     if better:
         found = f"{odd}. {_counts(better)}" if odd else _counts(better)
@@ -133,7 +138,7 @@ def _misread(fit: Fit, categories: Categories, path: Path) -> DataError:
     expected, fixes = [], []
     if reading.classes:
         expected.append(f"category_id as categories={categories} counts them")
-        fixes.append(f"add {reading.classes} if that is what they are, or categories={categories} if they are right")
+        fixes.append(_mend_classes(reading.classes, categories))
     if reading.images:
         expected.append("image_id as the data's own ids")
         fixes.append("write file_name into every row, or the data's ids as image_id")
@@ -143,8 +148,16 @@ def _misread(fit: Fit, categories: Categories, path: Path) -> DataError:
     return DataError(" and ".join(expected), _counts(fit), str(path), "; ".join(fixes))
 
 
+def _mend_classes(reading: str, categories: Categories) -> str:
+    """Say what to do about class ids that are read in another way."""
+    if reading.startswith("categories="):
+        return f"add {reading} if that is what they are, or categories={categories} if they are right"
+    return f"are these {reading}? write the data's category_id, or add categories={categories} if they are right"
+
+
 def _question(layout: str) -> str:
     """Ask whether boxes are in a layout, and say how to mend them."""
-    ways = ["multiply by the picture's width and height"] if layout.startswith(SHARES) else []
-    ways += [HOW[name] for name in HOW if layout.removeprefix(SHARES) == name]
+    unit, order = split_layout(layout)
+    ways = [MULTIPLY if unit == SHARES else BACK] if unit else []
+    ways += [HOW[name] for name in HOW if order == name]
     return f"are these {layout}? {', then '.join(ways)}"

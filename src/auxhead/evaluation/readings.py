@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import PureWindowsPath
 
 import numpy as np
 
+from auxhead.evaluation.box_readings import FEW, LAYOUTS, SHARES, UNITS, to_pixels
+from auxhead.evaluation.id_readings import class_tables, image_tables
 from auxhead.metrics.detections import Detections
-from auxhead.metrics.results.categories import Categories, numberings
-from auxhead.metrics.results.ids import number
-from auxhead.metrics.truth import Floats, Ints, Truth
+from auxhead.metrics.results.categories import Categories
+from auxhead.metrics.truth import Truth
 
 OVERLAP = 0.5  # IoU at which a detection matches a box. Source: pycocotools, the first of Params.iouThrs
 SAMPLE = 1000  # best-scored detections looked at: enough to tell readings apart, quick for any file. Source: own choice
-NONE = -1
-
-SHARES = "shares of the picture: "
-SHIFTS = {"ids one higher": 1, "ids one lower": -1}
-LAYOUTS: Mapping[str, Callable[[Floats], Floats]] = {
-    "left, top, width, height": lambda box: box,
-    "left, top, right, bottom": lambda box: np.c_[box[:, :2], box[:, 2:] - box[:, :2]],
-    "center x, center y, width, height": lambda box: np.c_[box[:, :2] - box[:, 2:] / 2, box[:, 2:]],
-    "left and top less half of width and height": lambda box: np.c_[box[:, :2] + box[:, 2:] / 2, box[:, 2:]],
-    "right, bottom, left, top": lambda box: np.c_[box[:, 2:], box[:, :2] - box[:, 2:]],
-    "top, left, height, width": lambda box: box[:, [1, 0, 3, 2]],
-    "top, left, bottom, right": lambda box: np.c_[box[:, [1, 0]], box[:, [3, 2]] - box[:, [1, 0]]],
-}
+POOL = 20 * SAMPLE  # best-scored detections whose boxes are read in other ways. Source: own choice
+PIXEL = 1.0  # a box that moves by less is the same box
 
 
 @dataclass(frozen=True)
@@ -85,15 +74,15 @@ class Readings:
         """Work out which class and image each other reading gives."""
         self.truth = truth
         self.found = found
-        self.classes = _class_tables(truth, found, categories)
-        self.images = _image_tables(truth, found)
+        self.classes = class_tables(truth, found, categories)
+        self.images = image_tables(truth, found)
         self.order = np.argsort(-found.scores, kind="stable")
 
     def single(self) -> Iterator[Reading]:
         """Yield the readings that change one thing."""
         yield from (Reading(classes=name) for name in self.classes)
         yield from (Reading(images=name) for name in self.images)
-        yield from (Reading(boxes=name) for name in self.layouts())
+        yield from (Reading(boxes=name) for name in (*self.layouts(), *self.scaled()))
 
     def double(self) -> Iterator[Reading]:
         """Yield the readings that change two things or three."""
@@ -105,23 +94,27 @@ class Readings:
         """Name the layouts that boxes may be in, but for the right one."""
         return [*LAYOUTS, *(SHARES + name for name in LAYOUTS)][1:]
 
+    def scaled(self) -> list[str]:
+        """Name the layouts in units that are tried alone, as there are many."""
+        return [unit + name for unit in UNITS if unit != SHARES for name in FEW]
+
     def fit(self, reading: Reading) -> Fit:
         """Measure a reading on the detections that it changes, beside what the same ones match as they were read."""
-        found = self.found
+        found, order = self.found, self.order
         cls = self.classes[reading.classes][found.cls] if reading.classes else found.cls
         image = self.images[reading.images][found.image] if reading.images else found.image
-        changed = np.ones(len(image), dtype=np.bool_) if reading.boxes else (cls != found.cls) | (image != found.image)
-        which = self.order[changed[self.order]][: min(SAMPLE, max(len(self.truth.image), 1))]
+        changed = (cls != found.cls) | (image != found.image)
+        if reading.boxes:
+            order = order[:POOL]
+            boxes = to_pixels(reading.boxes, found.boxes[order], self.truth.sizes[image[order]])
+            changed[order] |= np.abs(boxes - found.boxes[order]).max(axis=1, initial=0) >= PIXEL
+        enough = np.flatnonzero(changed[order])[: min(SAMPLE, max(len(self.truth.image), 1))]
+        which = order[enough]
         before = found.take(which)
         after = replace(before, cls=cls[which], image=image[which])
         if reading.boxes:
-            after = replace(after, boxes=self._boxes(reading.boxes, before.boxes, self.truth.sizes[after.image]))
+            after = replace(after, boxes=boxes[enough])
         return Fit(reading, hits(self.truth, after), hits(self.truth, before), len(which))
-
-    def _boxes(self, layout: str, boxes: Floats, sizes: Ints) -> Floats:
-        """Bring boxes of a layout to left, top, width, height in pixels."""
-        read = LAYOUTS[layout.removeprefix(SHARES)]
-        return read(boxes) * (np.tile(sizes, 2) if layout.startswith(SHARES) else 1)
 
 
 def hits(truth: Truth, found: Detections) -> int:
@@ -142,44 +135,3 @@ def hits(truth: Truth, found: Detections) -> int:
     inside = np.maximum(ends - np.maximum(one[:, :2], other[:, :2]), 0).prod(axis=1)
     union = np.maximum(one[:, 2:], 0).prod(axis=1) + other[:, 2:].prod(axis=1) - inside
     return len(np.unique(what[(inside >= OVERLAP * union) & (inside > 0)]))
-
-
-def _class_tables(truth: Truth, found: Detections, categories: Categories) -> dict[str, Ints]:
-    """Map classes to those of other numberings in which all ids of the file exist; and to their neighbours."""
-    every = numberings(truth)
-    used = set(np.unique(found.cls).tolist())
-    ids = {cls: own for own, cls in every[categories].items()}
-    tables = {}
-    for numbering, known in every.items():
-        if known != every[categories] and all(ids[cls] in known for cls in used):
-            tables[f"categories={numbering}"] = _table(
-                {cls: known.get(own, NONE) for cls, own in ids.items()}, truth.names
-            )
-    for name, step in SHIFTS.items():
-        moved = {cls: cls + step for cls in range(len(truth.names)) if 0 <= cls + step < len(truth.names)}
-        if used & moved.keys():
-            tables[f"class {name}"] = _table(moved, truth.names)
-    return tables
-
-
-def _image_tables(truth: Truth, found: Detections) -> dict[str, Ints]:
-    """Map images to those that their ids name when read as numbers in file names, or one higher or lower."""
-    stems = [number(PureWindowsPath(file).stem) for file in truth.files]  # slashes of either kind
-    ids = [number(own) for own in truth.ids] if truth.ids else stems
-    by_id = {own: place for place, own in enumerate(ids) if own is not None}
-    tables = {}
-    if truth.ids:
-        by_stem = {own: place for place, own in enumerate(stems) if own is not None}
-        named = {place: by_stem.get(own, NONE) for place, own in enumerate(ids) if own is not None}
-        if all(named.get(place, NONE) != NONE for place in np.unique(found.image).tolist()):
-            tables["image_id as the number in file names"] = _table(named, ids)
-    for name, step in SHIFTS.items():
-        moved = {place: by_id[own + step] for place, own in enumerate(ids) if own is not None and own + step in by_id}
-        if moved:
-            tables[f"image {name}"] = _table(moved, ids)
-    return tables
-
-
-def _table(entries: Mapping[int, int], of: Sequence[object]) -> Ints:
-    """Write a mapping as an array that is indexed by class or image."""
-    return np.array([entries.get(place, NONE) for place in range(len(of))], dtype=np.int64)

@@ -14,6 +14,10 @@ from auxhead.metrics.truth import Truth
 Categories = Literal["own", "index", "ultralytics"]
 Numbering = Mapping[object, int]
 LISTED = 10  # ids or names in a message
+COCO = 80
+"""Classes of COCO's detectors, whose category ids leave out ten of 90."""
+COCO_IDS = [own for own in range(1, 91) if own not in {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}]
+"""Source: Ultralytics, data/converter.py, coco80_to_coco91_class."""
 
 
 def numberings(truth: Truth) -> dict[Categories, Numbering]:
@@ -50,6 +54,9 @@ def choose_numbering(truth: Truth, rows: Sequence[Any], categories: Categories, 
         found = f"ids {span(used)}"
         if fitting:
             raise _other(f"category_id {span(known)}", found, fitting, categories, path)
+        if len(truth.names) == COCO and used <= set(COCO_IDS):
+            fix = "write the class indices 0 to 79, or measure against COCO's own json"
+            raise DataError(f"category_id {span(known)}", f"{found}, which are COCO's 91 categories", str(path), fix)
     named = {
         (_known_by(row["category_id"]), str(row["category_name"]))
         for row in rows
