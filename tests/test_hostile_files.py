@@ -159,7 +159,11 @@ def test_no_worker_of_a_comparison_runs_the_code_of_a_checkpoint(
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("words", [["train", "model={model}", "epochs=1"], ["evaluate", "model={model}"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [["train", "model={model}", "epochs=1", "plots=false", "val=false"], ["evaluate", "model={model}"]],
+    ids=" ".join,
+)
 def test_no_command_runs_the_code_of_a_cache_of_labels(
     words: list[str],
     signs: Path,
