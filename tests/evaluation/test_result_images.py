@@ -152,3 +152,22 @@ def write_yolo(shop: Shop, folder: Path) -> None:
         rows = [f"{cls} {(x + w / 2) / 640} {(y + h / 2) / 480} {w / 640} {h / 480}\n" for cls, (x, y, w, h) in own]
         (folder / "labels" / "val" / f"img{place}.txt").write_text("".join(rows))
     (folder / "data.yaml").write_text("train: images/val\nval: images/val\nnames: [ant, bee, cat, dog]\n")
+
+
+@pytest.mark.parametrize("spelling", ["img{}.jpg", "val/img{}.jpg", "img{}"])
+def test_rows_on_images_that_are_left_out_are_passed_over(shop: Shop, tmp_path: Path, spelling: str) -> None:
+    """Whatever they say: the class that spoils the label may well be the detector's, too."""
+    write_yolo(shop, tmp_path)
+    with (tmp_path / "labels" / "val" / "img3.txt").open("a") as file:
+        file.write("7 .5 .5 .1 .1\n")
+    rows = shop.rows(image_id=lambda _, image, __: spelling.format(image), category_id=lambda _, __, cls: cls)
+    rows[13]["category_id"] = 7
+    with pytest.raises(auxhead.DataError, match="1 bad row"):
+        shop.measure(rows, data=str(tmp_path / "data.yaml"))
+    result = shop.measure(rows, data=str(tmp_path / "data.yaml"), on_error="skip")
+    assert ap50(result) == pytest.approx(1)
+    assert (result.data["images"], result.detectors[0].detections) == (5, 20)
+    assert result.to_dict()["detectors"][0]["note"] == "4 detections on images that were left out, passed over"
+    rows[0]["image_id"] = "nowhere"
+    with pytest.raises(auxhead.DataError, match="row 0: image 'nowhere' is not in the data"):
+        shop.measure(rows, data=str(tmp_path / "data.yaml"), on_error="skip")

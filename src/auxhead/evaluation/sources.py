@@ -15,6 +15,7 @@ from auxhead.errors import DataError
 from auxhead.evaluation.doubts import refuse_misread
 from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
+from auxhead.formats import plural
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.labels.check import check_labels
 from auxhead.labels.data_yaml import read_data_yaml
@@ -95,7 +96,11 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, Any]
         )
     pictures = fingerprint(images, named(tell, "Hashing images"))
     said = {"left_out": left_out} if left_out else {}
-    return truth, {"images_sha256": pictures, "labels_sha256": _labels_hash(truth), **said}
+    return replace(truth, left_out=tuple(left_out)), {
+        "images_sha256": pictures,
+        "labels_sha256": _labels_hash(truth),
+        **said,
+    }
 
 
 def _measurable(
@@ -167,7 +172,10 @@ def _from_file(job: Task, source: Path, name: str) -> Predicted:
         )
     digest = sha256_of(source)
     known: dict[str, Any] = {key: info[key] for key in ("imgsz", "max_det", "ultralytics") if key in info}
-    known["note"] = "; ".join(filter(None, (info.get("note"), remark)))
+    passed = (
+        f"{plural(found.left_out, 'detection')} on images that were left out, passed over" if found.left_out else ""
+    )
+    known["note"] = "; ".join(filter(None, (info.get("note"), passed, remark)))
     return Predicted(name, str(source), digest, source, found, **known)
 
 

@@ -47,6 +47,7 @@ class Truth:
         ids: What prediction files call each image, n entries; empty: their files' names are all there is.
         categories: What prediction files call each class; empty: the index.
         roots: Classes that only head the others, as some tools list them: no detector counts them.
+        left_out: Images of the split that aren't measured: predictions on them are passed over.
     """
 
     names: tuple[str, ...]
@@ -60,6 +61,7 @@ class Truth:
     ids: tuple[int | str, ...] = ()
     categories: tuple[int | str, ...] = ()
     roots: tuple[int, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def scaled(self, factors: Floats) -> Truth:
         """Return the same boxes in other pixels.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath, PurePosixPath
 from typing import Any
 
@@ -23,8 +24,11 @@ def image_finder(truth: Truth, rows: Sequence[Any]) -> Callable[[Mapping[str, An
         truth: Says which images there are.
         rows: All of the file: ids that are numbers are read in one way throughout, as the data's ids if these fit as
             many as the numbers in file names do.
+
+    Returns:
+        The function; images that are left out count on after the others.
     """
-    images = _Images(truth)
+    images = _Images(replace(truth, files=truth.files + truth.left_out))
     asked = {row.get("image_id") for row in rows if isinstance(row, dict) and is_id(row.get("image_id"))}
     own, named = (sum(len(places(one)) == 1 for one in asked) for places in (images.by_id, images.by_name))
     read = images.by_name if not truth.ids or named > own else images.by_id
