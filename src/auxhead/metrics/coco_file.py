@@ -18,6 +18,7 @@ from auxhead.metrics.truth import Floats, Ints, Truth
 EXPECTED = "a COCO data set: a json with images, annotations and categories"
 SWAPPED = "name the truth in data=, and a detector's results in predictions="
 BACKGROUND = {"background", "root"}  # names of a first category that nothing is annotated with. Source: own choice
+NO, YES = (False, 0, "0"), (True, 1, "1")  # how files write iscrowd and ignore
 LONGEST = 2**31  # pixels of a side: more than any format of pictures has
 
 
@@ -29,10 +30,14 @@ def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
         area: What `areas` shall be: of the box, or the annotation's own `area` (of its polygon).
 
     Returns:
-        Classes by rising category id. `iscrowd` and `ignore` boxes are crowds. Annotation ids aren't used.
+        Classes by rising category id. `iscrowd` boxes are crowds, and where there is no `iscrowd` those of `ignore`.
+        Annotation ids aren't used.
 
     Raises:
-        DataError: The file is none, has no annotation at all, or has rows that can't be used.
+        DataError: The file is none, has no annotation at all or crowds only, or has rows that can't be used.
+
+    Source:
+        pycocotools 2.0.8, cocoeval.py, _prepare, which writes iscrowd over ignore.
     """
     content = read_json(path, EXPECTED)
     for key in ("images", "annotations", "categories"):
@@ -57,6 +62,9 @@ def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
     table = np.array(sorted(rows, key=lambda row: row[0]), dtype=np.float64).reshape(-1, 8)
     sizes = np.array([image[2:] for image in images], dtype=np.int64).reshape(-1, 2)
     _require_pixels(table[:, 2:6], sizes[table[:, 0].astype(np.int64)], path)
+    if table[:, 7].all():
+        found, fix = f"{len(table)} crowds (iscrowd) and no other box", "write iscrowd 0 into annotations of one object"
+        raise DataError("annotations to measure against", found, str(path), fix)
     return Truth(
         names=tuple(category[1] for category in categories),
         files=tuple(image[1] for image in images),
@@ -144,8 +152,17 @@ def _row(
     if not math.isfinite(own) or own < 0:
         message = f"area {own} is no area"
         raise ValueError(message)
-    crowd = bool(annotation.get("iscrowd") or annotation.get("ignore"))
-    return ids[image], classes[category], *box, own, crowd
+    return ids[image], classes[category], *box, own, _crowd(annotation)
+
+
+def _crowd(annotation: Mapping[str, Any]) -> bool:
+    """Tell whether a box stands for a group, or is to be passed over; any text but "0" would be true by itself."""
+    key = "ignore" if annotation.get("iscrowd") is None else "iscrowd"
+    value = annotation.get(key)
+    if value is not None and value not in NO + YES:
+        message = f"{key} {value!r} is neither 0 nor 1"
+        raise ValueError(message)
+    return value in YES
 
 
 def _box(value: Any) -> tuple[float, ...]:
