@@ -29,6 +29,7 @@ def image_finder(truth: Truth, rows: Sequence[Any]) -> Callable[[Mapping[str, An
         The function; images that are left out count on after the others.
     """
     images = _Images(replace(truth, files=truth.files + truth.left_out))
+    images.contested = _contested(images, rows)
     asked = {row.get("image_id") for row in rows if isinstance(row, dict) and is_id(row.get("image_id"))}
     own, named = (sum(len(places(one)) == 1 for one in asked) for places in (images.by_id, images.by_name))
     read = images.by_name if not truth.ids or named > own else images.by_id
@@ -63,6 +64,7 @@ class _Images:
         self.ids = _places(truth.ids)
         self.id_numbers = _places(map(number, truth.ids))
         self.stem_numbers = _places(number(PurePath(parts[-1]).stem) for parts in self.paths)
+        self.contested: set[int] = set()
 
     def by_id(self, one: object) -> Sequence[int]:
         """Find images by the data's id, "1" being 1 where there is no other."""
@@ -73,18 +75,28 @@ class _Images:
         if not isinstance(one, str):
             return self.stem_numbers.get(number(one), []) if is_id(one) else []
         parts = _parts(one)
-        last = parts[-1] if parts else ""
-        same = self.names.get(last) or self.stems.get(last)
+        same = self.called(parts)
         return self._longest(same, parts) if same else self.stem_numbers.get(number(one), [])
 
+    def called(self, parts: Sequence[str]) -> Sequence[int]:
+        """Find images by the last part of a path alone."""
+        last = parts[-1] if parts else ""
+        return self.names.get(last) or self.stems.get(last, [])
+
     def _longest(self, places: Sequence[int], parts: Sequence[str]) -> list[int]:
-        """Keep the images whose folders are those of a path, as far as both name any or up to the roots."""
+        """Keep the images whose folders are those of a path, as far as both name any or up to the roots.
+
+        The folders of another machine may agree in nothing: they don't matter where only one image has that name and
+        the rows name it in one way.
+        """
         tails = {place: _common(self.paths[place][:-1], parts[:-1]) for place in places}
         fine = {
             place: tail
             for place, tail in tails.items()
             if tail == min(len(self.paths[place]), len(parts)) - 1 or tail + 1 >= SAME_TAIL
         }
+        if not fine and len(places) == 1 and places[0] not in self.contested:
+            return list(places)
         return [place for place, tail in fine.items() if tail == max(fine.values())]
 
     def named(self, name: object, one: object, *, foreign: bool) -> int:
@@ -129,6 +141,18 @@ class _Images:
         own = f" (image_id {self.truth.ids[place]!r})" if self.truth.ids else ""
         shown = self.truth.files[place] if self.truth.ids else self.paths[place][-1]
         return f"{shown!r}{own}"
+
+
+def _contested(images: _Images, rows: Sequence[Any]) -> set[int]:
+    """Find images whose name stands in the rows below different folders: some of them mean another split's."""
+    columns = ("file_name", "image_id")
+    texts = {(key, row.get(key)) for row in rows if isinstance(row, dict) for key in columns if is_id(row.get(key))}
+    folders: dict[tuple[str, int], set[Sequence[str]]] = defaultdict(set)
+    for key, text in texts:
+        parts = _parts(text) if isinstance(text, str) else ()
+        for place in images.called(parts) if len(parts) > 1 else ():
+            folders[key, place].add(parts[:-1])
+    return {place for (_, place), found in folders.items() if len(found) > 1}
 
 
 def _places(keys: Iterable[object]) -> dict[object, list[int]]:
