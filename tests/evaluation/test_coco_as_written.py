@@ -31,6 +31,8 @@ BROKEN: dict[str, tuple[str, dict[str, Any], str]] = {
     "empty bbox": ("annotations", {"bbox": []}, "annotation 0 (id 1): bbox [] is no box"),
     "no bbox": ("annotations", {"bbox": MISSING}, "annotation 0 (id 1): no bbox"),
     "null bbox": ("annotations", {"bbox": None}, "annotation 0 (id 1): no bbox"),
+    "text as bbox": ("annotations", {"bbox": "1234"}, "annotation 0 (id 1): bbox '1234' is no box"),
+    "object as bbox": ("annotations", {"bbox": {"1": 1, "2": 2, "3": 3, "4": 4}}, "annotation 0 (id 1): bbox {'1': 1,"),
     "words in bbox": ("annotations", {"bbox": ["a", 1, 2, 3]}, "annotation 0 (id 1): bbox ['a', 1, 2, 3] is no box"),
     "negative side": ("annotations", {"bbox": [1, 1, -1, 1]}, "annotation 0 (id 1): bbox [1, 1, -1, 1] is no box"),
     "unlisted image": ("annotations", {"image_id": 77}, "annotation 0 (id 1): image_id 77 is none of the images"),

@@ -167,6 +167,8 @@ def _crowd(annotation: Mapping[str, Any]) -> bool:
 
 def _box(value: Any) -> tuple[float, ...]:
     message = f"bbox {value!r} is no box of [left, top, width, height]"
+    if not isinstance(value, (list, tuple)):  # a text or an object of four can be gone through, too
+        raise ValueError(message)  # noqa: TRY004 - told as a wrong value of the file
     try:
         box = tuple(map(float, value))
     except (TypeError, ValueError) as error:

@@ -11,7 +11,7 @@ import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.metrics.detections import Detections
-from auxhead.metrics.results.boxes import check_row
+from auxhead.metrics.results.boxes import read_box
 from auxhead.metrics.results.categories import Categories, Numbering, choose_numbering, class_of
 from auxhead.metrics.results.images import image_finder
 from auxhead.metrics.results.problems import EXPECTED, BadRowError, rows_error
@@ -143,6 +143,6 @@ def _each(rows: Mapping[int, Any], read: Callable[[Any], Read]) -> tuple[dict[in
 
 def _detection(row: Mapping[str, Any], known: Numbering | None, names: Sequence[str]) -> tuple[int, list[float], float]:
     """Bring a row to class, box and score."""
-    box, score = [float(value) for value in row["bbox"]], float(row["score"])
-    check_row(box, score)
+    score = float(row["score"])
+    box = read_box(row["bbox"], score)
     return 0 if known is None else class_of(known, row, names), box, score

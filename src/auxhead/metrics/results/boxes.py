@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,16 +18,20 @@ OTHER = "predict on the images of this data set and split, and write pixels of t
 WRITE = "write bbox as [left, top, width, height] and a score of at least 0"
 
 
-def check_row(box: Sequence[float], score: float) -> None:
-    """Refuse a box of [left, top, width, height] or a score that can't be right in any picture.
+def read_box(value: Any, score: float) -> list[float]:
+    """Read a box of [left, top, width, height], pixels; one that can't be right in any picture is refused.
 
     Args:
-        box: Pixels.
+        value: What a row says: a text or an object of four can be gone through, too, but is no box.
         score: Confidence.
 
     Raises:
-        BadRowError: Not four finite numbers, or a negative side or score.
+        BadRowError: Not a list of four finite numbers, or a negative side or score.
+        TypeError, ValueError, OverflowError: Not numbers.
     """
+    if not isinstance(value, (list, tuple)):
+        raise BadRowError(f"expected a list of four numbers in bbox, found {value!r:.80}", WRITE)
+    box = [float(number) for number in value]
     if len(box) != 4:
         raise BadRowError(f"expected four numbers in bbox, found {len(box)}", WRITE)
     if not all(map(math.isfinite, box)) or min(box[2:]) < 0:
@@ -35,6 +39,7 @@ def check_row(box: Sequence[float], score: float) -> None:
         raise BadRowError(found, WRITE)
     if not math.isfinite(score) or score < 0:
         raise BadRowError(f"expected a score of at least 0, found {score}", WRITE)
+    return box
 
 
 def far_rows(boxes: Floats, sizes: Ints) -> dict[int, BadRowError]:
