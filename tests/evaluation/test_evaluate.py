@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -246,6 +247,22 @@ def test_a_split_without_labels_is_refused(signs: Path, tmp_path: Path) -> None:
     (tmp_path / "labels" / f"{image.stem}.txt").touch()
     with pytest.raises(auxhead.DataError, match="without a single box"):
         measure(written(tmp_path / "p.json", []), data)
+
+
+def test_a_folder_called_like_a_label_file_counts_as_missing(signs: Path, tmp_path: Path) -> None:
+    source = read_data_yaml(signs)
+    rows = rows_of(signs)
+    label = label_path(list_images(source.splits["val"])[0])
+    boxes = len(label.read_text().splitlines())
+    copy = tmp_path / "data"
+    shutil.copytree(signs.parent, copy)
+    data = copy / "data.yaml"
+    data.write_text(yaml.safe_dump({"train": "images/train", "val": "images/val", "names": dict(source.names)}))
+    there = copy / label.relative_to(signs.parent)
+    there.unlink()
+    there.mkdir()
+    result = measure(written(tmp_path / "p.json", rows), data)
+    assert (boxes > 0, result.data["boxes"]) == (True, len(rows) - boxes)
 
 
 def test_a_split_that_is_not_there_is_named(signs: Path, predictions: Path) -> None:

@@ -275,6 +275,16 @@ def test_images_that_ultralytics_leaves_out_are_named_and_counted_nowhere(make: 
     assert "Images of train that" not in "\n".join(lines)
 
 
+def test_a_folder_called_like_a_label_file_counts_as_missing(make: Callable[..., Path]) -> None:
+    box = ((64, 64, 0), "0 .5 .5 .5 .5\n")
+    data = make(["a"], train={"0.png": box, "1.png": box}, val={"0.png": box})
+    label = data.parent / "labels" / "train" / "0.txt"
+    label.unlink()
+    label.mkdir()
+    split = inspect(data, imgsz=64).splits["train"]
+    assert (split.images, split.boxes, split.without_boxes) == (2, 1, 1)
+
+
 def test_a_split_without_a_usable_image_is_an_error(make: Callable[..., Path]) -> None:
     data = make(["a"], train={"0.png": ((8, 8, 0), "0 .5 .5 .5 .5\n")}, val={"0.png": ((32, 32, 0), "")})
     with pytest.raises(DataError, match=r"1 image that can't be used(.|\n)*0\.png: expected at least 10 x 10"):
