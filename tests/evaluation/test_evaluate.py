@@ -265,6 +265,21 @@ def test_a_folder_called_like_a_label_file_counts_as_missing(signs: Path, tmp_pa
     assert (boxes > 0, result.data["boxes"]) == (True, len(rows) - boxes)
 
 
+@pytest.mark.parametrize("keys", [{}, {"predictions": None, "model": "unread.pt"}], ids=["results", "model"])
+def test_an_image_that_is_listed_twice_is_named_before_anything_predicts(
+    signs: Path, predictions: Path, tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    source = read_data_yaml(signs)
+    data = tmp_path / "twice.yaml"
+    folder = Path(str(source.splits["val"]))
+    content = {"train": str(folder), "val": [str(folder.parent), str(folder)], "names": dict(source.names)}
+    data.write_text(yaml.safe_dump(content))
+    with pytest.raises(auxhead.DataError, match="listed twice or more, such as") as caught:
+        auxhead.evaluate(**{"predictions": str(predictions), "data": str(data), "out": str(tmp_path / "out")} | keys)
+    images = list_images(folder)
+    assert f"{len(images)} images listed twice or more, such as {images[0]}" in caught.value.found
+
+
 def test_a_split_that_is_not_there_is_named(signs: Path, predictions: Path) -> None:
     with pytest.raises(auxhead.DataError, match="a test split"):
         measure(predictions, signs, split="test")

@@ -305,6 +305,18 @@ def test_images_that_share_a_label_file_are_said(make: Callable[..., Path]) -> N
     assert f"  {', '.join(first)}" in lines
 
 
+def test_images_that_are_listed_twice_are_said(make: Callable[..., Path]) -> None:
+    box = ((64, 64, 0), "0 .5 .5 .5 .5\n")
+    data = make(["a"], train={"0.png": box, "1.png": box}, val={"0.png": box})
+    (data.parent / "list.txt").write_text("./images/train/0.png\n./images/train/1.png\n./images/train/0.png\n")
+    data.write_text('train: list.txt\nval: [images/val, images]\nnames: ["a"]\n')
+    found = inspect(data, imgsz=64)
+    images = data.parent / "images"
+    assert found.splits["train"].twice == (str(images / "train" / "0.png"),)
+    assert found.to_dict()["splits"]["val"]["twice"] == (str(images / "val" / "0.png"),)
+    assert "Images of train that are listed twice or more: 1" in remarks(found)
+
+
 @pytest.mark.parametrize(
     ("names", "train", "val", "said"),
     [

@@ -20,7 +20,7 @@ from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.labels.check import check_labels
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.fingerprint import fingerprint
-from auxhead.labels.listing import label_path, list_images
+from auxhead.labels.listing import label_path, list_images, repeated
 from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_usable
 from auxhead.labels.problems import LabelProblem, problems_error
@@ -79,7 +79,9 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, Any]
         found = f"{', '.join(source.splits)} only"
         raise DataError(f"a {own.split} split", found, own.data, "choose another with split=, or add it")
     require_labels(own.split, source.splits[own.split], source.data)
-    images, left_out = _measurable(list_images(source.splits[own.split]), source, own, tell)
+    listed = list_images(source.splits[own.split])
+    _require_once(listed, own)
+    images, left_out = _measurable(listed, source, own, tell)
     truth = read_yolo(
         images,
         source.names,
@@ -101,6 +103,17 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, Any]
         "labels_sha256": _labels_hash(truth),
         **said,
     }
+
+
+def _require_once(images: Sequence[Path], own: EvaluateKeys) -> None:
+    """Refuse a split that lists images twice: no prediction could say which of the two it is on."""
+    if twice := repeated(images):
+        raise DataError(
+            expected=f"each image of the {own.split} split once",
+            found=f"{plural(len(twice), 'image')} listed twice or more, such as {twice[0]}",
+            where=own.data,
+            fix="take the repeated lines out of its list, or name no folder that lies in another one of them",
+        )
 
 
 def _measurable(

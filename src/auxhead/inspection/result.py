@@ -30,6 +30,7 @@ class SplitInspection:
         disagreeing: Boxes at exactly the place of one of another class.
         left_out: Images that Ultralytics leaves out for what they are, each with the reason; counted nowhere else.
         shared: Images that share a label file, and so get the same boxes.
+        twice: Images that are listed more than once, and so are trained and measured on as often.
         boxes_net: Width and height of each box, shape (m, 2), pixels of the network input; not part of the JSON.
     """
 
@@ -45,6 +46,7 @@ class SplitInspection:
     disagreeing: int
     left_out: dict[str, str]
     shared: tuple[tuple[str, ...], ...]
+    twice: tuple[str, ...]
     boxes_net: Floats = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:

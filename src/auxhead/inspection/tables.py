@@ -41,7 +41,7 @@ def remarks(found: Inspection) -> list[str]:
 
 
 def _images(name: str, one: SplitInspection) -> list[str]:
-    """Say which images of a split are left out, and which share their labels."""
+    """Say which images of a split are left out, which share their labels, and which are listed twice."""
     lines = []
     if one.left_out:
         lines.append(f"Images of {name} that Ultralytics leaves out: {len(one.left_out)}")
@@ -50,6 +50,9 @@ def _images(name: str, one: SplitInspection) -> list[str]:
         files = "1 label file" if len(one.shared) == 1 else f"{len(one.shared)} label files"
         lines.append(f"Images of {name} that share a label file: {sum(map(len, one.shared))} share {files}")
         lines += [f"  {', '.join(group)}" for group in one.shared[:IMAGES]]
+    if one.twice:
+        lines.append(f"Images of {name} that are listed twice or more: {len(one.twice)}")
+        lines += [f"  {image}" for image in one.twice[:IMAGES]]
     return lines
 
 
