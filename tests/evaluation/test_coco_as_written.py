@@ -143,6 +143,30 @@ def test_a_truth_in_another_form_is_refused(shop: Shop, form: Any, question: str
         shop.measure(rows)
 
 
+SIZES: dict[str, tuple[dict[str, int], str]] = {
+    "swapped": ({"width": 480, "height": 640}, "are width and height of the images swapped"),
+    "placeholders": ({"width": 1, "height": 1}, "are these placeholders"),
+    "of smaller pictures": ({"width": 320, "height": 240}, "are these placeholders"),
+}
+
+
+@pytest.mark.parametrize(("sides", "question"), SIZES.values(), ids=SIZES)
+def test_wrong_sizes_of_pictures_are_told_before_boxes_are_blamed(
+    shop: Shop, sides: dict[str, int], question: str
+) -> None:
+    for image in shop.content["images"]:
+        image.update(sides)
+    with pytest.raises(auxhead.DataError, match=question) as caught:
+        shop.measure(shop.rows())
+    assert f"in one of width {sides['width']} and height {sides['height']}" in caught.value.found
+    assert "truth.json" in caught.value.where
+
+
+def test_a_stray_box_of_the_truth_is_no_reason(shop: Shop) -> None:
+    shop.content["annotations"][0]["bbox"] = [900, 10, 20, 20]
+    assert shop.measure(shop.rows()[1:]).data["boxes"] == 24
+
+
 def test_no_pixel_of_a_huge_picture_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # so that small pictures are as feared as orthomosaics
     monkeypatch.setattr("auxhead.metrics.truth.DECODED", 1000)

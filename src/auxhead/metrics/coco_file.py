@@ -10,15 +10,16 @@ from typing import Any, Literal
 import numpy as np
 
 from auxhead.errors import DataError
-from auxhead.metrics.results.boxes import MANY, ends_outside, shares
+from auxhead.metrics.results.boxes import MANY, ends_outside, lies_outside, shares
 from auxhead.metrics.results.problems import SHOWN
 from auxhead.metrics.results_file import read_json
-from auxhead.metrics.truth import Floats, Ints, Truth
+from auxhead.metrics.truth import Bools, Floats, Ints, Truth
 
 EXPECTED = "a COCO data set: a json with images, annotations and categories"
 SWAPPED = "name the truth in data=, and a detector's results in predictions="
 BACKGROUND = {"background", "root"}  # names of a first category that nothing is annotated with. Source: own choice
 NO, YES = (False, 0, "0"), (True, 1, "1")  # how files write iscrowd and ignore
+STRAY = 0.02  # of the boxes may lie outside of their picture, whole: more, and its size is wrong. Source: own choice
 LONGEST = 2**31  # pixels of a side: more than any format of pictures has
 
 
@@ -179,16 +180,35 @@ def _box(value: Any) -> tuple[float, ...]:
 
 
 def _require_pixels(boxes: Floats, sizes: Ints, path: Path) -> None:
-    """Refuse a truth whose boxes can't be left, top, width and height in pixels."""
-    beyond = ends_outside(boxes, sizes)
+    """Refuse a truth whose boxes can't be left, top, width and height in pixels of pictures of its sizes."""
+    beyond, outside = ends_outside(boxes, sizes), lies_outside(boxes, sizes)
+    fit_swapped = ends_outside(boxes, sizes[:, ::-1]).mean() * 10 < beyond.mean()
     if shares(boxes):
         found, fix = f"{len(boxes)} boxes below 1", "are these shares of the picture? write pixels"
+    elif outside.sum() > max(1, STRAY * len(boxes)) or (fit_swapped and beyond.sum() > max(1, MANY * len(boxes))):
+        raise _wrong_sizes(boxes, sizes, outside | beyond, path, swapped=fit_swapped)
     elif beyond.mean() > MANY and beyond.sum() > 1:
         found = f"{beyond.sum()} of {len(boxes)} boxes that end outside of their picture"
         fix = "are these left, top, right, bottom? write width = right - left and height = bottom - top"
     else:
         return
     raise DataError("annotations with bbox [left, top, width, height] in pixels", found, str(path), fix)
+
+
+def _wrong_sizes(boxes: Floats, sizes: Ints, outside: Bools, path: Path, *, swapped: bool) -> DataError:
+    """Make the error for boxes that begin where their pictures have ended, as no form of boxes does."""
+    first = int(np.flatnonzero(outside)[0])
+    width, height = sizes[first].tolist()
+    count = f"{outside.sum()} of {len(boxes)} boxes that begin or end outside of their picture"
+    fix = "write the width and height of the pictures that the boxes were drawn in: are these placeholders?"
+    if swapped:
+        fix = "are width and height of the images swapped, or x and y of the boxes?"
+    return DataError(
+        expected="images with the width and height that their boxes lie in",
+        found=f"{count}, such as bbox {boxes[first].tolist()} in one of width {width} and height {height}",
+        where=str(path),
+        fix=fix,
+    )
 
 
 def _roots(categories: Sequence[tuple[int | str, str, str]], used: Floats) -> tuple[int, ...]:

@@ -52,15 +52,21 @@ def far_rows(boxes: Floats, sizes: Ints) -> dict[int, BadRowError]:
     Returns:
         What is wrong, by place.
     """
-    beyond = np.maximum(boxes[:, :2] - sizes, -boxes[:, :2] - boxes[:, 2:]).max(axis=1, initial=-np.inf)
     bad = {}
-    for place in np.flatnonzero(beyond > OUTSIDE * sizes.max(axis=1, initial=0)).tolist():
+    for place in np.flatnonzero(lies_outside(boxes, sizes)).tolist():
         width, height = sizes[place].tolist()
         found = (
             f"bbox {boxes[place].tolist()} lies outside of its image of {width}x{height} pixels: of another data set?"
         )
         bad[place] = BadRowError(found, OTHER)
     return bad
+
+
+def lies_outside(boxes: Floats, sizes: Ints) -> Bools:
+    """Tell which boxes lie far outside of their picture, whole. Arguments and result are those of ends_outside."""
+    beyond = np.maximum(boxes[:, :2] - sizes, -boxes[:, :2] - boxes[:, 2:]).max(axis=1, initial=-np.inf)
+    found: Bools = beyond > OUTSIDE * sizes.max(axis=1, initial=0)
+    return found
 
 
 def ends_outside(boxes: Floats, sizes: Ints) -> Bools:
