@@ -280,6 +280,21 @@ def test_an_image_that_is_listed_twice_is_named_before_anything_predicts(
     assert f"{len(images)} images listed twice or more, such as {images[0]}" in caught.value.found
 
 
+def test_corners_in_labels_are_refused(signs: Path, tmp_path: Path) -> None:
+    source = read_data_yaml(signs)
+    rows = rows_of(signs)
+    shutil.copytree(signs.parent, tmp_path / "data")
+    data = tmp_path / "data" / "data.yaml"
+    data.write_text(yaml.safe_dump({"train": "images/train", "val": "images/val", "names": dict(source.names)}))
+    for label in (tmp_path / "data" / "labels" / "val").glob("*.txt"):
+        parts = [list(map(float, line.split())) for line in label.read_text().splitlines()]
+        corners = [(cls, x - w / 2, y - h / 2, x + w / 2, y + h / 2) for cls, x, y, w, h in parts]
+        label.write_text("".join(f"{int(cls)} {' '.join(map(str, box))}\n" for cls, *box in corners))
+    with pytest.raises(auxhead.DataError, match="are these left, top, right, bottom as shares") as caught:
+        measure(written(tmp_path / "p.json", rows), data)
+    assert "boxes that end far outside of their image" in caught.value.found
+
+
 def test_a_split_that_is_not_there_is_named(signs: Path, predictions: Path) -> None:
     with pytest.raises(auxhead.DataError, match="a test split"):
         measure(predictions, signs, split="test")

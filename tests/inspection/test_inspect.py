@@ -337,6 +337,18 @@ def test_class_ids_from_one_are_said(names: str, train: str, val: str, said: boo
     assert any("No label has class id 0 (a)" in line for line in remarks(found)) == said
 
 
+def test_corners_in_labels_are_asked_about(make: Callable[..., Path]) -> None:
+    corners = "".join(f"0 {x} {y} {x + 0.05} {y + 0.05}\n" for x in (0.1, 0.4, 0.6, 0.9) for y in (0.1, 0.5, 0.8, 0.9))
+    centers = "".join(f"0 {x} {y} .05 .05\n" for x in (0.03, 0.5, 0.97) for y in (0.03, 0.5, 0.97))
+    data = make(["a"], train={"0.png": ((64, 48, 0), corners)}, val={"0.png": ((64, 48, 1), centers)})
+    found = inspect(data, imgsz=64)
+    assert [split.outside for split in found.splits.values()] == [10, 0]
+    (line,) = (line for line in remarks(found) if "far outside of their image" in line)
+    assert line.startswith(
+        "Boxes of train that end far outside of their image: 10 of 16. Are the rows left, top, right"
+    )
+
+
 # Suggestions ----------------------------------------------------------------------------------------------------------
 
 

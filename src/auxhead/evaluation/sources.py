@@ -27,6 +27,7 @@ from auxhead.labels.problems import LabelProblem, problems_error
 from auxhead.labels.source import Source
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.detections import Detections
+from auxhead.metrics.results.boxes import MANY, reaches_outside
 from auxhead.metrics.results_file import read_json, read_results, to_rows
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, named
@@ -96,6 +97,7 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, Any]
             where=own.data,
             fix="put label files beside the images (images/ -> labels/), or choose another split=",
         )
+    _require_centers(truth, own)
     pictures = fingerprint(images, named(tell, "Hashing images"))
     said = {"left_out": left_out} if left_out else {}
     return replace(truth, left_out=tuple(left_out)), {
@@ -113,6 +115,18 @@ def _require_once(images: Sequence[Path], own: EvaluateKeys) -> None:
             found=f"{plural(len(twice), 'image')} listed twice or more, such as {twice[0]}",
             where=own.data,
             fix="take the repeated lines out of its list, or name no folder that lies in another one of them",
+        )
+
+
+def _require_centers(truth: Truth, own: EvaluateKeys) -> None:
+    """Refuse labels whose rows can't be center and size."""
+    beyond = int(reaches_outside(truth.boxes, truth.sizes[truth.image]).sum())
+    if beyond > max(1, MANY * len(truth.image)):
+        raise DataError(
+            expected="label rows of class x_center y_center width height, as shares of the image",
+            found=f"{beyond} of {len(truth.image)} boxes that end far outside of their image",
+            where=f"the labels of {own.split} in {own.data}",
+            fix="are these left, top, right, bottom as shares? write the center, and the sides as differences",
         )
 
 

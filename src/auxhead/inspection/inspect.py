@@ -24,6 +24,7 @@ from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_usable
 from auxhead.labels.problems import problems_error
 from auxhead.labels.source import Source
+from auxhead.metrics.results.boxes import reaches_outside
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
 
@@ -136,6 +137,7 @@ def _split(truth: Truth, look: _Look, imgsz: int, name: str, tell: Progress) -> 
         sizes=measure(sides(net)),
         anchors=anchors,
         truncated=float(truncated(truth).mean()) if len(truth.cls) else None,
+        outside=int(reaches_outside(truth.boxes, truth.sizes[truth.image]).sum()),
         repeated=look.repeated,
         left_out=look.left_out,
         shared=look.shared,

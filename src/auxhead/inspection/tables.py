@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from auxhead.formats import percent, plain
 from auxhead.inspection.result import Inspection, SplitInspection
+from auxhead.metrics.results.boxes import MANY
 
 CLASSES = 20  # shown of a data set's
 IMAGES = 5  # named of a kind
@@ -23,6 +24,12 @@ def remarks(found: Inspection) -> list[str]:
     lines = [line for name, one in found.splits.items() for line in _images(name, one)]
     lines += [
         f"No box in {name}: {', '.join(one.empty_classes)}" for name, one in found.splits.items() if one.empty_classes
+    ]
+    lines += [
+        f"Boxes of {name} that end far outside of their image: {one.outside} of {one.boxes}. Are the rows left, top, "
+        "right, bottom as shares? YOLO's are x_center y_center width height."
+        for name, one in found.splits.items()
+        if one.outside > max(1, MANY * one.boxes)
     ]
     if found.from_one:
         lines.append(

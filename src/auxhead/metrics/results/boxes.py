@@ -88,6 +88,16 @@ def ends_outside(boxes: Floats, sizes: Ints) -> Bools:
     return found
 
 
+def reaches_outside(boxes: Floats, sizes: Ints) -> Bools:
+    """Tell which boxes end far beyond any side of their picture, as corners do that are read as center and size.
+
+    Arguments and result are those of ends_outside.
+    """
+    beyond = (-boxes[:, :2]).max(axis=1, initial=-np.inf) > OUTSIDE * sizes.max(axis=1, initial=0)
+    found: Bools = beyond | ends_outside(boxes, sizes)
+    return found
+
+
 def shares(boxes: Floats) -> bool:
     """Tell whether nearly all boxes are shares of the picture: no number above 1. Shape (k, 4); none: False."""
     return len(boxes) > 0 and float((boxes.max(axis=1) <= 1).mean()) >= MOST
