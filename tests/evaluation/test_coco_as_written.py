@@ -31,6 +31,8 @@ BROKEN: dict[str, tuple[str, dict[str, Any], str]] = {
     "empty bbox": ("annotations", {"bbox": []}, "annotation 0 (id 1): bbox [] is no box"),
     "no bbox": ("annotations", {"bbox": MISSING}, "annotation 0 (id 1): no bbox"),
     "null bbox": ("annotations", {"bbox": None}, "annotation 0 (id 1): no bbox"),
+    "text as bbox": ("annotations", {"bbox": "1234"}, "annotation 0 (id 1): bbox '1234' is no box"),
+    "object as bbox": ("annotations", {"bbox": {"1": 1, "2": 2, "3": 3, "4": 4}}, "annotation 0 (id 1): bbox {'1': 1,"),
     "words in bbox": ("annotations", {"bbox": ["a", 1, 2, 3]}, "annotation 0 (id 1): bbox ['a', 1, 2, 3] is no box"),
     "negative side": ("annotations", {"bbox": [1, 1, -1, 1]}, "annotation 0 (id 1): bbox [1, 1, -1, 1] is no box"),
     "unlisted image": ("annotations", {"image_id": 77}, "annotation 0 (id 1): image_id 77 is none of the images"),
@@ -44,6 +46,14 @@ BROKEN: dict[str, tuple[str, dict[str, Any], str]] = {
     "width of 400 digits": ("images", {"width": 10**400}, "is no number of pixels"),
     "endless width": ("images", {"width": float("inf")}, "width inf is no number of pixels"),
     "bbox of 400 digits": ("annotations", {"bbox": [10**400, 1, 2, 3]}, "too large"),
+    "crowd in words": ("annotations", {"iscrowd": "false"}, "annotation 0 (id 1): iscrowd 'false' is neither 0 nor 1"),
+    "crowd of two": ("annotations", {"iscrowd": 2}, "annotation 0 (id 1): iscrowd 2 is neither 0 nor 1"),
+    "crowd in a list": ("annotations", {"iscrowd": [0]}, "annotation 0 (id 1): iscrowd [0] is neither 0 nor 1"),
+    "ignore in words": (
+        "annotations",
+        {"iscrowd": None, "ignore": "no"},
+        "annotation 0 (id 1): ignore 'no' is neither 0 nor 1",
+    ),
     "image without id": ("images", {"id": MISSING}, "image 0: no id"),
     "image with a list as id": ("images", {"id": [1]}, "id [1] is neither"),
     "category without name": ("categories", {"name": MISSING}, "category 0 (id 1): no name"),
@@ -63,6 +73,36 @@ def test_what_cant_be_used_is_told_in_the_files_own_words(
         shop.measure(rows)
     assert words in caught.value.where
     assert "predictions=" not in caught.value.fix
+
+
+CROWDS: dict[str, tuple[dict[str, Any], bool]] = {
+    "0": ({"iscrowd": 0}, False),
+    "1": ({"iscrowd": 1}, True),
+    "1.0": ({"iscrowd": 1.0}, True),
+    "false": ({"iscrowd": False}, False),
+    "true": ({"iscrowd": True}, True),
+    "text 0": ({"iscrowd": "0"}, False),
+    "text 1": ({"iscrowd": "1"}, True),
+    "nothing": ({"iscrowd": None}, False),
+    "ignore": ({"iscrowd": None, "ignore": "1"}, True),
+    "no ignore": ({"iscrowd": None, "ignore": "0"}, False),
+    "iscrowd before ignore": ({"iscrowd": 0, "ignore": 1}, False),  # as in pycocotools
+}
+
+
+@pytest.mark.parametrize(("changes", "crowd"), CROWDS.values(), ids=CROWDS)
+def test_crowds_are_those_that_the_file_calls_so(shop: Shop, changes: dict[str, Any], crowd: bool) -> None:
+    for row in shop.content["annotations"][:3]:
+        row.update(changes)
+    result = shop.measure(shop.rows())
+    assert (result.data["crowds"], result.data["boxes"]) == ((3, 21) if crowd else (0, 24))
+
+
+def test_a_truth_of_crowds_only_is_refused(shop: Shop) -> None:
+    for row in shop.content["annotations"]:
+        row["iscrowd"] = 1
+    with pytest.raises(auxhead.DataError, match=r"24 crowds \(iscrowd\) and no other box"):
+        shop.measure(shop.rows())
 
 
 @pytest.mark.parametrize("content", [[], {"images": []}, {"images": [], "annotations": {}, "categories": []}, 7])
@@ -101,6 +141,30 @@ def test_a_truth_in_another_form_is_refused(shop: Shop, form: Any, question: str
         row["bbox"] = form(*row["bbox"])
     with pytest.raises(auxhead.DataError, match=question):
         shop.measure(rows)
+
+
+SIZES: dict[str, tuple[dict[str, int], str]] = {
+    "swapped": ({"width": 480, "height": 640}, "are width and height of the images swapped"),
+    "placeholders": ({"width": 1, "height": 1}, "are these placeholders"),
+    "of smaller pictures": ({"width": 320, "height": 240}, "are these placeholders"),
+}
+
+
+@pytest.mark.parametrize(("sides", "question"), SIZES.values(), ids=SIZES)
+def test_wrong_sizes_of_pictures_are_told_before_boxes_are_blamed(
+    shop: Shop, sides: dict[str, int], question: str
+) -> None:
+    for image in shop.content["images"]:
+        image.update(sides)
+    with pytest.raises(auxhead.DataError, match=question) as caught:
+        shop.measure(shop.rows())
+    assert f"in one of width {sides['width']} and height {sides['height']}" in caught.value.found
+    assert "truth.json" in caught.value.where
+
+
+def test_a_stray_box_of_the_truth_is_no_reason(shop: Shop) -> None:
+    shop.content["annotations"][0]["bbox"] = [900, 10, 20, 20]
+    assert shop.measure(shop.rows()[1:]).data["boxes"] == 24
 
 
 def test_no_pixel_of_a_huge_picture_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,6 +162,9 @@ def test_ultralytics_numbering_is_read_when_asked_and_refused_when_guessed(signs
         ({"score": -0.1}, "score of at least 0, found -0.1"),
         ({"score": "high"}, "could not convert"),
         ({"bbox": [1, 2, 3]}, "four numbers"),
+        ({"bbox": "1234"}, "expected a list of four numbers in bbox, found '1234'"),
+        ({"bbox": {"1": 1, "2": 2, "3": 3, "4": 4}}, "expected a list of four numbers in bbox, found {'1': 1"),
+        ({"bbox": None}, "expected a list of four numbers in bbox, found None"),
         ({"bbox": [1, 2, -3, 4]}, "width and height of at least 0"),
         ({"bbox": [1, 2, float("inf"), 4]}, "finite numbers"),
         ({"bbox": [10**400, 2, 3, 4]}, "too large"),
@@ -243,6 +247,52 @@ def test_a_split_without_labels_is_refused(signs: Path, tmp_path: Path) -> None:
     (tmp_path / "labels" / f"{image.stem}.txt").touch()
     with pytest.raises(auxhead.DataError, match="without a single box"):
         measure(written(tmp_path / "p.json", []), data)
+
+
+def test_a_folder_called_like_a_label_file_counts_as_missing(signs: Path, tmp_path: Path) -> None:
+    source = read_data_yaml(signs)
+    rows = rows_of(signs)
+    label = label_path(list_images(source.splits["val"])[0])
+    boxes = len(label.read_text().splitlines())
+    copy = tmp_path / "data"
+    shutil.copytree(signs.parent, copy)
+    data = copy / "data.yaml"
+    data.write_text(yaml.safe_dump({"train": "images/train", "val": "images/val", "names": dict(source.names)}))
+    there = copy / label.relative_to(signs.parent)
+    there.unlink()
+    there.mkdir()
+    result = measure(written(tmp_path / "p.json", rows), data)
+    assert (boxes > 0, result.data["boxes"]) == (True, len(rows) - boxes)
+
+
+@pytest.mark.parametrize("keys", [{}, {"predictions": None, "model": "unread.pt"}], ids=["results", "model"])
+def test_an_image_that_is_listed_twice_is_named_before_anything_predicts(
+    signs: Path, predictions: Path, tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    source = read_data_yaml(signs)
+    data = tmp_path / "twice.yaml"
+    folder = Path(str(source.splits["val"]))
+    content = {"train": str(folder), "val": [str(folder.parent), str(folder)], "names": dict(source.names)}
+    data.write_text(yaml.safe_dump(content))
+    with pytest.raises(auxhead.DataError, match="listed twice or more, such as") as caught:
+        auxhead.evaluate(**{"predictions": str(predictions), "data": str(data), "out": str(tmp_path / "out")} | keys)
+    images = list_images(folder)
+    assert f"{len(images)} images listed twice or more, such as {images[0]}" in caught.value.found
+
+
+def test_corners_in_labels_are_refused(signs: Path, tmp_path: Path) -> None:
+    source = read_data_yaml(signs)
+    rows = rows_of(signs)
+    shutil.copytree(signs.parent, tmp_path / "data")
+    data = tmp_path / "data" / "data.yaml"
+    data.write_text(yaml.safe_dump({"train": "images/train", "val": "images/val", "names": dict(source.names)}))
+    for label in (tmp_path / "data" / "labels" / "val").glob("*.txt"):
+        parts = [list(map(float, line.split())) for line in label.read_text().splitlines()]
+        corners = [(cls, x - w / 2, y - h / 2, x + w / 2, y + h / 2) for cls, x, y, w, h in parts]
+        label.write_text("".join(f"{int(cls)} {' '.join(map(str, box))}\n" for cls, *box in corners))
+    with pytest.raises(auxhead.DataError, match="are these left, top, right, bottom as shares") as caught:
+        measure(written(tmp_path / "p.json", rows), data)
+    assert "boxes that end far outside of their image" in caught.value.found
 
 
 def test_a_split_that_is_not_there_is_named(signs: Path, predictions: Path) -> None:

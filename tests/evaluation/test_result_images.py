@@ -83,6 +83,33 @@ def test_an_image_id_is_taken_where_it_names_one_picture(shop: Shop, spelling: C
     assert ap50(shop.measure(shop.rows(image_id=lambda _, image, __: spelling(image)))) == pytest.approx(1)
 
 
+def test_folders_of_another_machine_are_no_matter_where_the_name_is_one_images(shop: Shop) -> None:
+    for image in shop.content["images"]:
+        image["file_name"] = f"images/val/{image['file_name']}"
+    rows = shop.rows(image_id=lambda _, image, __: f"/content/valid/img{image}.jpg")
+    assert ap50(shop.measure(rows)) == pytest.approx(1)
+    rows = shop.rows(file_name=lambda _, image, __: f"C:\\data\\valid\\img{image}.jpg")
+    assert ap50(shop.measure(rows)) == pytest.approx(1)
+    rows[3]["file_name"] = "C:\\data\\train\\img0.jpg"
+    with pytest.raises(auxhead.DataError, match=r"row 0: .*valid.*is not in the data, which.*\n  row 1: ") as caught:
+        shop.measure(rows)
+    assert "4 of 24 rows" in caught.value.found
+    assert "row 3: image 'C:\\\\data\\\\train" in caught.value.where
+    rows = shop.rows(image_id=lambda row, image, __: f"val/img{image}.jpg")
+    rows[3]["image_id"] = "train/img0.jpg"
+    with pytest.raises(auxhead.DataError, match=r"row 3: image 'train/img0.jpg' is not in the data") as caught:
+        shop.measure(rows)
+    assert "1 of 24 rows" in caught.value.found
+
+
+def test_folders_of_another_machine_tell_images_of_one_name_not_apart(shop: Shop) -> None:
+    for place, image in enumerate(shop.content["images"]):
+        image["file_name"] = f"{'ab'[place % 2]}/{place // 2}.jpg"
+    rows = shop.rows(image_id=lambda _, image, __: f"/content/{'cd'[image % 2]}/{image // 2}.jpg")
+    with pytest.raises(auxhead.DataError, match="24 of 24 rows"):
+        shop.measure(rows)
+
+
 def test_a_number_is_taken_for_the_datas_text(shop: Shop) -> None:
     shop.renumber(images=["1", "2", "3", "4", "5", "6"])
     assert ap50(shop.measure(shop.rows(image_id=lambda _, image, __: image + 1))) == pytest.approx(1)
@@ -100,7 +127,6 @@ def test_ids_are_names_against_a_data_yaml(shop: Shop, tmp_path: Path, spelling:
     [
         ("img0.png", "image 'img0.png' is not in the data, which calls it 'img0.jpg'"),
         ("IMG0.JPG", "image 'IMG0.JPG' is not in the data, which calls it 'img0.jpg'"),
-        ("train/img0.jpg", "image 'train/img0.jpg' is not in the data, which calls it 'val/img0.jpg'"),
         ("nowhere", "image 'nowhere' is not in the data, which calls its images 'val/img0.jpg' (image_id 1)"),
         (99, "image 99 is not in the data, which calls its images 'val/img0.jpg' (image_id 1)"),
         (None, "image None is not in the data"),
@@ -174,3 +200,34 @@ def test_ids_that_are_places_in_a_list_are_found_out(
         shop.measure(shop.rows(image_id=lambda _, image, __: place(image)))
     assert words in caught.value.found
     assert caught.value.fix.startswith("write file_name into every row")
+
+
+@pytest.mark.parametrize("spelling", ["img{}.jpg", "val/img{}.jpg", "img{}"])
+def test_rows_on_images_that_are_left_out_are_passed_over(shop: Shop, tmp_path: Path, spelling: str) -> None:
+    """Whatever they say: the class that spoils the label may well be the detector's, too."""
+    write_yolo(shop, tmp_path)
+    with (tmp_path / "labels" / "val" / "img3.txt").open("a") as file:
+        file.write("7 .5 .5 .1 .1\n")
+    rows = shop.rows(image_id=lambda _, image, __: spelling.format(image), category_id=lambda _, __, cls: cls)
+    rows[13]["category_id"] = 7
+    with pytest.raises(auxhead.DataError, match="1 bad row"):
+        shop.measure(rows, data=str(tmp_path / "data.yaml"))
+    result = shop.measure(rows, data=str(tmp_path / "data.yaml"), on_error="skip")
+    assert ap50(result) == pytest.approx(1)
+    assert (result.data["images"], result.detectors[0].detections) == (5, 20)
+    assert result.to_dict()["detectors"][0]["note"] == "4 detections on images that were left out, passed over"
+    rows[0]["image_id"] = "nowhere"
+    with pytest.raises(auxhead.DataError, match="row 0: image 'nowhere' is not in the data"):
+        shop.measure(rows, data=str(tmp_path / "data.yaml"), on_error="skip")
+
+
+@pytest.mark.parametrize(("folder", "fine"), [("valid", True), ("val2017", True), ("data", True), ("train", False)])
+def test_paths_of_another_machine_may_not_name_another_split(shop: Shop, folder: str, fine: bool) -> None:
+    for number, image in enumerate(shop.content["images"]):
+        image["file_name"] = f"images/val/{number}.jpg"
+    rows = shop.rows(file_name=lambda _, image, __: f"/content/{folder}/{image}.jpg")
+    if fine:
+        assert ap50(shop.measure([{**row, "image_id": None} for row in rows])) == pytest.approx(1)
+        return
+    with pytest.raises(auxhead.DataError, match="24 of 24 rows"):
+        shop.measure([{**row, "image_id": None} for row in rows])

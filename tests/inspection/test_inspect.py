@@ -275,6 +275,16 @@ def test_images_that_ultralytics_leaves_out_are_named_and_counted_nowhere(make: 
     assert "Images of train that" not in "\n".join(lines)
 
 
+def test_a_folder_called_like_a_label_file_counts_as_missing(make: Callable[..., Path]) -> None:
+    box = ((64, 64, 0), "0 .5 .5 .5 .5\n")
+    data = make(["a"], train={"0.png": box, "1.png": box}, val={"0.png": box})
+    label = data.parent / "labels" / "train" / "0.txt"
+    label.unlink()
+    label.mkdir()
+    split = inspect(data, imgsz=64).splits["train"]
+    assert (split.images, split.boxes, split.without_boxes) == (2, 1, 1)
+
+
 def test_a_split_without_a_usable_image_is_an_error(make: Callable[..., Path]) -> None:
     data = make(["a"], train={"0.png": ((8, 8, 0), "0 .5 .5 .5 .5\n")}, val={"0.png": ((32, 32, 0), "")})
     with pytest.raises(DataError, match=r"1 image that can't be used(.|\n)*0\.png: expected at least 10 x 10"):
@@ -295,6 +305,18 @@ def test_images_that_share_a_label_file_are_said(make: Callable[..., Path]) -> N
     assert f"  {', '.join(first)}" in lines
 
 
+def test_images_that_are_listed_twice_are_said(make: Callable[..., Path]) -> None:
+    box = ((64, 64, 0), "0 .5 .5 .5 .5\n")
+    data = make(["a"], train={"0.png": box, "1.png": box}, val={"0.png": box})
+    (data.parent / "list.txt").write_text("./images/train/0.png\n./images/train/1.png\n./images/train/0.png\n")
+    data.write_text('train: list.txt\nval: [images/val, images]\nnames: ["a"]\n')
+    found = inspect(data, imgsz=64)
+    images = data.parent / "images"
+    assert found.splits["train"].twice == (str(images / "train" / "0.png"),)
+    assert found.to_dict()["splits"]["val"]["twice"] == (str(images / "val" / "0.png"),)
+    assert "Images of train that are listed twice or more: 1" in remarks(found)
+
+
 @pytest.mark.parametrize(
     ("names", "train", "val", "said"),
     [
@@ -313,6 +335,18 @@ def test_class_ids_from_one_are_said(names: str, train: str, val: str, said: boo
     found = inspect(data, imgsz=64)
     assert found.from_one == said
     assert any("No label has class id 0 (a)" in line for line in remarks(found)) == said
+
+
+def test_corners_in_labels_are_asked_about(make: Callable[..., Path]) -> None:
+    corners = "".join(f"0 {x} {y} {x + 0.05} {y + 0.05}\n" for x in (0.1, 0.4, 0.6, 0.9) for y in (0.1, 0.5, 0.8, 0.9))
+    centers = "".join(f"0 {x} {y} .05 .05\n" for x in (0.03, 0.5, 0.97) for y in (0.03, 0.5, 0.97))
+    data = make(["a"], train={"0.png": ((64, 48, 0), corners)}, val={"0.png": ((64, 48, 1), centers)})
+    found = inspect(data, imgsz=64)
+    assert [split.outside for split in found.splits.values()] == [10, 0]
+    (line,) = (line for line in remarks(found) if "far outside of their image" in line)
+    assert line.startswith(
+        "Boxes of train that end far outside of their image: 10 of 16. Are the rows left, top, right"
+    )
 
 
 # Suggestions ----------------------------------------------------------------------------------------------------------

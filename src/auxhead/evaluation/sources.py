@@ -15,17 +15,19 @@ from auxhead.errors import DataError
 from auxhead.evaluation.doubts import refuse_misread
 from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
+from auxhead.formats import plural
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.labels.check import check_labels
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.fingerprint import fingerprint
-from auxhead.labels.listing import label_path, list_images
+from auxhead.labels.listing import label_path, list_images, repeated
 from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_usable
 from auxhead.labels.problems import LabelProblem, problems_error
 from auxhead.labels.source import Source
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.detections import Detections
+from auxhead.metrics.results.boxes import MANY, reaches_outside
 from auxhead.metrics.results_file import read_json, read_results, to_rows
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, named
@@ -78,7 +80,9 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, Any]
         found = f"{', '.join(source.splits)} only"
         raise DataError(f"a {own.split} split", found, own.data, "choose another with split=, or add it")
     require_labels(own.split, source.splits[own.split], source.data)
-    images, left_out = _measurable(list_images(source.splits[own.split]), source, own, tell)
+    listed = list_images(source.splits[own.split])
+    _require_once(listed, own)
+    images, left_out = _measurable(listed, source, own, tell)
     truth = read_yolo(
         images,
         source.names,
@@ -93,9 +97,37 @@ def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, Any]
             where=own.data,
             fix="put label files beside the images (images/ -> labels/), or choose another split=",
         )
+    _require_centers(truth, own)
     pictures = fingerprint(images, named(tell, "Hashing images"))
     said = {"left_out": left_out} if left_out else {}
-    return truth, {"images_sha256": pictures, "labels_sha256": _labels_hash(truth), **said}
+    return replace(truth, left_out=tuple(left_out)), {
+        "images_sha256": pictures,
+        "labels_sha256": _labels_hash(truth),
+        **said,
+    }
+
+
+def _require_once(images: Sequence[Path], own: EvaluateKeys) -> None:
+    """Refuse a split that lists images twice: no prediction could say which of the two it is on."""
+    if twice := repeated(images):
+        raise DataError(
+            expected=f"each image of the {own.split} split once",
+            found=f"{plural(len(twice), 'image')} listed twice or more, such as {twice[0]}",
+            where=own.data,
+            fix="take the repeated lines out of its list, or name no folder that lies in another one of them",
+        )
+
+
+def _require_centers(truth: Truth, own: EvaluateKeys) -> None:
+    """Refuse labels whose rows can't be center and size."""
+    beyond = int(reaches_outside(truth.boxes, truth.sizes[truth.image]).sum())
+    if beyond > max(1, MANY * len(truth.image)):
+        raise DataError(
+            expected="label rows of class x_center y_center width height, as shares of the image",
+            found=f"{beyond} of {len(truth.image)} boxes that end far outside of their image",
+            where=f"the labels of {own.split} in {own.data}",
+            fix="are these left, top, right, bottom as shares? write the center, and the sides as differences",
+        )
 
 
 def _measurable(
@@ -167,7 +199,10 @@ def _from_file(job: Task, source: Path, name: str) -> Predicted:
         )
     digest = sha256_of(source)
     known: dict[str, Any] = {key: info[key] for key in ("imgsz", "max_det", "ultralytics") if key in info}
-    known["note"] = "; ".join(filter(None, (info.get("note"), remark)))
+    passed = (
+        f"{plural(found.left_out, 'detection')} on images that were left out, passed over" if found.left_out else ""
+    )
+    known["note"] = "; ".join(filter(None, (info.get("note"), passed, remark)))
     return Predicted(name, str(source), digest, source, found, **known)
 
 

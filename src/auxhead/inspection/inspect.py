@@ -19,11 +19,12 @@ from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.result import Inspection, SplitInspection
 from auxhead.inspection.suggestions import MULTIPLE, suggest
 from auxhead.labels.check import check_labels
-from auxhead.labels.listing import entries, list_images, sharing
+from auxhead.labels.listing import entries, list_images, repeated, sharing
 from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_usable
 from auxhead.labels.problems import problems_error
 from auxhead.labels.source import Source
+from auxhead.metrics.results.boxes import reaches_outside
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
 
@@ -95,6 +96,7 @@ class _Look:
 
     left_out: dict[str, str]
     shared: tuple[tuple[str, ...], ...]
+    twice: tuple[str, ...]
     repeated: int
 
 
@@ -105,13 +107,14 @@ def _look(split: str, source: Source, tell: Progress) -> tuple[list[Path], _Look
         DataError: There is no label file, or no image left.
     """
     require_labels(split, source.splits[split], source.data)
-    images, problems = split_usable(list_images(source.splits[split]), named(tell, f"looking at {split}"))
+    listed = list_images(source.splits[split])
+    images, problems = split_usable(listed, named(tell, f"looking at {split}"))
     report = check_labels(images, len(source.names), kpt_shape=source.kpt_shape)
     if not images:
         raise problems_error(replace(report, bad_images=problems))
     left_out = {str(problem.path): problem.what for problem in problems}
     shared = tuple(tuple(map(str, group)) for group in sharing(images))
-    return images, _Look(left_out, shared, report.duplicates)
+    return images, _Look(left_out, shared, tuple(repeated(listed)), report.duplicates)
 
 
 def _read(images: Sequence[Path], source: Source, progress: Steps) -> Truth:
@@ -134,9 +137,11 @@ def _split(truth: Truth, look: _Look, imgsz: int, name: str, tell: Progress) -> 
         sizes=measure(sides(net)),
         anchors=anchors,
         truncated=float(truncated(truth).mean()) if len(truth.cls) else None,
+        outside=int(reaches_outside(truth.boxes, truth.sizes[truth.image]).sum()),
         repeated=look.repeated,
         left_out=look.left_out,
         shared=look.shared,
+        twice=look.twice,
         disagreeing=int(disagreeing(truth).sum()),
         boxes_net=net.boxes[:, 2:],
     )

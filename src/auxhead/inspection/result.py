@@ -26,10 +26,12 @@ class SplitInspection:
         sizes: How large boxes are at imgsz.
         anchors: Candidate anchors by levels, "P3-P5" and "P2-P5".
         truncated: Share of boxes within one pixel of a border of their image; None without boxes.
+        outside: Boxes that end beyond their image by a tenth of its longer side.
         repeated: Label rows that repeat another of their image.
         disagreeing: Boxes at exactly the place of one of another class.
         left_out: Images that Ultralytics leaves out for what they are, each with the reason; counted nowhere else.
         shared: Images that share a label file, and so get the same boxes.
+        twice: Images that are listed more than once, and so are trained and measured on as often.
         boxes_net: Width and height of each box, shape (m, 2), pixels of the network input; not part of the JSON.
     """
 
@@ -41,10 +43,12 @@ class SplitInspection:
     sizes: Sizes
     anchors: dict[str, Anchors]
     truncated: float | None
+    outside: int
     repeated: int
     disagreeing: int
     left_out: dict[str, str]
     shared: tuple[tuple[str, ...], ...]
+    twice: tuple[str, ...]
     boxes_net: Floats = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from auxhead.formats import percent, plain
 from auxhead.inspection.result import Inspection, SplitInspection
+from auxhead.metrics.results.boxes import MANY
 
 CLASSES = 20  # shown of a data set's
 IMAGES = 5  # named of a kind
@@ -24,6 +25,12 @@ def remarks(found: Inspection) -> list[str]:
     lines += [
         f"No box in {name}: {', '.join(one.empty_classes)}" for name, one in found.splits.items() if one.empty_classes
     ]
+    lines += [
+        f"Boxes of {name} that end far outside of their image: {one.outside} of {one.boxes}. Are the rows left, top, "
+        "right, bottom as shares? YOLO's are x_center y_center width height."
+        for name, one in found.splits.items()
+        if one.outside > max(1, MANY * one.boxes)
+    ]
     if found.from_one:
         lines.append(
             f"No label has class id 0 ({found.names[0]}), and every other id occurs: were they counted from 1? "
@@ -41,7 +48,7 @@ def remarks(found: Inspection) -> list[str]:
 
 
 def _images(name: str, one: SplitInspection) -> list[str]:
-    """Say which images of a split are left out, and which share their labels."""
+    """Say which images of a split are left out, which share their labels, and which are listed twice."""
     lines = []
     if one.left_out:
         lines.append(f"Images of {name} that Ultralytics leaves out: {len(one.left_out)}")
@@ -50,6 +57,9 @@ def _images(name: str, one: SplitInspection) -> list[str]:
         files = "1 label file" if len(one.shared) == 1 else f"{len(one.shared)} label files"
         lines.append(f"Images of {name} that share a label file: {sum(map(len, one.shared))} share {files}")
         lines += [f"  {', '.join(group)}" for group in one.shared[:IMAGES]]
+    if one.twice:
+        lines.append(f"Images of {name} that are listed twice or more: {len(one.twice)}")
+        lines += [f"  {image}" for image in one.twice[:IMAGES]]
     return lines
 
 

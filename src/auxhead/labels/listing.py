@@ -6,6 +6,7 @@ Nothing here holds all names of a data set, so that a million images take no mor
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
@@ -75,6 +76,16 @@ def sharing(images: Iterable[Path]) -> list[list[Path]]:
     for image in sorted(set(images)):
         by_label.setdefault(str(label_path(image)), []).append(image)
     return [group for group in by_label.values() if len(group) > 1]
+
+
+def repeated(images: Iterable[Path]) -> list[str]:
+    """Name the images that are listed more than once, by a list or by folders in one another, sorted.
+
+    >>> repeated([Path("/a/1.png"), Path("/b/1.png"), Path("/a/1.png")])
+    ['/a/1.png']
+    """
+    counts = Counter(os.path.abspath(image) for image in images)  # noqa: PTH100  strings: pathlib is slow
+    return sorted(image for image, count in counts.items() if count > 1)
 
 
 def list_images(sources: Sources) -> list[Path]:

@@ -10,14 +10,16 @@ from typing import Any, Literal
 import numpy as np
 
 from auxhead.errors import DataError
-from auxhead.metrics.results.boxes import MANY, ends_outside, shares
+from auxhead.metrics.results.boxes import MANY, ends_outside, lies_outside, shares
 from auxhead.metrics.results.problems import SHOWN
 from auxhead.metrics.results_file import read_json
-from auxhead.metrics.truth import Floats, Ints, Truth
+from auxhead.metrics.truth import Bools, Floats, Ints, Truth
 
 EXPECTED = "a COCO data set: a json with images, annotations and categories"
 SWAPPED = "name the truth in data=, and a detector's results in predictions="
 BACKGROUND = {"background", "root"}  # names of a first category that nothing is annotated with. Source: own choice
+NO, YES = (False, 0, "0"), (True, 1, "1")  # how files write iscrowd and ignore
+STRAY = 0.02  # of the boxes may lie outside of their picture, whole: more, and its size is wrong. Source: own choice
 LONGEST = 2**31  # pixels of a side: more than any format of pictures has
 
 
@@ -29,10 +31,14 @@ def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
         area: What `areas` shall be: of the box, or the annotation's own `area` (of its polygon).
 
     Returns:
-        Classes by rising category id. `iscrowd` and `ignore` boxes are crowds. Annotation ids aren't used.
+        Classes by rising category id. `iscrowd` boxes are crowds, and where there is no `iscrowd` those of `ignore`.
+        Annotation ids aren't used.
 
     Raises:
-        DataError: The file is none, has no annotation at all, or has rows that can't be used.
+        DataError: The file is none, has no annotation at all or crowds only, or has rows that can't be used.
+
+    Source:
+        pycocotools 2.0.8, cocoeval.py, _prepare, which writes iscrowd over ignore.
     """
     content = read_json(path, EXPECTED)
     for key in ("images", "annotations", "categories"):
@@ -57,6 +63,9 @@ def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
     table = np.array(sorted(rows, key=lambda row: row[0]), dtype=np.float64).reshape(-1, 8)
     sizes = np.array([image[2:] for image in images], dtype=np.int64).reshape(-1, 2)
     _require_pixels(table[:, 2:6], sizes[table[:, 0].astype(np.int64)], path)
+    if table[:, 7].all():
+        found, fix = f"{len(table)} crowds (iscrowd) and no other box", "write iscrowd 0 into annotations of one object"
+        raise DataError("annotations to measure against", found, str(path), fix)
     return Truth(
         names=tuple(category[1] for category in categories),
         files=tuple(image[1] for image in images),
@@ -144,12 +153,23 @@ def _row(
     if not math.isfinite(own) or own < 0:
         message = f"area {own} is no area"
         raise ValueError(message)
-    crowd = bool(annotation.get("iscrowd") or annotation.get("ignore"))
-    return ids[image], classes[category], *box, own, crowd
+    return ids[image], classes[category], *box, own, _crowd(annotation)
+
+
+def _crowd(annotation: Mapping[str, Any]) -> bool:
+    """Tell whether a box stands for a group, or is to be passed over; any text but "0" would be true by itself."""
+    key = "ignore" if annotation.get("iscrowd") is None else "iscrowd"
+    value = annotation.get(key)
+    if value is not None and value not in NO + YES:
+        message = f"{key} {value!r} is neither 0 nor 1"
+        raise ValueError(message)
+    return value in YES
 
 
 def _box(value: Any) -> tuple[float, ...]:
     message = f"bbox {value!r} is no box of [left, top, width, height]"
+    if not isinstance(value, (list, tuple)):  # a text or an object of four can be gone through, too
+        raise ValueError(message)  # noqa: TRY004 - told as a wrong value of the file
     try:
         box = tuple(map(float, value))
     except (TypeError, ValueError) as error:
@@ -160,16 +180,35 @@ def _box(value: Any) -> tuple[float, ...]:
 
 
 def _require_pixels(boxes: Floats, sizes: Ints, path: Path) -> None:
-    """Refuse a truth whose boxes can't be left, top, width and height in pixels."""
-    beyond = ends_outside(boxes, sizes)
+    """Refuse a truth whose boxes can't be left, top, width and height in pixels of pictures of its sizes."""
+    beyond, outside = ends_outside(boxes, sizes), lies_outside(boxes, sizes)
+    fit_swapped = ends_outside(boxes, sizes[:, ::-1]).mean() * 10 < beyond.mean()
     if shares(boxes):
         found, fix = f"{len(boxes)} boxes below 1", "are these shares of the picture? write pixels"
+    elif outside.sum() > max(1, STRAY * len(boxes)) or (fit_swapped and beyond.sum() > max(1, MANY * len(boxes))):
+        raise _wrong_sizes(boxes, sizes, outside | beyond, path, swapped=fit_swapped)
     elif beyond.mean() > MANY and beyond.sum() > 1:
         found = f"{beyond.sum()} of {len(boxes)} boxes that end outside of their picture"
         fix = "are these left, top, right, bottom? write width = right - left and height = bottom - top"
     else:
         return
     raise DataError("annotations with bbox [left, top, width, height] in pixels", found, str(path), fix)
+
+
+def _wrong_sizes(boxes: Floats, sizes: Ints, outside: Bools, path: Path, *, swapped: bool) -> DataError:
+    """Make the error for boxes that begin where their pictures have ended, as no form of boxes does."""
+    first = int(np.flatnonzero(outside)[0])
+    width, height = sizes[first].tolist()
+    count = f"{outside.sum()} of {len(boxes)} boxes that begin or end outside of their picture"
+    fix = "write the width and height of the pictures that the boxes were drawn in: are these placeholders?"
+    if swapped:
+        fix = "are width and height of the images swapped, or x and y of the boxes?"
+    return DataError(
+        expected="images with the width and height that their boxes lie in",
+        found=f"{count}, such as bbox {boxes[first].tolist()} in one of width {width} and height {height}",
+        where=str(path),
+        fix=fix,
+    )
 
 
 def _roots(categories: Sequence[tuple[int | str, str, str]], used: Floats) -> tuple[int, ...]:

@@ -18,12 +18,14 @@ class Detections:
         cls: Class of each box, shape (k,), an index into the truth's names.
         boxes: Left, top, width, height, shape (k, 4), pixels.
         scores: Confidence, shape (k,), at least 0.
+        left_out: How many others of their file were on images that the truth leaves out.
     """
 
     image: Ints
     cls: Ints
     boxes: Floats
     scores: Floats
+    left_out: int = 0
 
     def scaled(self, factors: Floats) -> Detections:
         """Return the same boxes in other pixels; factors by image, shape (n,)."""

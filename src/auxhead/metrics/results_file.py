@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.metrics.detections import Detections
-from auxhead.metrics.results.boxes import check_row
-from auxhead.metrics.results.categories import Categories, choose_numbering, class_of
+from auxhead.metrics.results.boxes import read_box
+from auxhead.metrics.results.categories import Categories, Numbering, choose_numbering, class_of
 from auxhead.metrics.results.images import image_finder
 from auxhead.metrics.results.problems import EXPECTED, BadRowError, rows_error
 from auxhead.metrics.truth import Truth
 
 COMPLETE = "give every row numbers for bbox and score, and an id for its image and class"
+Read = TypeVar("Read")
 
 
 def read_json(path: Path, expected: str) -> Any:
@@ -99,7 +100,7 @@ def read_results(path: Path, truth: Truth, categories: Categories | None = "own"
             whatever rows say.
 
     Returns:
-        The detections, in the order of the file.
+        The detections, in the order of the file; without those on images that the truth leaves out, whatever they say.
 
     Raises:
         DataError: Rows are no results, name unknown images or classes, have scores that are no number of at least 0, or
@@ -110,27 +111,38 @@ def read_results(path: Path, truth: Truth, categories: Categories | None = "own"
     if not isinstance(rows, list):
         found = "a COCO data set, not results" if isinstance(rows, dict) and "annotations" in rows else "no list"
         raise DataError(EXPECTED, found, str(path), "name the results file (a list), such as predictions.json")
-    find = image_finder(truth, rows)
-    known = choose_numbering(truth, rows, categories, path) if categories else None
-    image, cls, boxes, scores = [], [], [], []
+    images, bad = _each(dict(enumerate(rows)), image_finder(truth, rows))
+    left_out = {place for place, image in images.items() if image >= len(truth.files)}
+    kept = {place: row for place, row in enumerate(rows) if place not in left_out}
+    known = choose_numbering(truth, list(kept.values()), categories, path) if categories else None
+    detections, others = _each(kept, lambda row: _detection(row, known, truth.names))
+    if bad := others | bad:
+        raise rows_error(dict(sorted(bad.items())), len(rows), path)
+    return Detections(
+        np.array([images[place] for place in detections], dtype=np.int64),
+        np.array([cls for cls, _, _ in detections.values()], dtype=np.int64),
+        np.array([box for _, box, _ in detections.values()], dtype=np.float64).reshape(-1, 4),
+        np.array([score for _, _, score in detections.values()], dtype=np.float64),
+        left_out=len(left_out),
+    )
+
+
+def _each(rows: Mapping[int, Any], read: Callable[[Any], Read]) -> tuple[dict[int, Read], dict[int, BadRowError]]:
+    """Read rows; with what is wrong with the others, both by place."""
+    made: dict[int, Read] = {}
     bad: dict[int, BadRowError] = {}
-    for place, row in enumerate(rows):
+    for place, row in rows.items():
         try:
-            image.append(find(row))
-            box, score = [float(value) for value in row["bbox"]], float(row["score"])
-            check_row(box, score)
-            cls.append(0 if known is None else class_of(known, row, truth.names))
-            boxes.append(box)
-            scores.append(score)
+            made[place] = read(row)
         except BadRowError as problem:
             bad[place] = problem
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             bad[place] = BadRowError(f"no {error}" if isinstance(error, KeyError) else str(error), COMPLETE)
-    if bad:
-        raise rows_error(bad, len(rows), path)
-    return Detections(
-        np.array(image, dtype=np.int64),
-        np.array(cls, dtype=np.int64),
-        np.array(boxes, dtype=np.float64).reshape(-1, 4),
-        np.array(scores, dtype=np.float64),
-    )
+    return made, bad
+
+
+def _detection(row: Mapping[str, Any], known: Numbering | None, names: Sequence[str]) -> tuple[int, list[float], float]:
+    """Bring a row to class, box and score."""
+    score = float(row["score"])
+    box = read_box(row["bbox"], score)
+    return 0 if known is None else class_of(known, row, names), box, score

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -47,6 +48,7 @@ class Truth:
         ids: What prediction files call each image, n entries; empty: their files' names are all there is.
         categories: What prediction files call each class; empty: the index.
         roots: Classes that only head the others, as some tools list them: no detector counts them.
+        left_out: Images of the split that aren't measured: predictions on them are passed over.
     """
 
     names: tuple[str, ...]
@@ -60,6 +62,7 @@ class Truth:
     ids: tuple[int | str, ...] = ()
     categories: tuple[int | str, ...] = ()
     roots: tuple[int, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def scaled(self, factors: Floats) -> Truth:
         """Return the same boxes in other pixels.
@@ -205,10 +208,9 @@ def _size(path: Path) -> tuple[int, int] | str:
 
 def _rows(path: Path, rules: Rules) -> list[npt.NDArray[np.float32]]:
     """Read a label file that has been checked; rows of the same numbers count once."""
-    try:
-        numbers = read_rows(path.read_bytes(), rules, path).numbers
-    except FileNotFoundError:
+    if not os.path.isfile(path):  # noqa: PTH113  missing, a folder or in one that can't be entered: as in the check
         return []
+    numbers = read_rows(path.read_bytes(), rules, path).numbers
     zero = np.float32(0)  # adding it turns -0.0 into 0.0
     return list({(row + zero if len(row) == BOX_COLUMNS else row).tobytes(): row for row in numbers}.values())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,16 +18,20 @@ OTHER = "predict on the images of this data set and split, and write pixels of t
 WRITE = "write bbox as [left, top, width, height] and a score of at least 0"
 
 
-def check_row(box: Sequence[float], score: float) -> None:
-    """Refuse a box of [left, top, width, height] or a score that can't be right in any picture.
+def read_box(value: Any, score: float) -> list[float]:
+    """Read a box of [left, top, width, height], pixels; one that can't be right in any picture is refused.
 
     Args:
-        box: Pixels.
+        value: What a row says: a text or an object of four can be gone through, too, but is no box.
         score: Confidence.
 
     Raises:
-        BadRowError: Not four finite numbers, or a negative side or score.
+        BadRowError: Not a list of four finite numbers, or a negative side or score.
+        TypeError, ValueError, OverflowError: Not numbers.
     """
+    if not isinstance(value, (list, tuple)):
+        raise BadRowError(f"expected a list of four numbers in bbox, found {value!r:.80}", WRITE)
+    box = [float(number) for number in value]
     if len(box) != 4:
         raise BadRowError(f"expected four numbers in bbox, found {len(box)}", WRITE)
     if not all(map(math.isfinite, box)) or min(box[2:]) < 0:
@@ -35,6 +39,7 @@ def check_row(box: Sequence[float], score: float) -> None:
         raise BadRowError(found, WRITE)
     if not math.isfinite(score) or score < 0:
         raise BadRowError(f"expected a score of at least 0, found {score}", WRITE)
+    return box
 
 
 def far_rows(boxes: Floats, sizes: Ints) -> dict[int, BadRowError]:
@@ -47,15 +52,21 @@ def far_rows(boxes: Floats, sizes: Ints) -> dict[int, BadRowError]:
     Returns:
         What is wrong, by place.
     """
-    beyond = np.maximum(boxes[:, :2] - sizes, -boxes[:, :2] - boxes[:, 2:]).max(axis=1, initial=-np.inf)
     bad = {}
-    for place in np.flatnonzero(beyond > OUTSIDE * sizes.max(axis=1, initial=0)).tolist():
+    for place in np.flatnonzero(lies_outside(boxes, sizes)).tolist():
         width, height = sizes[place].tolist()
         found = (
             f"bbox {boxes[place].tolist()} lies outside of its image of {width}x{height} pixels: of another data set?"
         )
         bad[place] = BadRowError(found, OTHER)
     return bad
+
+
+def lies_outside(boxes: Floats, sizes: Ints) -> Bools:
+    """Tell which boxes lie far outside of their picture, whole. Arguments and result are those of ends_outside."""
+    beyond = np.maximum(boxes[:, :2] - sizes, -boxes[:, :2] - boxes[:, 2:]).max(axis=1, initial=-np.inf)
+    found: Bools = beyond > OUTSIDE * sizes.max(axis=1, initial=0)
+    return found
 
 
 def ends_outside(boxes: Floats, sizes: Ints) -> Bools:
@@ -74,6 +85,16 @@ def ends_outside(boxes: Floats, sizes: Ints) -> Bools:
     """
     beyond = (boxes[:, :2] + boxes[:, 2:] - sizes).max(axis=1, initial=-np.inf)
     found: Bools = beyond > OUTSIDE * sizes.max(axis=1, initial=0)
+    return found
+
+
+def reaches_outside(boxes: Floats, sizes: Ints) -> Bools:
+    """Tell which boxes end far beyond any side of their picture, as corners do that are read as center and size.
+
+    Arguments and result are those of ends_outside.
+    """
+    beyond = (-boxes[:, :2]).max(axis=1, initial=-np.inf) > OUTSIDE * sizes.max(axis=1, initial=0)
+    found: Bools = beyond | ends_outside(boxes, sizes)
     return found
 
 

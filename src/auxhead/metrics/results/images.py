@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath, PurePosixPath
 from typing import Any
 
@@ -13,6 +14,12 @@ from auxhead.metrics.truth import Truth
 
 NO_SUCH = "predict on the images of this data set and split, and write their names (file_name) or ids as the data does"
 FOLDERS = "write file_name with as many folders as tell the images apart"
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What folders of splits are called."""
 SAME_TAIL = 2  # parts: name and folder agree, where the roots are those of two machines. Source: own choice
 
 
@@ -23,8 +30,12 @@ def image_finder(truth: Truth, rows: Sequence[Any]) -> Callable[[Mapping[str, An
         truth: Says which images there are.
         rows: All of the file: ids that are numbers are read in one way throughout, as the data's ids if these fit as
             many as the numbers in file names do.
+
+    Returns:
+        The function; images that are left out count on after the others.
     """
-    images = _Images(truth)
+    images = _Images(replace(truth, files=truth.files + truth.left_out))
+    images.contested = _contested(images, rows)
     asked = {row.get("image_id") for row in rows if isinstance(row, dict) and is_id(row.get("image_id"))}
     own, named = (sum(len(places(one)) == 1 for one in asked) for places in (images.by_id, images.by_name))
     read = images.by_name if not truth.ids or named > own else images.by_id
@@ -59,6 +70,7 @@ class _Images:
         self.ids = _places(truth.ids)
         self.id_numbers = _places(map(number, truth.ids))
         self.stem_numbers = _places(number(PurePath(parts[-1]).stem) for parts in self.paths)
+        self.contested: set[int] = set()
 
     def by_id(self, one: object) -> Sequence[int]:
         """Find images by the data's id, "1" being 1 where there is no other."""
@@ -69,18 +81,28 @@ class _Images:
         if not isinstance(one, str):
             return self.stem_numbers.get(number(one), []) if is_id(one) else []
         parts = _parts(one)
-        last = parts[-1] if parts else ""
-        same = self.names.get(last) or self.stems.get(last)
+        same = self.called(parts)
         return self._longest(same, parts) if same else self.stem_numbers.get(number(one), [])
 
+    def called(self, parts: Sequence[str]) -> Sequence[int]:
+        """Find images by the last part of a path alone."""
+        last = parts[-1] if parts else ""
+        return self.names.get(last) or self.stems.get(last, [])
+
     def _longest(self, places: Sequence[int], parts: Sequence[str]) -> list[int]:
-        """Keep the images whose folders are those of a path, as far as both name any or up to the roots."""
+        """Keep the images whose folders are those of a path, as far as both name any or up to the roots.
+
+        The folders of another machine may agree in nothing: they don't matter where only one image has that name and
+        the rows name it in one way; but for folders that name another split.
+        """
         tails = {place: _common(self.paths[place][:-1], parts[:-1]) for place in places}
         fine = {
             place: tail
             for place, tail in tails.items()
             if tail == min(len(self.paths[place]), len(parts)) - 1 or tail + 1 >= SAME_TAIL
         }
+        if not fine and len(places) == 1 and places[0] not in self.contested:
+            return [] if _another_split(self.paths[places[0]], parts) else list(places)
         return [place for place, tail in fine.items() if tail == max(fine.values())]
 
     def named(self, name: object, one: object, *, foreign: bool) -> int:
@@ -127,6 +149,18 @@ class _Images:
         return f"{shown!r}{own}"
 
 
+def _contested(images: _Images, rows: Sequence[Any]) -> set[int]:
+    """Find images whose name stands in the rows below different folders: some of them mean another split's."""
+    columns = ("file_name", "image_id")
+    texts = {(key, row.get(key)) for row in rows if isinstance(row, dict) for key in columns if is_id(row.get(key))}
+    folders: dict[tuple[str, int], set[Sequence[str]]] = defaultdict(set)
+    for key, text in texts:
+        parts = _parts(text) if isinstance(text, str) else ()
+        for place in images.called(parts) if len(parts) > 1 else ():
+            folders[key, place].add(parts[:-1])
+    return {place for (_, place), found in folders.items() if len(found) > 1}
+
+
 def _places(keys: Iterable[object]) -> dict[object, list[int]]:
     found: dict[object, list[int]] = defaultdict(list)
     for place, key in enumerate(keys):
@@ -139,6 +173,12 @@ def _parts(path: str) -> tuple[str, ...]:
     """Split a path of any system, whichever way its slashes lean."""
     parts = PurePosixPath(path.replace("\\", "/")).parts
     return parts[1:] if parts[:1] == ("/",) else parts
+
+
+def _another_split(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether the folders of two paths name splits, and different ones: train2017/1.jpg and images/val/1.jpg."""
+    kinds = [{SPLITS.get(part.casefold().rstrip("0123456789")) for part in path[:-1]} - {None} for path in (one, other)]
+    return bool(kinds[0] and kinds[1] and not kinds[0] & kinds[1])
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
