@@ -86,6 +86,7 @@ COMMANDS = {
 
 
 @pytest.mark.core
+@pytest.mark.parametrize("files", [2], indirect=True)  # protocol 4, which hides names from a scan: in the tests below
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_command_runs_the_code_of_a_checkpoint(
     name: str, files: dict[str, Path], quick: dict[str, Any], call: Call, tmp_path: Path
@@ -171,7 +172,6 @@ def test_no_command_runs_the_code_of_a_cache_of_labels(
     mark: Path,
     call: Call,
     tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     data = tmp_path / "signs"
     shutil.copytree(signs.parent, data, ignore=shutil.ignore_patterns("*.cache"))
@@ -186,7 +186,7 @@ def test_no_command_runs_the_code_of_a_cache_of_labels(
     place = f"project={tmp_path}" if words[0] == "train" else f"out={tmp_path / 'out'}"
     told = call(*(word.format(**values) for word in words), f"data={data / 'data.yaml'}", "imgsz=64", place)
     assert told.returncode == 0, told.stderr
-    assert "written anew, as it is no cache of labels (UnpicklingError: it names posix.mkdir)" in caplog.text
+    assert len(read_label_cache(data / "labels" / "val.cache")["labels"]) == 4  # written anew
 
 
 def names(data: Path) -> list[str]:
@@ -206,12 +206,17 @@ def test_a_cache_of_labels_is_read_as_ultralytics_wrote_it(signs: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00v\x00{}", None])
-def test_what_is_no_cache_of_labels_counts_as_absent(content: bytes | None, tmp_path: Path) -> None:
+def test_what_is_no_cache_of_labels_counts_as_absent(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("auxhead.host.datasets.LOGGER.warning", said.append)
     path = tmp_path / "labels.cache"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(FileNotFoundError):
         load_cache(path)
+    assert [line.startswith(f"{path}: not used, and written anew") for line in said] == [True] * (content is not None)
 
 
 def test_what_is_held_back_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,6 +229,7 @@ def test_a_single_seed_has_no_interval() -> None:
     }
 
 
+@settings(max_examples=20)
 @given(st.lists(st.floats(-0.2, 0.2), min_size=3, max_size=12), st.floats(1.5, 5))
 def test_what_seeds_can_show_follows_their_spread(values: list[float], factor: float) -> None:
     assume(max(values) - min(values) > 1e-3)

@@ -115,7 +115,7 @@ def count_mistakes(matched: Matched, made: Mistakes) -> pl.DataFrame:
         "class": made.truth.names,
     }
     return table.with_columns(
-        pl.col(key).replace_strict(range(len(values)), list(values), return_dtype=pl.String)
+        pl.col(key).replace_strict([*range(len(values))], list(values), return_dtype=pl.String)
         for key, values in labels.items()
     )
 
