@@ -171,6 +171,21 @@ def test_a_run_that_only_lacks_its_end(keys: dict[str, Any], posed: auxhead.Trai
     assert result.certificate.validation == posed.certificate.validation
 
 
+@pytest.mark.parametrize("best", [None, b"cut off"])
+def test_a_kill_between_the_two_checkpoints_of_an_epoch_loses_nothing(
+    best: bytes | None, posed: auxhead.TrainResult, tmp_path: Path
+) -> None:
+    """Ultralytics writes last.pt, then best.pt of the same epoch."""
+    run = Path(shutil.copytree(posed.save_dir, tmp_path / "run"))
+    for name in ("result.json", "certificate.json", "weights/best-detect.pt", "weights/best.pt"):
+        (run / name).unlink()
+    if best is not None:
+        (run / "weights" / "best.pt").write_bytes(best)
+    result = auxhead.train(resume=run)
+    assert (run / "weights" / "best.pt").read_bytes() == (run / "weights" / "last.pt").read_bytes()
+    assert result.certificate is not None
+
+
 @pytest.mark.parametrize("kind", ["cut off", "text", "empty", "tensors", "no model"])
 def test_a_broken_checkpoint_is_one_message_and_the_run_stays_as_it_is(
     kind: str, posed: auxhead.TrainResult, tmp_path: Path
