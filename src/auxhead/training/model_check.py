@@ -38,7 +38,7 @@ def check_model(arguments: Mapping[str, Any], plan: RunPlan) -> None:
     if Path(source).suffix != ".pt":
         model = _built(source)
     else:
-        file = _weights(source)
+        file = _weights(source, "model")
         if file is None:
             LOGGER.info(f"{source} isn't here yet: Ultralytics will download it")
             return
@@ -51,17 +51,17 @@ OPENED = ("model", "pretrained", "distill_model")
 
 
 def check_files(arguments: Mapping[str, Any]) -> None:
-    """Refuse checkpoints that can't be opened without running code of theirs, before anything is set up.
+    """Refuse checkpoints that can't be had, or not be opened without running code of theirs, before anything is set up.
 
     Args:
-        arguments: Ultralytics' arguments; names of files that aren't here yet are passed over.
+        arguments: Ultralytics' arguments; weights that Ultralytics can download are passed over.
 
     Raises:
-        ModelError: There is one, and files are not trusted.
+        ModelError: One is missing, or would run code and files are not trusted.
     """
     for key in OPENED:
         name = str(arguments.get(key))
-        file = weights_file(name) if name.endswith(".pt") else None
+        file = _weights(name, key) if name.endswith(".pt") else None
         if file is not None:
             checkpoint.require_safe(file)
 
@@ -82,7 +82,7 @@ def _built(source: str) -> DetectionModel:
         return DetectionModel(yaml_model_load(model_yaml(source)), verbose=False)
 
 
-def _weights(source: str) -> Path | None:
+def _weights(source: str, key: str) -> Path | None:
     """Find a file where Ultralytics looks for it; None where it can be downloaded.
 
     Raises:
@@ -97,6 +97,6 @@ def _weights(source: str) -> Path | None:
     raise ModelError(
         expected="weights that are here, or that Ultralytics can download",
         found="no such file, and no network to download it" if known else "no such file",
-        where=f"model={source}",
+        where=f"{key}={source}",
         fix=f"download {source} where there is a network, and name the file" if known else advice(source),
     )
