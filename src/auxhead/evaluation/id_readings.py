@@ -63,7 +63,7 @@ def image_tables(truth: Truth, found: Detections) -> dict[str, Ints]:
 
 
 def _orders(names: Sequence[str]) -> dict[str, list[int]]:
-    """Sort places of names: by their letters, and with the numbers in them by their size."""
+    """Sort places of names by their letters, with and without regard to capitals."""
     places = range(len(names))
     return {
         "alphabetical order of their names": sorted(places, key=lambda place: names[place]),

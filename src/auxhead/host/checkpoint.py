@@ -6,7 +6,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -168,16 +168,6 @@ def plain_data(value: Any) -> Any:
 def as_dict(arguments: Any) -> dict[str, Any]:
     """Read a model's `args`: a mapping in finished checkpoints, a namespace in others; anything else has none."""
     return dict(arguments if isinstance(arguments, Mapping) else getattr(arguments, "__dict__", {}))
-
-
-def building(path: Path, *, trust: bool = False) -> AbstractContextManager[None]:
-    """Let models be built from a file's YAML without evaluating code that stands in it.
-
-    Args:
-        path: The file that the YAML comes from.
-        trust: Whether its code may run; nothing is held back then.
-    """
-    return nullcontext() if trust else _SafeLoad.loading(str(path))
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def check_export(file: Path, imgsz: int) -> ExportFacts:
     require_packages()
     onnx, runtime = import_module("onnx"), import_module("onnxruntime")  # optional, so looked up by name
     detector = require_detector(checkpoint.open_model(file).model, where=str(file))
-    with quiet(), checkpoint.building(file), TemporaryDirectory(prefix="auxhead-") as folder:
+    with quiet(), checkpoint.restricted(), TemporaryDirectory(prefix="auxhead-") as folder:
         graphs = [
             onnx.load(_export(model, Path(folder) / f"{name}.pt", imgsz, file))
             for name, model in (("detector", detector), ("stock", _stock(detector)))

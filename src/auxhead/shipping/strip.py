@@ -70,7 +70,7 @@ def strip(
 
 def _strip_model(source: Path, opened: Opened, target: Path, checks: Checks) -> StripCertificate:
     """Write the detector of a pose or segment model."""
-    with quiet(), checkpoint.building(source, trust=checks.trust):
+    with quiet():
         detector, left_out = detector_of(opened.model, str(source))
     content = compose(opened, detector)
 
