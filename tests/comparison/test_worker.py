@@ -232,6 +232,7 @@ def test_a_killed_training_goes_on_and_its_time_is_not_taken(
     assert "resumed" not in found
     assert found["facts"]["batches"] == start["batches"]
     assert found["facts"]["epochs_done"] == 2
+    assert found["facts"]["resumes"] == [{"epoch": 1, "inexact": ""}]
     epochs = (folder / "runs" / "plain-0" / "train" / "results.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in epochs] == ["epoch", "1", "2"]
 

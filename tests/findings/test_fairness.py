@@ -98,6 +98,20 @@ def test_a_changed_budget_is_said_even_when_it_is_declared() -> None:
     assert {"arm": "b", "what": "epochs", "kind": "declared", "why": "6 instead of 3"} in fair.notes
 
 
+def test_a_stop_that_changed_the_random_numbers_is_named_also_of_the_control() -> None:
+    stopped = [{"epoch": 2, "inexact": ""}, {"epoch": 5, "inexact": "other workers"}]
+    control = {**FACTS, "resumes": stopped}
+    fair = check(ARMS, "plain", {("plain", 0): control, ("b", 0): {**FACTS, "resumes": stopped[:1]}})
+    assert [row for row in fair.notes if "stop" in row["what"]] == [
+        {
+            "arm": "plain",
+            "what": "stop of seed 0 after epoch 5",
+            "kind": "unequal",
+            "why": "went on after epoch 5, with other random numbers: other workers",
+        }
+    ]
+
+
 def test_notes_say_of_which_kind_they_are() -> None:
     kinds = {row["what"]: row["kind"] for row in found({"heads": "center"}).notes}
     assert kinds == {"initial weights": "equal", "first batches": "equal"}

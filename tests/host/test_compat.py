@@ -252,7 +252,24 @@ def kinds(one: SimpleNamespace) -> bool:
     return names == [list(other.cv3.state_dict()), list(one.model.model[-1].cv3.state_dict())]
 
 
+def buffered(one: SimpleNamespace) -> bool:
+    """Load one image more than the buffer of a mosaic holds: the oldest one goes."""
+    data = one.trainer.get_dataloader(one.trainer.data["train"], batch_size=1, rank=-1, mode="train").dataset
+    data.max_buffer_length = 3
+    for image in (0, 1, 2, 1):
+        data.load_image(image)
+    return data.buffer == [1, 2] and data.ims[0] is None and data.ims[1] is not None
+
+
+def stepping(one: SimpleNamespace) -> bool:
+    source = inspect.getsource(BaseTrainer._do_train)
+    once = source.count("optimizer_step()") == source.count("last_opt_step = ni") == 1
+    return once and "last_opt_step = -1" in source and "if ni - last_opt_step >= self.accumulate:" in source
+
+
 CHECKS: dict[str, Callable[[SimpleNamespace], object]] = {
+    "BaseDataset.buffer": buffered,
+    "BaseTrainer.accumulate": stepping,
     "BaseTrainer.amp": amp,
     "BaseTrainer.preprocess_batch": replaced,
     "BaseTrainer.test_loader": lambda one: next(iter(one.trainer.test_loader))["img"].dtype is torch.uint8,

@@ -187,7 +187,7 @@ def _train(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     facts = read_json(witness.file)
     if facts is None:
         raise VerificationError("what the training started from", "nothing", str(witness.file), "delete the run, rerun")
-    return {**facts, "resumed": False} if "resumed" not in facts else facts
+    return facts
 
 
 def _callbacks(witness: Witness, task: Mapping[str, Any]) -> dict[str, Callable[[Any], None]]:

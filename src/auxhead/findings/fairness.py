@@ -37,8 +37,8 @@ class Fairness:
 
     Attributes:
         differences: What differs beyond what an arm declares: arm, seed, what, found, expected.
-        notes: What is equal, declared, or can't be equal, of initial weights, first batches and the schedule: arm,
-            what, kind, why.
+        notes: What is equal, declared, or can't be equal, of initial weights, first batches and the schedule, and stops
+            after which runs went on with other random numbers: arm, what, kind, why.
         equal: What is equal in all runs: what, value.
     """
 
@@ -98,6 +98,8 @@ def check(arms: Mapping[str, Mapping[str, Any]], control: str, runs: Mapping[tup
             continue
         for what, found, expected in _own(facts):
             differences.append({"arm": arm, "seed": seed, "what": what, "found": found, "expected": expected})
+        for what, why in _stops(facts, seed):
+            notes[arm, what] = ("unequal", why)
         if arm == control:
             continue
         declared = {**arms[control], **arms[arm]}  # what the control declares, the arm lacks: declared as well
@@ -117,6 +119,14 @@ def _own(facts: Facts) -> Iterator[tuple[str, Any, Any]]:
         yield "epochs trained", done, arguments["epochs"]
     if end is not None and end != arguments["batch"]:
         yield "batch at the end (halved for lack of memory)", end, arguments["batch"]
+
+
+def _stops(facts: Facts, seed: int) -> Iterator[tuple[str, str]]:
+    """Name the stops after which a run did not go on bit for bit as if there had been none."""
+    for resume in facts.get("resumes", ()):
+        if resume["inexact"]:
+            why = f"went on after epoch {resume['epoch']}, with other random numbers: {resume['inexact']}"
+            yield f"stop of seed {seed} after epoch {resume['epoch']}", why
 
 
 def _unequal(declared: Mapping[str, Any], facts: Facts, control: Facts) -> Iterator[tuple[str, Any, Any]]:

@@ -40,6 +40,13 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.data.base:BaseDataset.get_img_files": TouchPoint(
         "self, img_path, ...", "images that were left out are found by listing again"
     ),
+    "ultralytics.data.base:BaseDataset.load_image": TouchPoint(
+        "self, i, ...", "images of a mosaic buffer are loaded again after a resume"
+    ),
+    "ultralytics.data.build:InfiniteDataLoader.__iter__": TouchPoint(
+        "self", "a loader goes on where another one stood"
+    ),
+    "ultralytics.data.build:InfiniteDataLoader.reset": TouchPoint("self", "new workers go on where others stood"),
     "ultralytics.data.utils:check_det_dataset": TouchPoint(
         "dataset, split=, ...", "a data.yaml is read by Ultralytics"
     ),
@@ -64,6 +71,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.engine.trainer:BaseTrainer.label_loss_items": TouchPoint(
         "self, loss_items, prefix", "heads have no validation loss"
     ),
+    "ultralytics.engine.trainer:BaseTrainer.optimizer_step": TouchPoint(
+        "self", "batches that wait for a step are known"
+    ),
     "ultralytics.engine.trainer:BaseTrainer.resume_training": TouchPoint("self, ckpt", "heads survive a resume"),
     "ultralytics.engine.trainer:BaseTrainer.save_metrics": TouchPoint(
         "self, metrics", "gradient shares become columns of results.csv"
@@ -72,6 +82,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.engine.trainer:BaseTrainer.setup_model": TouchPoint("self", "what is no model is one error"),
     "ultralytics.engine.trainer:BaseTrainer.validate": TouchPoint(
         "self", "the best checkpoint can follow another metric"
+    ),
+    "ultralytics.models.yolo.detect:DetectionTrainer.get_dataloader": TouchPoint(
+        "self, dataset_path, batch_size, rank, mode", "loaders can go on after a resume"
     ),
     "ultralytics.models.yolo.detect:DetectionTrainer.get_model": TouchPoint(
         "self, cfg, weights, verbose", "other models than detectors are refused"
@@ -141,6 +154,8 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
 """Functions and methods: `require_host` looks for them and their parameters."""
 
 ATTRIBUTES: dict[str, str] = {
+    "BaseDataset.buffer": "mosaics after a resume are made of the images that were in memory",
+    "BaseTrainer.accumulate": "a resumed run steps when it would have stepped",
     "BaseTrainer.amp": "training on a CPU runs under bfloat16 autocast",
     "BaseTrainer.preprocess_batch": "the first batches are noted by a function put in its place",
     "BaseTrainer.test_loader": "the certificate compares outputs on validation pictures",

@@ -21,7 +21,7 @@ KEY = "auxhead"
 """Entry of our checkpoints under which our own data lies."""
 
 
-BULKY = ("head_state", "weights", "progress")
+BULKY = ("head_state", "weights", "progress", "standing")
 """Keys of our own data that only training states hold."""
 
 

@@ -21,6 +21,7 @@ from auxhead.model.attach import plain
 
 BATCHES = 2  # hashed at most, in the first epoch. Source: own choice; the second shows that the first was no accident
 FACTS_FILE = "facts.json"
+OF_STOCK = "Ultralytics' own trainer keeps neither random states nor full precision"  # routes pose and segment
 
 
 @dataclass
@@ -42,11 +43,15 @@ class Witness:
     def _start(self, trainer: Any) -> None:
         if trainer.start_epoch and self.file.is_file():
             self.facts = json.loads(self.file.read_text(encoding="utf-8"))
+            resume = {"epoch": trainer.start_epoch, "inexact": getattr(trainer, "inexact", OF_STOCK)}
+            self.facts["resumes"] = [*self.facts.get("resumes", ()), resume]
+            self._write()
             return
         self.facts = {
             "arguments": {key: _plain(value) for key, value in vars(trainer.args).items()},
             "initial": tensor_hashes(plain(unwrap_model(trainer.model)).state_dict()),
             "batches": [],
+            "resumes": [],
             "hardware": hardware(trainer.device),
             "versions": {
                 "auxhead": __version__,

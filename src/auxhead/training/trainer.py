@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import torch
 from ultralytics import __version__ as ultralytics_version
-from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
 from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_model
@@ -35,16 +34,17 @@ from auxhead.shipping.ship import half, reduce_state, ship
 from auxhead.training.data_check import check_images
 from auxhead.training.pretrained import start_from
 from auxhead.training.result import write_result
+from auxhead.training.resuming.trainer import ResumableTrainer
 
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
 
 
-class HeadTrainer(DetectionTrainer):
+class HeadTrainer(ResumableTrainer):
     """Train a detector with removable heads; what it saves is plain.
 
     Configure it with `make_trainer`; the class itself trains without heads. What differs from `DetectionTrainer`: the
     criterion carries heads, checkpoints are written whole or not at all and hold no optimizer (that lies in
-    `last.state.pt`), and the best checkpoint can be chosen by another metric.
+    `last.state.pt`), a run that goes on does so exactly, and the best checkpoint can be chosen by another metric.
     """
 
     plan: ClassVar[RunPlan] = RunPlan()
@@ -54,6 +54,7 @@ class HeadTrainer(DetectionTrainer):
     criterion: HeadCriterion
     certificate: Certificate | None = None
     gain_warnings: tuple[str, ...] = ()
+    inexact = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Set up as Ultralytics does, and note the plan in the run folder for a later resume."""
@@ -197,7 +198,7 @@ class HeadTrainer(DetectionTrainer):
         if self.save_period > 0 and self.epoch % self.save_period == 0:
             write_atomic(self.wdir / f"epoch{self.epoch}.pt", shipped)
         weights = plain(unwrap_model(self.model)).state_dict()
-        trained[state.KEY] |= {"weights": weights, "progress": self.criterion.progress()}
+        trained[state.KEY] |= {"weights": weights, "progress": self.criterion.progress(), "standing": self.standing()}
         trained |= {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
         state.save(trained, state.state_path(self.last))
         return True
@@ -229,6 +230,9 @@ class HeadTrainer(DetectionTrainer):
         self.criterion.detection = model.__dict__.pop("criterion", None) or self.criterion.detection
         model.criterion = self.criterion
         model.load_state_dict(ckpt[state.KEY]["weights"])
+        self.inexact = self.go_on(ckpt[state.KEY].get("standing"))
+        if self.inexact:
+            LOGGER.warning(f"goes on, but not bit for bit as without the stop: {self.inexact}")
         if RANK in {-1, 0}:
             trim(self.csv, self.start_epoch)
             best = state.state_path(self.best)

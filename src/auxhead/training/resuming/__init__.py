@@ -1,0 +1,1 @@
+"""Going on with a run as if it had never been stopped."""

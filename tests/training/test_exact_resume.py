@@ -1,0 +1,198 @@
+"""A run that was stopped ends with the same tensors as one that was not."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from ultralytics.data.build import InfiniteDataLoader, seed_worker
+
+import auxhead
+from auxhead.model import state
+from auxhead.training.resuming.loader import ResumableLoader
+from auxhead.training.resuming.random_state import random_state, set_random_state
+
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than cores: as users do
+
+EPOCHS = 4
+
+
+class Noisy(torch.utils.data.Dataset[tuple[int, float, float, float]]):
+    """Samples that hold a draw of every kind of random number."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> tuple[int, float, float, float]:
+        return index, random.random(), float(np.random.rand()), float(torch.rand(1))
+
+
+def loader(kind: type[InfiniteDataLoader], size: int, workers: int) -> Any:
+    ahead = {"prefetch_factor": 4} if workers else {}
+    return kind(
+        Noisy(size),
+        batch_size=2,
+        shuffle=True,
+        num_workers=workers,
+        collate_fn=collate,
+        worker_init_fn=seed_worker,
+        generator=torch.Generator().manual_seed(5),
+        **ahead,
+    )
+
+
+def collate(samples: list[Any]) -> dict[str, Any]:
+    return {"samples": samples}
+
+
+def epoch(source: Any) -> list[Any]:
+    return [batch["samples"] for batch in source]
+
+
+def seeded(kind: type[InfiniteDataLoader], size: int, workers: int) -> Any:
+    random.seed(3)
+    np.random.seed(3)
+    torch.manual_seed(3)
+    return loader(kind, size, workers)
+
+
+@given(size=st.integers(4, 9), stop=st.integers(1, 3), new=st.integers(1, 4))
+@settings(max_examples=12)
+def test_loader_without_workers_gives_the_batches_of_ultralytics_also_after_a_stop(
+    size: int, stop: int, new: int
+) -> None:
+    _check_loader(size, 0, stop, new)
+
+
+@pytest.mark.parametrize("new", [2, 3])  # a reset at the epoch after the stop, and later
+def test_loader_with_workers_gives_the_batches_of_ultralytics_also_after_a_stop(new: int) -> None:
+    _check_loader(7, 2, 2, new)
+
+
+def _check_loader(size: int, workers: int, stop: int, new: int) -> None:
+    """Compare epochs of a stock loader, of ours, and of one that goes on; before epoch `new` workers are replaced."""
+
+    def epochs(source: Any, first: int) -> list[Any]:
+        found = []
+        for number in range(first, 5):
+            if number == new:
+                source.reset()
+            found.append(epoch(source))
+            if number + 1 == stop and isinstance(source, ResumableLoader):
+                left.append(source.standing())
+        source.close()
+        return found
+
+    left: list[Any] = []
+    stock = epochs(seeded(InfiniteDataLoader, size, workers), 0)
+    assert epochs(seeded(ResumableLoader, size, workers), 0) == stock
+    random.seed(8)
+    fresh = loader(ResumableLoader, size, workers)
+    fresh.go_on(left[0], anew=stop == new)
+    if new < stop:
+        fresh.reset()  # as Ultralytics does where mosaics have ended before
+    assert epochs(fresh, stop) == stock[stop:]
+
+
+def test_random_states_are_set_as_they_were() -> None:
+    np.random.standard_normal()  # leaves a second draw behind
+    noted = random_state()
+    draws = [random.gauss(0, 1), np.random.standard_normal(), torch.rand(1).item()]
+    set_random_state(noted)
+    assert [random.gauss(0, 1), np.random.standard_normal(), torch.rand(1).item()] == draws
+
+
+def tensors(trainer: Any) -> dict[str, Tensor]:
+    live, averaged = trainer.model.state_dict(), trainer.ema.ema.state_dict()
+    named = {**live, **{f"ema.{name}": value for name, value in averaged.items()}}
+    return {name: value.clone() for name, value in named.items()}
+
+
+def unequal(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
+    assert one.keys() == other.keys()
+    return [name for name, value in one.items() if not torch.equal(value, other[name])]
+
+
+def with_workers(number: int) -> Callable[[Any], None]:
+    """Ask for loading processes, which Ultralytics leaves out on a CPU."""
+
+    def ask(trainer: Any) -> None:
+        trainer.args.workers = number
+
+    return ask
+
+
+def keeping(ends: dict[str, dict[str, Tensor]], name: str) -> Callable[[Any], None]:
+    def keep(trainer: Any) -> None:
+        ends[name] = tensors(trainer)
+
+    return keep
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param({"workers": 0, "nbs": 12, "warmup_epochs": 0, "multi_scale": 0.5}, id="steps across epochs"),
+        pytest.param({"workers": 2, "nbs": 8, "warmup_epochs": 1}, id="two workers, warm-up"),
+    ],
+)
+def test_run_killed_after_any_epoch_ends_with_the_same_tensors(
+    keys: dict[str, Any], quick: dict[str, Any], tmp_path: Path
+) -> None:
+    ends: dict[str, dict[str, Tensor]] = {}
+    waiting: list[int] = []
+
+    def copy(trainer: Any) -> None:  # what a kill leaves
+        waiting.append(trainer._pending)
+        assert trainer.train_loader.num_workers == keys["workers"]
+        shutil.copytree(trainer.save_dir, tmp_path / f"after{trainer.epoch + 1}")
+
+    common = {**quick, "epochs": EPOCHS, "close_mosaic": 2, "mosaic": 1.0, "batch": 4, **keys, "heads": "center"}
+    start = {"on_pretrain_routine_start": with_workers(keys["workers"])}
+    events = {**start, "on_model_save": copy, "on_train_end": keeping(ends, "straight")}
+    auxhead.train(**common, project=str(tmp_path), name="straight", callbacks=events)
+    if keys["nbs"] == 12:
+        assert any(waiting), "no gradient waits for a step across epochs: the data fit too well"
+    for done in range(1, EPOCHS):
+        run = tmp_path / f"after{done}"
+        auxhead.train(resume=str(run), callbacks={**start, "on_train_end": keeping(ends, run.name)})
+        assert unequal(ends["straight"], ends[run.name]) == []
+    assert len(ends) == EPOCHS
+
+
+def test_resume_that_cant_be_exact_says_why(
+    quick: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(trainer: Any) -> None:
+        raise Stop
+
+    keys = {**quick, "project": str(tmp_path), "name": "run", "workers": 0, "batch": 2}
+    with pytest.raises(Stop):
+        auxhead.train(**keys, callbacks={"on_model_save": stop})
+    shutil.copytree(tmp_path / "run", tmp_path / "older")
+    old = tmp_path / "older" / "weights" / "last.state.pt"
+    content = state.load_state(old)
+    del content[state.KEY]["standing"]
+    state.save(content, old)
+    caplog.clear()
+    auxhead.train(resume=str(tmp_path / "run"), callbacks={"on_pretrain_routine_start": with_workers(1)})
+    assert "not bit for bit as without the stop: it has 1 loading processes instead of 0" in caplog.text
+    caplog.clear()
+    auxhead.train(resume=str(tmp_path / "older"))
+    assert "its state holds no random states" in caplog.text
