@@ -35,7 +35,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "model": "torch ultralytics",
     "host": "numpy packaging torch ultralytics yaml",
     "shipping": "torch ultralytics",
-    "training": "numpy pydantic torch ultralytics",
+    "training": "filelock numpy pydantic torch ultralytics",
     "inspection": "matplotlib numpy",
     "designs": "matplotlib numpy scipy torch yaml",
     "evaluation": "matplotlib numpy polars",

@@ -1,4 +1,4 @@
-"""The one reader and trimmer of results.csv."""
+"""The one reader of results.csv, and what brings it in line with a state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from auxhead.results_csv import read_rows, trim
+from auxhead.results_csv import read_rows, restore
 
 WHOLE = "                  epoch,         time,    loss\n1,2.0,0.5\n2,3.0,nan\n3,4,inf\n"
 
@@ -32,28 +32,38 @@ def test_a_file_cut_anywhere_gives_whole_rows_only(table: Path, length: int) -> 
     table.write_text(WHOLE[:length])
     rows = read_rows(table)
     assert [row["epoch"] for row in rows] == [row["epoch"] for row in whole[: len(rows)]]
-    trim(table, 2)
-    assert [row["epoch"] for row in read_rows(table)] == [row["epoch"] for row in rows if (row["epoch"] or 9) <= 2]
+    whole_table = restore(table, 2, {})
+    assert whole_table == (len(rows) >= 2)  # without the state there is nothing to mend it from
+    assert [row["epoch"] for row in read_rows(table)] == ([1.0, 2.0] if whole_table else [])
+    table.write_text(WHOLE[:length])
+    assert restore(table, 2, {"epoch": [1, 2, 3], "time": [2.0, 3.0, 4], "loss": [0.5, "nan", "inf"]})
+    assert read_rows(table) == whole[:2]
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "none.csv") == []
-    trim(tmp_path / "none.csv", 3)
+    assert not restore(tmp_path / "none.csv", 3, {})
     assert not (tmp_path / "none.csv").exists()
     (tmp_path / "empty.csv").write_text("")
     assert read_rows(tmp_path / "empty.csv") == []
 
 
-def test_trim_keeps_whole_rows_of_finished_epochs(tmp_path: Path) -> None:
+def test_rows_of_epochs_to_come_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_text("epoch,time\n1,2.0\n2,3.0\n3,4\n4,")
-    trim(path, 2)
+    assert restore(path, 2, {"epoch": [1, 2], "time": [7.0, 8.0]})
     assert path.read_text() == "epoch,time\n1,2.0\n2,3.0\n"
 
 
-def test_bytes_that_are_no_text_end_no_reading(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\n", b"\xff\xfe\x00", b"epoch,time\n1,2.0\n\xff\xfe,3\n", b"a,b\n1,2\n2,3\n"]
+)
+def test_garbage_is_written_anew_from_what_the_state_has_noted(garbage: bytes, tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
-    path.write_bytes(b"epoch,time\n1,2.0\n\xff\xfe,3\n")
-    assert [row["epoch"] for row in read_rows(path)] == [1.0, None]
-    trim(path, 5)
-    assert read_rows(path) == [{"epoch": 1.0, "time": 2.0}]
+    path.write_bytes(garbage)
+    assert all(row.get("epoch") in {1.0, None} for row in read_rows(path))
+    assert restore(path, 2, {"epoch": [1, 2, 3], "time": [2.5, 3.5, 4.5]})
+    assert path.read_text() == "epoch,time\n1,2.5\n2,3.5\n"
+    path.write_bytes(garbage)
+    assert not restore(path, 2, {"epoch": [1], "time": [2.5]})
+    assert not path.exists()  # Ultralytics begins a new one, with its header

@@ -9,6 +9,7 @@
     ├── AttachError (RuntimeError)      a head that could not be attached, or gets no gradient
     ├── VerificationError (RuntimeError)  a stripped detector that differs from the trained one
     ├── ResumeError (ValueError)        a run folder that can't be continued
+    ├── DivergedError (RuntimeError)    a training whose weights are no finite numbers any more
     ├── UnfairComparisonError (ValueError)  runs that differ in more than what they are to be compared for
     ├── OutputError (OSError)           a place that can't be written to
     ├── HostVersionError (ImportError)  an Ultralytics release without a part we build on
@@ -69,6 +70,10 @@ class VerificationError(AuxHeadError, RuntimeError):
 
 class ResumeError(AuxHeadError, ValueError):
     """A run folder can't be continued."""
+
+
+class DivergedError(AuxHeadError, RuntimeError):
+    """The weights of a training are no finite numbers any more."""
 
 
 class UnfairComparisonError(AuxHeadError, ValueError):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
+import time
+import uuid
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from auxhead.errors import OutputError
 
 TEMPORARY_SUFFIX = ".auxhead-tmp"
+OLD = 86400.0  # seconds after which nobody is still writing a file. Source: own choice; the largest take minutes
 
 
 def sha256(path: Path) -> str:
@@ -57,7 +63,7 @@ def write_atomic(path: Path, content: bytes) -> None:
         OutputError: The disk is full, the folder can't be written to, or is no folder. A file that stood at `path`
             is untouched then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    temporary = path.with_name(f".{_here()}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -66,17 +72,50 @@ def write_atomic(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
         raise OutputError(
             expected=f"room and permission to write {len(content):,} bytes",
             found=error.strerror or str(error),
             where=str(path),
             fix="free some disk space, or choose a folder you may write to (project=, out=)",
         ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)  # it is gone unless something went wrong
 
 
-def remove_temporary(folder: Path) -> None:
-    """Delete what killed writers left in a folder; an absent folder is fine."""
+def remove_temporary(folder: Path, *, of_dead: bool = False) -> None:
+    """Delete what killed writers left in a folder; an absent folder is fine.
+
+    Args:
+        folder: The folder itself, nothing below it.
+        of_dead: Whether others may be writing there now: then only what is known to be of a process that is dead goes,
+            and of other machines what is older than a day.
+    """
     for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
-        if not leftover.is_dir():
+        if not leftover.is_dir() and not (of_dead and _may_be_written(leftover)):
             leftover.unlink(missing_ok=True)
+
+
+def _may_be_written(temporary: Path) -> bool:
+    """Tell whether the process that began a temporary file may still be at it."""
+    where, _, process = temporary.name.removeprefix(".").rpartition(".")[0].rpartition(".")[0].partition(".")
+    if where == _here() and process.isdecimal() and os.name == "posix":  # elsewhere, asking would end the process
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return False
+        except OSError:  # it is another user's
+            return True
+        return True
+    try:
+        return time.time() - temporary.stat().st_mtime < OLD
+    except OSError:
+        return False
+
+
+@cache
+def _here() -> str:
+    """Name this machine, or the container on it in which process numbers are counted."""
+    with suppress(OSError):
+        return hashlib.sha256(f"{platform.node()} {Path('/proc/self/ns/pid').stat().st_ino}".encode()).hexdigest()[:8]
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]

@@ -192,7 +192,7 @@ def test_resume_that_cant_be_exact_says_why(
     state.save(content, old)
     caplog.clear()
     auxhead.train(resume=str(tmp_path / "run"), callbacks={"on_pretrain_routine_start": with_workers(1)})
-    assert "not bit for bit as without the stop: it has 1 loading processes instead of 0" in caplog.text
+    assert "not bit for bit as without the stop: 1 loading processes instead of 0" in caplog.text
     caplog.clear()
     auxhead.train(resume=str(tmp_path / "older"))
     assert "its state holds no random states" in caplog.text

@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from auxhead.errors import OutputError, ResumeError
-from auxhead.files import TEMPORARY_SUFFIX, write_atomic
+from auxhead.files import TEMPORARY_SUFFIX, remove_temporary, write_atomic
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE, RUNS_FOLDER, TRAINING_FOLDER, read_json
 from auxhead.results_csv import RESULTS_FILE, read_rows
 
@@ -124,6 +124,7 @@ def open_ledger(folder: Path, plan: Mapping[str, Any]) -> list[str]:
         OutputError: The folder can't be written to.
         ResumeError: It holds a comparison on other data, or its data has changed.
     """
+    remove_temporary(folder, of_dead=True)
     standing = read_json(folder / PLAN_FILE)
     if standing is None:
         write_json(folder / PLAN_FILE, plan)

@@ -24,8 +24,9 @@ from auxhead.comparison import ledger
 from auxhead.comparison.machines.parent_watch import watch_parent
 from auxhead.errors import VerificationError
 from auxhead.evaluation.files import CURVES_FILE, DRAWS_FILE
-from auxhead.files import write_atomic
+from auxhead.files import remove_temporary, write_atomic
 from auxhead.findings.files import RESULT_FILE, RUN_SCHEMA, TRAINING_FOLDER, read_json
+from auxhead.labels.data_yaml import SPLITS
 from auxhead.results_csv import RESULTS_FILE, read_rows
 
 if TYPE_CHECKING:  # it needs torch, which a run that is finished doesn't
@@ -42,6 +43,8 @@ def main(words: list[str]) -> int:
     split = words[words.index("--split") + 1] if "--split" in words else None
     try:
         with ledger.run_lock(folder):
+            for place in (folder, *(folder / name for name in SPLITS)):
+                remove_temporary(place, of_dead=True)
             task = read_json(folder / ledger.RUN_FILE) or {}
             if not {"--rehearse", "--split"} & set(words) and ledger.is_finished(folder, task["hash"]):
                 return 0

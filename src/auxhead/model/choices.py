@@ -28,6 +28,7 @@ class RunPlan:
         labels: What a box becomes on that route; None on the native one.
         source: Detection data set that such a run has converted.
         trust: Whether code in files may run; never written down, as a run's folder may come from somebody else.
+        other_data: Whether a resume may go on with other data than the run's; never written down, but asked for.
     """
 
     heads: Mapping[str, HeadSpec] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class RunPlan:
     labels: PoseKeys | SegmentKeys | None = None
     source: str | None = None
     trust: bool = False
+    other_data: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that `from_dict` reads back; checkpoints and json files hold it."""
@@ -57,4 +59,4 @@ class RunPlan:
         heads = {name: head_spec(name, keys) for name, keys in data["heads"].items()}
         labels = data.get("labels")
         rebuilt = ROUTE_KEYS[data["route"]].model_validate(labels) if labels is not None else None
-        return cls(**{**data, "heads": heads, "labels": rebuilt, "trust": False})
+        return cls(**{**data, "heads": heads, "labels": rebuilt, "trust": False, "other_data": False})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -20,6 +21,11 @@ from auxhead.files import write_atomic
 KEY = "auxhead"
 """Entry of our checkpoints under which our own data lies."""
 
+
+BROKEN = (
+    AttributeError, EOFError, ImportError, LookupError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError,
+)  # fmt: skip
+"""What reading bytes that are no checkpoint ends in."""
 
 BULKY = ("head_state", "weights", "progress", "standing")
 """Keys of our own data that only training states hold."""
@@ -56,7 +62,7 @@ def load_state(path: Path) -> dict[str, Any]:
         raise _no_state(path, "no such file")
     try:
         content, _ = torch_safe_load(str(path))  # without code of the file, where that is held back
-    except (OSError, RuntimeError, EOFError, ValueError, ImportError, AttributeError, TypeError) as error:
+    except BROKEN as error:
         raise _no_state(path, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from error
     if not (isinstance(content, dict) and isinstance(content.get(KEY), dict) and "head_state" in content[KEY]):
         raise _no_state(path, "a file without auxhead's training data")

@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ultralytics.utils import LOGGER, YAML
+from ultralytics.utils import LOGGER
 
-from auxhead.errors import ResumeError
+from auxhead.errors import AuxHeadError, ResumeError
 from auxhead.host.checkpoint import restricted
 from auxhead.host.datasets import validation_images
 from auxhead.keys.train import TrainKeys
 from auxhead.model import state
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.model.gradients import gain_warnings
+from auxhead.results_csv import RESULTS_FILE, restore
 from auxhead.shipping.certificate import certify
 from auxhead.shipping.ship import reduce_state, ship
 from auxhead.training import pose_road
 from auxhead.training.data_check import check_data
-from auxhead.training.launch import Callbacks, drive
+from auxhead.training.launch import Callbacks, drive, run_folder
 from auxhead.training.model_check import check_files
 from auxhead.training.resolve import resolve
 from auxhead.training.result import RESULT_FILE, TrainResult, read_result, write_result
+from auxhead.training.resuming.asked import check_asked, require_data, saved_arguments
+from auxhead.training.resuming.leftovers import require_best
+from auxhead.training.resuming.owner import owned
 from auxhead.training.trainer import make_trainer
 
 
 def begin(plan: RunPlan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -> TrainResult:
-    """Train on the plan's route, and read back what the run has left."""
-    if plan.route == "native":
-        return read_result(Path(drive(make_trainer(plan), arguments, callbacks).save_dir))
-    return read_result(pose_road.run(plan, arguments, callbacks))
+    """Train on the plan's route, in a folder that no other process is at, and read back what the run has left."""
+    if plan.route != "native":
+        plan, arguments = pose_road.prepare(plan, arguments)
+    folder = run_folder(arguments)
+    new = not folder.exists()
+    arguments = {**arguments, "save_dir": str(folder)}
+    with owned(folder):
+        try:
+            if plan.route == "native":
+                drive(make_trainer(plan), arguments, callbacks)
+            else:
+                pose_road.run(plan, arguments, callbacks)
+        except AuxHeadError:
+            if new and not (folder / "weights" / "last.pt").exists():
+                shutil.rmtree(folder, ignore_errors=True)  # nothing was trained: leave no run that looks like one
+            raise
+        return read_result(folder)
 
 
 def resume(keys: dict[str, Any], callbacks: Callbacks) -> TrainResult:
@@ -46,31 +64,38 @@ def resume(keys: dict[str, Any], callbacks: Callbacks) -> TrainResult:
             where=str(run),
             fix="name the folder that the run printed at its start (resume=runs/detect/train)",
         )
-    if (run / RESULT_FILE).is_file():
-        raise ResumeError("an unfinished run", "a finished one", str(run), "start a new run")
-    ours = sorted(key for key in keys if (key in TrainKeys.model_fields and key != "trust") or "." in key)
-    if ours:
-        raise ResumeError(
-            "keys of Ultralytics only", ", ".join(ours), str(run), "leave them out; the run keeps its own"
-        )
-    given, overrides = resolve({"heads": "none", **keys})
-    with restricted(trust=given.trust):
-        return _go_on(run, replace(_read_plan(run), trust=given.trust), overrides, callbacks)
+    with owned(run):
+        if (run / RESULT_FILE).is_file():
+            raise ResumeError("an unfinished run", "a finished one", str(run), "start a new run")
+        ours = sorted(key for key in keys if (key in TrainKeys.model_fields and key != "trust") or "." in key)
+        if ours:
+            raise ResumeError(
+                "keys of Ultralytics only", ", ".join(ours), str(run), "leave them out; the run keeps its own"
+            )
+        given, arguments = resolve({"heads": "none", **keys})
+        asked = {key: arguments[key] for key in keys if key in arguments}
+        plan = replace(_read_plan(run), trust=given.trust, other_data="data" in asked)
+        with restricted(trust=given.trust):
+            return _go_on(run, plan, asked, callbacks)
 
 
-def _go_on(run: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks: Callbacks) -> TrainResult:
+def _go_on(run: Path, plan: RunPlan, asked: Mapping[str, Any], callbacks: Callbacks) -> TrainResult:
     """Go on with a run of which its plan is known."""
-    overrides = {**overrides, "save_dir": str(run), "exist_ok": True}
+    saved = saved_arguments(run)
+    check_asked(run, asked, {**saved, "data": plan.source or saved["data"]})
+    require_data(run, str(asked.get("data") or plan.source or saved["data"]), asked="data" in asked)
+    overrides = {**asked, "save_dir": str(run)}
     if plan.route != "native":
         return read_result(pose_road.resume(run, plan, overrides, callbacks))
     latest = state.state_path(run / "weights" / "last.pt")
     if not latest.is_file():
         LOGGER.info(f"{run}: no epoch was finished, starting over")
-        arguments = {**YAML.load(run / "args.yaml"), **overrides, "resume": False}
+        arguments = {**saved, **overrides, "resume": False}
         check_files(arguments)
         return begin(plan, check_data(arguments, plan), callbacks)
-    saved = state.load_state(latest)
-    if saved["epoch"] + 1 >= saved["train_args"]["epochs"]:
+    last = state.load_state(latest)
+    require_best(run)
+    if last["epoch"] + 1 >= last["train_args"]["epochs"]:
         complete(run)
         return read_result(run)
     return begin(plan, {**overrides, "resume": str(latest)}, callbacks)
@@ -90,6 +115,7 @@ def complete(run: Path) -> None:
     """Finish a run whose last epoch is done but which was stopped before its result was written."""
     weights = run / "weights"
     last = state.load_state(state.state_path(weights / "last.pt"))
+    restore(run / RESULTS_FILE, last["epoch"] + 1, last["train_results"])
     best = state.load_state(state.state_path(weights / "best.pt"))
     for trained, name in ((last, "last.pt"), (best, "best.pt")):
         ship(trained, weights / name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from ultralytics.cfg import get_cfg, get_save_dir
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.utils import LOGGER
 from ultralytics.utils.callbacks import get_default_callbacks
@@ -14,6 +16,16 @@ from auxhead.errors import AuxHeadError, OutputError
 from auxhead.host.calls import told_as
 
 Callbacks = Mapping[str, Callable[[Any], None]] | None
+
+NO_PLACE = {
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO") if hasattr(errno, name)
+}
+"""What the system says of a place that can't be written to, or of a disk that fails."""
+
+
+def run_folder(arguments: Mapping[str, Any]) -> Path:
+    """Return the folder that Ultralytics would make for a run, a new one unless told otherwise."""
+    return Path(get_save_dir(get_cfg(overrides=dict(arguments))))
 
 
 def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callbacks: Callbacks = None) -> BaseTrainer:
@@ -25,7 +37,7 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
         callbacks: Functions of the trainer by the name of Ultralytics' event; they are called before its own.
 
     Raises:
-        OutputError: The run's folder can't be written to.
+        OutputError: The run's folder can't be written to, or no longer.
     """
 
     def refuse(error: BaseException) -> OutputError:
@@ -43,11 +55,15 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
         trainer = kind(overrides=dict(arguments), _callbacks=every)  # some are called while it is built
     try:
         trainer.train()
-    except AuxHeadError:
-        new = not (arguments.get("exist_ok") or arguments.get("resume") or arguments.get("save_dir"))
-        if new and not trainer.last.exists():
-            shutil.rmtree(trainer.save_dir, ignore_errors=True)  # nothing was trained: leave no run that looks like one
-        raise
+    except OSError as error:
+        if isinstance(error, AuxHeadError) or error.errno not in NO_PLACE:
+            raise
+        raise OutputError(
+            expected="room and permission to write what a training leaves",
+            found=error.strerror or str(error),
+            where=str(error.filename or trainer.save_dir),
+            fix=f"make room, then go on: auxhead train resume={trainer.save_dir}",
+        ) from error
     except KeyboardInterrupt:
         LOGGER.info(f"\nstopped; go on with: auxhead train resume={trainer.save_dir}")
         raise

@@ -26,38 +26,55 @@ from auxhead.host.checkpoint import open_model
 from auxhead.host.cpu import take_cpu
 from auxhead.host.models import model_yaml
 from auxhead.model.choices import PLAN_FILE, RunPlan
+from auxhead.results_csv import RESULTS_FILE, restore
 from auxhead.shipping.strip import strip
 from auxhead.shipping.strip_certificate import StripCertificate
 from auxhead.training.converted_labels import convert_cached
 from auxhead.training.launch import Callbacks, drive
 from auxhead.training.result import write_result
+from auxhead.training.resuming.leftovers import forget_earlier_run
 
 TRAINERS: dict[str, type[BaseTrainer]] = {"pose": PoseTrainer, "segment": SegmentationTrainer}
 MODELS = {"pose": "yolov8n-pose.yaml", "segment": "yolov8n-seg.yaml"}
 
 
-def run(plan: RunPlan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
-    """Convert, train, strip, validate.
+def prepare(plan: RunPlan, arguments: Mapping[str, Any]) -> tuple[RunPlan, dict[str, Any]]:
+    """Check the model and convert the labels.
 
     Args:
         plan: Its `route` and `labels` matter.
         arguments: Ultralytics' arguments; `data` names the detection data set.
+
+    Returns:
+        The plan with its source, and the arguments with the converted data set.
+
+    Raises:
+        DataError: The data set can't be used.
+        ModelError: The model is of another task.
+        OutputError: The converted labels can't be written.
+    """
+    require_task(arguments["model"], plan.route)
+    plan = replace(plan, source=str(arguments["data"]))
+    return plan, {**arguments, "data": _convert(plan), "task": plan.route}
+
+
+def run(plan: RunPlan, arguments: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
+    """Train, strip, validate.
+
+    Args:
+        plan: As `prepare` gives it.
+        arguments: Likewise.
         callbacks: Functions of the trainer by the name of Ultralytics' event.
 
     Returns:
         The run's folder. `weights/best.pt` is the stock pose or segment model, `weights/best-detect.pt` the detector.
 
     Raises:
-        DataError: The data set can't be used.
-        ModelError: The model is of another task.
         OutputError: A folder can't be written to.
         VerificationError: The stripped detector differs from what was trained.
     """
-    require_task(arguments["model"], plan.route)
-    plan = replace(plan, source=str(arguments["data"]))
-    data = _convert(plan)
-    trainer = drive(partial(_build, plan), {**arguments, "data": data, "task": plan.route}, callbacks)
-    return finish(Path(trainer.save_dir), plan, data)
+    trainer = drive(partial(_build, plan), arguments, callbacks)
+    return finish(Path(trainer.save_dir), plan, str(arguments["data"]))
 
 
 def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks: Callbacks = None) -> Path:
@@ -80,9 +97,13 @@ def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks:
     overrides = {**overrides, "task": plan.route}
     if not last.is_file():
         LOGGER.info(f"{folder}: no epoch was finished, starting over")
-        arguments = {**YAML.load(folder / "args.yaml"), **overrides, "resume": False, "data": plan.source}
-        return run(plan, arguments, callbacks)
-    unfinished = _has_epochs_to_go(last)
+        arguments = {**YAML.load(folder / "args.yaml"), "data": plan.source, **overrides, "resume": False}
+        return run(*prepare(plan, arguments), callbacks)
+    plan = replace(plan, source=str(overrides.get("data") or plan.source))
+    content = _read_last(last)
+    unfinished = content.get("optimizer") is not None  # Ultralytics takes it out at the end
+    if unfinished:
+        restore(folder / RESULTS_FILE, int(content["epoch"]) + 1, content.get("train_results") or {})
     _complete_best(last)
     data = _convert(plan)
     if unfinished:
@@ -90,10 +111,10 @@ def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks:
     return finish(folder, plan, data)
 
 
-def _has_epochs_to_go(last: Path) -> bool:
-    """Tell from its last checkpoint whether a run is unfinished: Ultralytics takes the optimizer out at the end."""
+def _read_last(last: Path) -> Mapping[str, Any]:
+    """Read the last checkpoint, from which Ultralytics goes on."""
     try:
-        return open_model(last).content.get("optimizer") is not None
+        return open_model(last).content
     except ModelError as error:
         fix = f"start a new run; {last.with_name('best.pt')} is what this one had learned"
         raise ResumeError("the last checkpoint of this run, whole", error.found, str(last), fix) from error
@@ -171,6 +192,8 @@ def _convert(plan: RunPlan) -> str:
 
 def _build(plan: RunPlan, overrides: dict[str, Any], _callbacks: dict[str, Any]) -> BaseTrainer:
     """Build the stock trainer; ours are a note for a resume and, on CPUs, all cores."""
+    if not overrides.get("resume"):
+        forget_earlier_run(Path(overrides["save_dir"]))
     trainer = TRAINERS[plan.route](overrides=overrides, _callbacks=_callbacks)
     _note(Path(trainer.save_dir), plan)
     trainer.add_callback("on_train_start", partial(take_cpu, bf16=plan.cpu_bf16))

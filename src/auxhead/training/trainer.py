@@ -16,9 +16,9 @@ from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
 from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_model
 
 from auxhead._version import __version__
-from auxhead.errors import ConfigError, ModelError
-from auxhead.files import remove_temporary, write_atomic
-from auxhead.host.calls import UNUSABLE, named_line, told_as
+from auxhead.errors import ConfigError, ModelError, ResumeError
+from auxhead.files import write_atomic
+from auxhead.host.calls import UNUSABLE, first_line, named_line, told_as
 from auxhead.host.cpu import take_cpu
 from auxhead.host.datasets import CERTIFICATE_IMAGES, object_sizes
 from auxhead.host.models import model_yaml
@@ -27,14 +27,16 @@ from auxhead.model.attach import attach, plain, require_detector
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.model.criterion import HeadCriterion
 from auxhead.model.gradients import gain_warnings, gradient_summary
-from auxhead.results_csv import trim
+from auxhead.results_csv import restore
 from auxhead.shipping.certificate import Certificate, certify
 from auxhead.shipping.cost import advice
 from auxhead.shipping.ship import half, reduce_state, ship
 from auxhead.training.data_check import check_images
 from auxhead.training.pretrained import start_from
 from auxhead.training.result import write_result
-from auxhead.training.resuming.trainer import ResumableTrainer
+from auxhead.training.resuming.divergence import diverged, mended, require_finite
+from auxhead.training.resuming.leftovers import forget_earlier_run
+from auxhead.training.resuming.trainer import OTHER_DATA, ResumableTrainer
 
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
 
@@ -60,7 +62,8 @@ class HeadTrainer(ResumableTrainer):
         """Set up as Ultralytics does, and note the plan in the run folder for a later resume."""
         super().__init__(*args, **kwargs)
         if RANK in {-1, 0}:
-            remove_temporary(self.wdir)
+            if not self.resume:
+                forget_earlier_run(self.save_dir)
             write_atomic(self.save_dir / PLAN_FILE, json.dumps(self.plan.to_dict(), indent=2).encode())
 
     # -- set-up ---------------------------------------------------------------------------------------------------
@@ -170,7 +173,8 @@ class HeadTrainer(ResumableTrainer):
         The states come before and after the detectors they belong to: best.pt always follows from best.state.pt, and
         an epoch counts as done once last.state.pt is there.
         """
-        detector = finite(plain(self.ema.ema), unwrap_model(self.model))
+        require_finite(self)
+        detector = mended(plain(self.ema.ema), unwrap_model(self.model))
         detector = detector.to(memory_format=torch.contiguous_format)
         own = {"version": __version__, **self.plan.to_dict()}
         common = {
@@ -215,6 +219,8 @@ class HeadTrainer(ResumableTrainer):
         last, self.last = self.last, state.state_path(self.last)
         try:
             recovered: bool = super()._handle_nan_recovery(epoch)
+        except RuntimeError as error:  # it has tried three times
+            raise diverged(self, first_line(error)) from error
         finally:
             self.last = last
         return recovered
@@ -231,10 +237,13 @@ class HeadTrainer(ResumableTrainer):
         model.criterion = self.criterion
         model.load_state_dict(ckpt[state.KEY]["weights"])
         self.inexact = self.go_on(ckpt[state.KEY].get("standing"))
+        if self.inexact == OTHER_DATA and not self.plan.other_data:
+            fix = f"bring them back, or go on with these: auxhead train resume={self.save_dir} data={self.args.data}"
+            raise ResumeError("the data that this run was trained on", OTHER_DATA, str(self.args.data), fix)
         if self.inexact:
             LOGGER.warning(f"goes on, but not bit for bit as without the stop: {self.inexact}")
         if RANK in {-1, 0}:
-            trim(self.csv, self.start_epoch)
+            restore(self.csv, self.start_epoch, ckpt["train_results"])
             best = state.state_path(self.best)
             if best.exists():  # a kill between two files of one epoch
                 kept = state.load_state(best)
@@ -277,12 +286,3 @@ def make_trainer(plan: RunPlan) -> type[HeadTrainer]:
     The class is made on the fly, so that Ultralytics' multi-GPU launcher pickles it whole, plan included.
     """
     return type("ConfiguredHeadTrainer", (HeadTrainer,), {"plan": plan, "__doc__": HeadTrainer.__doc__})
-
-
-def finite(averaged: DetectionModel, live: torch.nn.Module) -> DetectionModel:
-    """Replace averaged tensors that a transient NaN has poisoned by the live model's, where those are finite."""
-    current = live.state_dict()
-    for name, value in averaged.state_dict().items():
-        if not torch.isfinite(value).all() and torch.isfinite(current[name]).all():
-            value.copy_(current[name])
-    return averaged

@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+from ultralytics.cfg import get_save_dir
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import unwrap_model
 
 from auxhead.training.resuming.loader import ResumableLoader, has_own_randomness, resumable_loaders
+from auxhead.training.resuming.owner import LOCK_FILE, owned
+
+CHANGING = ("augmentations", "batch", "cache", "channels_last", "close_mosaic", "freeze", "imgsz")
+"""Arguments that a resume may change, and that change what is trained."""
+
+OTHER_DATA = "other images or labels"
 
 
 class ResumableTrainer(DetectionTrainer):
     """Train as Ultralytics does; `standing` and `go_on` carry over what its checkpoints lack.
 
     That is the state of the loader with all random states, and where batches are accumulated the gradients of those
-    that have not led to a step yet.
+    that have not led to a step yet. The run's folder is held from its choice to the end of the training.
     """
 
     train_loader: Any
     _left: Mapping[str, Any] | None = None
     _pending = 0
     _behind = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Set up as Ultralytics does, in a folder that no other process is at."""
+        self._hold = ExitStack()
+        try:
+            super().__init__(*args, **kwargs)
+        except BaseException:
+            self._hold.close()
+            raise
+
+    def check_resume(self, overrides: dict[str, Any]) -> None:
+        """Read what is resumed, as Ultralytics does; then the run's folder is known, and taken."""
+        super().check_resume(overrides)
+        if RANK > 0:
+            return
+        folder = Path(get_save_dir(self.args))
+        self.args.save_dir = str(folder)  # Ultralytics would choose another one, as this one exists now
+        if RANK == -1 or not (folder / LOCK_FILE).exists():  # who launches several GPUs holds it, or has emptied it
+            self._hold.enter_context(owned(folder))
+
+    def train(self) -> None:
+        """Train, and let go of the folder."""
+        with self._hold:
+            super().train()
 
     # -- what is noted and set ------------------------------------------------------------------------------------
 
@@ -41,6 +75,8 @@ class ResumableTrainer(DetectionTrainer):
             "gradients": {name: p.grad for name, p in parameters if p.grad is not None},
             "own_randomness": has_own_randomness(self.train_loader.dataset),
             "workers": self.train_loader.num_workers,
+            "data": data_digest(self.train_loader.dataset),
+            "arguments": {key: getattr(self.args, key, None) for key in CHANGING},
         }
 
     def go_on(self, left: Mapping[str, Any] | None) -> str:
@@ -63,15 +99,20 @@ class ResumableTrainer(DetectionTrainer):
     def _why_not(self, left: Mapping[str, Any] | None) -> str:
         if left is None:
             return "its state holds no random states"
-        if RANK != -1:
-            return "several GPUs have random states of their own"
-        if left["own_randomness"] or has_own_randomness(self.train_loader.dataset):
-            return "Albumentations keeps random states of its own"
-        if left["workers"] != self.train_loader.num_workers:
-            return f"it has {self.train_loader.num_workers} loading processes instead of {left['workers']}"
-        if self.args.time:
-            return f"time={self.args.time} makes its length a matter of the clock"
-        return ""
+        now, dataset = vars(self.args), self.train_loader.dataset
+        reasons = {
+            "several GPUs have random states of their own": RANK != -1,
+            "Albumentations keeps random states of its own": left["own_randomness"] or has_own_randomness(dataset),
+            f"{self.train_loader.num_workers} loading processes instead of {left['workers']}": left["workers"]
+            != self.train_loader.num_workers,
+            OTHER_DATA: left["data"] != data_digest(dataset),
+            f"time={self.args.time} makes its length a matter of the clock": bool(self.args.time),
+            **{
+                f"{key}={now.get(key)} instead of {value}": now.get(key) != value
+                for key, value in left["arguments"].items()
+            },
+        }
+        return next((why for why, holds in reasons.items() if holds), "")
 
     # -- hooks ----------------------------------------------------------------------------------------------------
 
@@ -117,3 +158,13 @@ class ResumableTrainer(DetectionTrainer):
         if recovered:
             self._pending = self._behind = 0
         return recovered
+
+
+def data_digest(dataset: Any) -> str:
+    """Hash which images a data set of Ultralytics' has, and their labels, wherever they lie."""
+    total = hashlib.sha256()
+    for label in dataset.labels:
+        total.update(Path(label["im_file"]).name.encode() + b"\0")
+        for kind in ("cls", "bboxes"):
+            total.update(label[kind].tobytes())
+    return total.hexdigest()

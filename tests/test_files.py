@@ -1,0 +1,75 @@
+"""Files are whole or absent, and what dead writers left is found."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auxhead.errors import OutputError
+from auxhead.files import OLD, TEMPORARY_SUFFIX, remove_temporary, write_atomic
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from auxhead.files import write_atomic
+
+def kill(event, arguments):
+    if event == "os.rename":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill)
+write_atomic(Path(sys.argv[1]), b"new")
+"""
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return list(folder.glob(f".*{TEMPORARY_SUFFIX}"))
+
+
+def test_a_killed_writer_leaves_the_old_file_and_what_the_next_one_removes(tmp_path: Path) -> None:
+    target = tmp_path / "file.json"
+    write_atomic(target, b"old")
+    assert leftovers(tmp_path) == []
+    subprocess.run([sys.executable, "-c", KILLED_WHILE_WRITING, str(target)], check=False)
+    assert target.read_bytes() == b"old"
+    (left,) = leftovers(tmp_path)
+    living = left.with_name(left.name.replace(left.name.split(".")[2], str(os.getpid())))
+    other = left.with_name(f".0badbabe.1.5eed{TEMPORARY_SUFFIX}")
+    for path in (living, other):
+        path.write_bytes(b"being written")
+    remove_temporary(tmp_path, of_dead=True)
+    assert set(leftovers(tmp_path)) == {living, other}
+    long_ago = other.stat().st_mtime - OLD - 1
+    os.utime(other, (long_ago, long_ago))
+    remove_temporary(tmp_path, of_dead=True)
+    assert leftovers(tmp_path) == [living]
+    remove_temporary(tmp_path)
+    assert leftovers(tmp_path) == []
+    remove_temporary(tmp_path / "absent")
+
+
+def test_an_interrupted_writer_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "file.json", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cant_be_written_to_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"in the way")
+    with pytest.raises(OutputError, match=r"4 bytes[\s\S]*file/new"):
+        write_atomic(tmp_path / "file" / "new", b"some")
+    assert (tmp_path / "file").read_bytes() == b"in the way"
+
+
+def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 255)
+    write_atomic(path, b"whole")
+    assert [child.name for child in tmp_path.iterdir()] == [path.name]
