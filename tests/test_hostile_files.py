@@ -227,3 +227,45 @@ def test_what_is_held_back_is_given_back(monkeypatch: pytest.MonkeyPatch) -> Non
             with restricted():
                 assert tasks._SafeLoad.restricted() != trust
         assert (tasks.SAFE_LOAD, SAFE_LOAD in os.environ) == (False, False)
+
+
+ESCAPES = "\x1b]0;owned\x07\x1b[2J"
+"""What names a terminal's window, rings, and clears its screen."""
+
+
+@pytest.fixture
+def escaping(signs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set whose classes and bad label rows hold commands to a terminal."""
+    folder = tmp_path / "signs"
+    shutil.copytree(signs.parent, folder, ignore=shutil.ignore_patterns("*.cache"))
+    names = [f"stop{ESCAPES}{number}" for number in range(6)]
+    (folder / "data.yaml").write_text(json.dumps({"train": "images/train", "val": "images/val", "names": names}))
+    label = min((folder / "labels" / "train").iterdir())
+    label.write_text(f"0 0.5 0.5 0.1 0.1\n{ESCAPES} 0.5 0.5 0.1 0.1\n")
+    monkeypatch.chdir(tmp_path)
+    return folder / "data.yaml"
+
+
+def test_no_command_passes_commands_to_the_terminal_or_into_a_csv(
+    call: Call, escaping: Path, small_models: Path, tmp_path: Path
+) -> None:
+    data, small = f"data={escaping}", f"model={small_models / 'small.yaml'}"
+    lines = {
+        "inspect": [data, "imgsz=64", "out=looked"],
+        "convert": [data, "out=converted", "labels=pose"],
+        "train": [data, small, "epochs=1", "imgsz=64", f"project={tmp_path / 'runs'}"],
+        "design": [data, "like=yolov8n.yaml", "imgsz=64", "price=gflops"],
+        "strip": [f"{ESCAPES}.pt"],
+        "cost": [f"{ESCAPES}.pt"],
+        "compare": [data, small, f"arms=plain,{ESCAPES}"],
+        "report": [f"{ESCAPES}"],
+        "evaluate": [data, f"model={ESCAPES}.pt"],
+    }
+    for command, words in lines.items():
+        done = call(command, *words)
+        assert "\x1b" not in done.stdout + done.stderr, command
+        assert "\x07" not in done.stdout + done.stderr, command
+        assert done.stdout + done.stderr, command
+    tables = list(tmp_path.rglob("*.csv"))
+    assert any("stop" in path.read_text() or "0.5 0.5" in path.read_text() for path in tables)
+    assert not [path for path in tables if b"\x1b" in path.read_bytes()]

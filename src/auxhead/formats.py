@@ -16,10 +16,26 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 SMALLEST_P = 0.001
 HASH = 12  # letters of a hash that tables show
 
+# What can't be printed: control characters but tabs and line ends, halves of letters, what XML forbids.
+_CONTROL = (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
+_TURNS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # what turns the direction of the text around it
+UNPRINTABLE = dict.fromkeys((*_CONTROL, *_TURNS), "\N{REPLACEMENT CHARACTER}")
+
 Number = Any
 """A number, or what stands for none: None, NaN, an infinity, something that is no number."""
 Ends = Sequence[Number] | None
 """Lower and upper end of an interval; None where there is none."""
+
+
+def printable(text: str) -> str:
+    r"""Replace what a terminal, a file or a page can't hold, or what would disturb the text around it.
+
+    Names of classes and files come from other people, and may hold commands to a terminal.
+
+    >>> printable("a stop \x1b[2J sign").isprintable()
+    True
+    """
+    return text.translate(UNPRINTABLE)
 
 
 def finite(value: Number) -> float | None:

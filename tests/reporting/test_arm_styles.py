@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from auxhead.reporting.arm_styles import COLORS, CONTROL, LONGEST, SHAPES, looks, printable
+from auxhead.formats import printable
+from auxhead.reporting.arm_styles import COLORS, CONTROL, LONGEST, SHAPES, looks
 
 GROUNDS = ("#ffffff", "#171a1e")  # --panel in report.css
 # Source: Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency"

@@ -23,8 +23,6 @@ from auxhead.training.resuming.random_state import random_state, set_random_stat
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than cores: as users do
 
-EPOCHS = 4
-
 
 class Noisy(torch.utils.data.Dataset[tuple[int, float, float, float]]):
     """Samples that hold a draw of every kind of random number."""
@@ -145,8 +143,13 @@ def keeping(ends: dict[str, dict[str, Tensor]], name: str) -> Callable[[Any], No
 @pytest.mark.parametrize(
     "keys",
     [
-        pytest.param({"workers": 0, "nbs": 12, "warmup_epochs": 0, "multi_scale": 0.5}, id="steps across epochs"),
-        pytest.param({"workers": 2, "nbs": 8, "warmup_epochs": 1}, id="two workers, warm-up"),
+        pytest.param(
+            {"workers": 0, "nbs": 12, "warmup_epochs": 0, "multi_scale": 0.5, "epochs": 4, "close_mosaic": 2},
+            id="steps across epochs",
+        ),
+        pytest.param(
+            {"workers": 2, "nbs": 8, "warmup_epochs": 1, "epochs": 3, "close_mosaic": 1}, id="two workers, warm-up"
+        ),
     ],
 )
 def test_run_killed_after_any_epoch_ends_with_the_same_tensors(
@@ -160,17 +163,17 @@ def test_run_killed_after_any_epoch_ends_with_the_same_tensors(
         assert trainer.train_loader.num_workers == keys["workers"]
         shutil.copytree(trainer.save_dir, tmp_path / f"after{trainer.epoch + 1}")
 
-    common = {**quick, "epochs": EPOCHS, "close_mosaic": 2, "mosaic": 1.0, "batch": 4, **keys, "heads": "center"}
+    common = {**quick, "mosaic": 1.0, "batch": 4, **keys, "heads": "center"}
     start = {"on_pretrain_routine_start": with_workers(keys["workers"])}
     events = {**start, "on_model_save": copy, "on_train_end": keeping(ends, "straight")}
     auxhead.train(**common, project=str(tmp_path), name="straight", callbacks=events)
     if keys["nbs"] == 12:
         assert any(waiting), "no gradient waits for a step across epochs: the data fit too well"
-    for done in range(1, EPOCHS):
+    for done in range(1, keys["epochs"]):
         run = tmp_path / f"after{done}"
         auxhead.train(resume=str(run), callbacks={**start, "on_train_end": keeping(ends, run.name)})
         assert unequal(ends["straight"], ends[run.name]) == []
-    assert len(ends) == EPOCHS
+    assert len(ends) == keys["epochs"]
 
 
 def test_resume_that_cant_be_exact_says_why(
@@ -185,14 +188,13 @@ def test_resume_that_cant_be_exact_says_why(
     keys = {**quick, "project": str(tmp_path), "name": "run", "workers": 0, "batch": 2}
     with pytest.raises(Stop):
         auxhead.train(**keys, callbacks={"on_model_save": stop})
-    shutil.copytree(tmp_path / "run", tmp_path / "older")
-    old = tmp_path / "older" / "weights" / "last.state.pt"
+    events = {"on_pretrain_routine_start": with_workers(1), "on_train_start": stop}
+    with pytest.raises(Stop):
+        auxhead.train(resume=str(tmp_path / "run"), callbacks=events)
+    assert "not bit for bit as without the stop: 1 loading processes instead of 0" in caplog.text
+    old = tmp_path / "run" / "weights" / "last.state.pt"
     content = state.load_state(old)
     del content[state.KEY]["standing"]
     state.save(content, old)
-    caplog.clear()
-    auxhead.train(resume=str(tmp_path / "run"), callbacks={"on_pretrain_routine_start": with_workers(1)})
-    assert "not bit for bit as without the stop: 1 loading processes instead of 0" in caplog.text
-    caplog.clear()
-    auxhead.train(resume=str(tmp_path / "older"))
+    auxhead.train(resume=str(tmp_path / "run"))
     assert "its state holds no random states" in caplog.text

@@ -15,9 +15,10 @@ from auxhead.cli.cost import cost
 from auxhead.cli.design import design
 from auxhead.cli.evaluate import evaluate
 from auxhead.cli.inspect import inspect
-from auxhead.cli.parts import WORDS, Json, emit, json_only
+from auxhead.cli.parts import WORDS, Json, emit, json_only, say
 from auxhead.cli.train import convert, demo, strip, train
 from auxhead.errors import AuxHeadError
+from auxhead.formats import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,7 +46,8 @@ def main() -> None:
         code = app(words, standalone_mode=False)
     except AuxHeadError as error:
         _show_cause()
-        print(f"auxhead: {type(error).__name__}\n{error}", file=sys.stderr)  # noqa: T201 - one message, no frame
+        message = printable(f"auxhead: {type(error).__name__}\n{error}")
+        print(message, file=sys.stderr)  # noqa: T201 - one message, no frame
         sys.exit(2)
     except typer.Abort as error:
         if isinstance(error.__cause__, EOFError):  # of a file that ends too early; typer takes it for Ctrl-D
@@ -93,4 +95,4 @@ def env(as_json: Json = False) -> None:
         emit(facts)
     else:
         for name, value in facts.items():
-            typer.echo(f"{name:22}{value}")
+            say(f"{name:22}{value}")

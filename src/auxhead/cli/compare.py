@@ -88,13 +88,11 @@ def _dry_run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 def _run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
     """Run, and return what was found, as plain data and as what prints it."""
-    from rich.console import Console
-
     from auxhead.cli.runs_table import live_runs
     from auxhead.comparison.compare import compare as run
     from auxhead.comparison.compare import folder_of
 
-    console = Console(stderr=True, markup=False, emoji=False)
+    console = page_console(err=True)
     folder = folder_of(plan, keys)
     console.print(
         f"Comparison in {folder}: its runs write log.txt, `auxhead report {folder}` works at any time", soft_wrap=True

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from auxhead.cli.parts import PAGE, WIDE, Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.parts import PAGE, WIDE, Json, emit, json_only, key_help, page_console, print_table, progress, say
 
 
 def design(
@@ -32,4 +32,4 @@ def design(
     for line in remarks(found):
         console.print(line, soft_wrap=True)
     if keys.out:
-        typer.echo(f"\nWritten to {keys.out}; compare with: auxhead compare {keys.out}/plan.yaml")
+        say(f"\nWritten to {keys.out}; compare with: auxhead compare {keys.out}/plan.yaml")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress, say
 
 
 def inspect(
@@ -32,4 +32,4 @@ def inspect(
     for line in remarks(found):
         console.print(line, soft_wrap=True)
     if keys.out:
-        typer.echo(f"\nWritten to {keys.out}")
+        say(f"\nWritten to {keys.out}")

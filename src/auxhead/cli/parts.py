@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auxhead.formats import printable
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from rich.console import Console
@@ -74,12 +76,23 @@ def key_help(command: str, note: str = "") -> Any:
     return typer.Option("--help", "-h", callback=show, is_eager=True, help="Show this message and all keys.")
 
 
-def page_console(page: int = PAGE) -> Console:
-    """Make a console for tables: as wide as the terminal, or as a page of so many columns."""
+def page_console(page: int = PAGE, *, err: bool = False) -> Console:
+    """Make a console for tables: as wide as the terminal, or as a page of so many columns; or for standard error."""
     from rich.console import Console
 
-    console = Console(markup=False, emoji=False)  # paths may hold brackets and colons
-    return console if console.is_terminal else Console(markup=False, emoji=False, width=page)
+    class Printable(Console):
+        """Names and paths come from other people: they may hold brackets, colons, and commands to a terminal."""
+
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(printable(one) if isinstance(one, str) else one for one in objects), **options)
+
+    console = Printable(markup=False, emoji=False, stderr=err)
+    return console if err or console.is_terminal else Printable(markup=False, emoji=False, width=page)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line of text."""
+    typer.echo(printable(text), err=err)
 
 
 def print_table(console: Console, rows: Sequence[Sequence[str]], title: str | None = None) -> None:
@@ -99,9 +112,9 @@ def _table(rows: Sequence[Sequence[str]], title: str | None) -> Table:
 
     head, *body = rows
     columns = [Column(head[0], overflow="fold"), *(Column(cell, justify="right", overflow="fold") for cell in head[1:])]
-    table = Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD)
+    table = Table(*columns, title=printable(title) if title else None, title_justify="left", box=SIMPLE_HEAD)
     for row in body:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     return table
 
 
@@ -111,9 +124,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
     A terminal gets bars. Elsewhere, a bar would come only once it is full: a file or a pipe gets lines.
     """
-    from rich.console import Console
-
-    console = Console(stderr=True, markup=False, emoji=False)
+    console = page_console(err=True)
     with _bars(console) if console.is_terminal and not console.is_dumb_terminal else _lines() as tell:
         yield tell
 
@@ -127,7 +138,7 @@ def _lines() -> Iterator[Callable[[str, int, int], None]]:
         quarter = 4 * done // total if total else 4
         if quarter > quarters.get(task, -1):
             quarters[task] = quarter
-            typer.echo(f"{task} {done}/{total}", err=True)
+            say(f"{task} {done}/{total}", err=True)
 
     yield tell
 

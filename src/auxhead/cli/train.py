@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress, say
 from auxhead.progress import named
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def train(
     elif as_json:
         emit(result.to_dict())
     else:
-        typer.echo(f"\nThe detector to ship: {result.best}")
+        say(f"\nThe detector to ship: {result.best}")
 
 
 def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def convert(
     if as_json:
         emit(conversion.to_dict())
     else:
-        typer.echo(str(conversion))
+        say(str(conversion))
 
 
 def strip(
@@ -117,11 +117,11 @@ def strip(
 
         certificate = run(file, **keys.model_dump(), check_export=check_export)
     if certificate is None:
-        typer.echo(f"{file} is a plain detector already; nothing written", err=as_json)
+        say(f"{file} is a plain detector already; nothing written", err=as_json)
     if as_json:
         emit(certificate and certificate.to_dict())
     elif certificate is not None:
-        typer.echo(str(certificate))
+        say(str(certificate))
 
 
 def demo(
@@ -138,12 +138,12 @@ def demo(
     from auxhead.demonstration.demo import closing, table
     from auxhead.demonstration.demo import demo as run
 
-    def say(line: str) -> None:
+    def show(line: str) -> None:
         console.print(line, soft_wrap=True)
 
-    say(f"Drawing small signs, and training two detectors for {keys.epochs} epochs each: minutes on two cores.")
+    show(f"Drawing small signs, and training two detectors for {keys.epochs} epochs each: minutes on two cores.")
     with progress() as tell:
         rows = run(**keys.model_dump(), progress=tell, say=say)
     print_table(console, table(rows))
     for line in closing(rows):
-        say(line)
+        show(line)

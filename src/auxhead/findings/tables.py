@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from auxhead.files import write_atomic
+from auxhead.formats import printable
 
 REPORT_FILE = "report.json"
 RUNS_FILE = "runs.csv"
@@ -56,7 +57,7 @@ def write_tables(analysis: Mapping[str, Any], folder: Path) -> list[Path]:
 
 def runs_table(analysis: Mapping[str, Any]) -> pl.DataFrame:
     """Return one row for each planned run; `primary` is its number on the primary measure, 0 to 1."""
-    rows = [{name: run[name] for name in RUNS} for run in analysis["runs"]]
+    rows = [{name: _plain(run[name]) for name in RUNS} for run in analysis["runs"]]
     return pl.DataFrame(rows, schema=RUNS)
 
 
@@ -83,14 +84,18 @@ def _rows(analysis: Mapping[str, Any], seeds: list[str]) -> Iterator[dict[str, A
             for measure, found in measures.items():
                 gap = differences.get(band, {}).get(measure)
                 yield {
-                    "arm": arm["name"],
-                    "band": band,
+                    "arm": printable(arm["name"]),
+                    "band": printable(band),
                     "measure": measure,
                     "boxes": analysis["data"]["bands"].get(band),
                     **{name: found[name] for name in ("mean", "low", "high")},
                     **_gap(gap or {}),
                     **{f"seed_{seed}": found["by_seed"].get(seed) for seed in seeds},
                 }
+
+
+def _plain(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
 
 
 def _gap(gap: Mapping[str, Any]) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from auxhead.errors import DataError, OutputError
 from auxhead.files import TEMPORARY_SUFFIX
+from auxhead.formats import printable
 
 SHOWN_PROBLEMS = 10  # as many as fit on a screen under the rest of the message
 COLUMNS = ("path", "line", "problem", "row")
@@ -212,4 +213,5 @@ def _open(path: Path) -> TextIO:
 
 def _cells(problem: LabelProblem) -> tuple[str, str, str, str]:
     line = "" if problem.line is None else str(problem.line)
-    return str(problem.path), line, problem.what, problem.row
+    path = str(problem.path).encode("utf-8", "backslashreplace").decode()  # bytes that are no text can still be told
+    return printable(path), line, printable(problem.what), printable(problem.row)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auxhead.formats import shortened
+from auxhead.formats import printable, shortened
 
 # Source: own choice, found by search: every pair, and the control's gray, at least 7 apart (100 times the distance in
 # Oklab) to normal, protan and deutan eyes (Machado et al., 2009), and a contrast of 3 to the ground (WCAG 2.2, 1.4.11).
@@ -36,11 +36,6 @@ SHAPES: Mapping[str, str] = {
 }
 LONGEST = 22  # letters of a name in a figure
 
-# What can't be printed: control characters but tabs and line ends, halves of letters, what XML forbids.
-_CONTROL = (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
-_TURNS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))  # what turns the direction of the text around it
-UNPRINTABLE = dict.fromkeys((*_CONTROL, *_TURNS), "\N{REPLACEMENT CHARACTER}")
-
 
 @dataclass(frozen=True)
 class Look:
@@ -67,11 +62,6 @@ class Look:
     def color(self) -> str:
         """The color as a value of CSS."""
         return f"var(--arm-{self.place})"
-
-
-def printable(text: str) -> str:
-    """Replace what a page can't hold or what would disturb the text around it."""
-    return text.translate(UNPRINTABLE)
 
 
 def looks(arms: Sequence[Mapping[str, Any]], control: str) -> dict[str, Look]:

@@ -15,7 +15,7 @@ import matplotlib.style
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from auxhead.reporting.arm_styles import printable
+from auxhead.formats import printable
 
 # Colors that stand for CSS variables until the figure is in the page.
 INK, QUIET, GRID, GROUND = "#000001", "#000002", "#000003", "#000004"

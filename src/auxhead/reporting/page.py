@@ -10,9 +10,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from auxhead.formats import finite
+from auxhead.formats import finite, printable
 from auxhead.reporting.arm_charts import FIGURES, band_measure
-from auxhead.reporting.arm_styles import all_arms, color_rules, looks, printable
+from auxhead.reporting.arm_styles import all_arms, color_rules, looks
 from auxhead.reporting.crops import HEIGHT, WIDTH
 from auxhead.reporting.curve_charts import FIGURES as LINES
 from auxhead.reporting.inline_svg import Drawing, drawing

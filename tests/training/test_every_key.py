@@ -1,0 +1,62 @@
+"""Every key of `yolo detect train` that is a switch or a choice trains, or is refused for a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ultralytics.cfg import CFG_BOOL_KEYS, DEFAULT_CFG_DICT
+
+import auxhead
+
+ALONE: dict[str, dict[str, Any]] = {
+    "rect": {"rect": True, "plots": True, "heads": "center"},
+    "val and save": {"val": False, "save": False, "exist_ok": True},
+}
+"""Switches that change the course of a training: they are turned by themselves."""
+
+SWITCHES = {
+    key: not DEFAULT_CFG_DICT[key]
+    for key in sorted(CFG_BOOL_KEYS)
+    if not any(key in keys for keys in ALONE.values()) and DEFAULT_CFG_DICT[key] is not None
+}
+
+CHOICES: dict[str, list[Any]] = {
+    "optimizer": ["SGD", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSProp", "MuSGD", "auto"],
+    "cache": [False, True, "ram", "disk"],
+    "copy_paste_mode": ["flip", "mixup"],
+    "auto_augment": ["randaugment", "autoaugment", "augmix"],
+    "pretrained": [True, False],
+    "amp": [True, False],
+    "freeze": [None, 2, [0, 1]],
+    "batch": [1, 4],
+    "imgsz": [64, 96],
+    "multi_scale": [0.0, 0.5],
+    "close_mosaic": [0, 1],
+    "device": ["cpu", ""],
+}
+"""Values of keys that take one of a few. Source: Ultralytics' default.yaml."""
+
+ROUNDS = max(map(len, CHOICES.values()))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(SWITCHES, id="every other switch, turned"),
+        *(pytest.param(keys, id=name) for name, keys in ALONE.items()),
+        *(
+            pytest.param({key: values[i % len(values)] for key, values in CHOICES.items()}, id=f"choices {i}")
+            for i in range(ROUNDS)
+        ),
+    ],
+)
+def test_it_trains_and_ships(keys: dict[str, Any], quick: dict[str, Any], tmp_path: Path) -> None:
+    result = auxhead.train(**{**quick, "epochs": 1, "project": str(tmp_path), "name": "run", **keys})
+    assert result.certificate.float32_difference == 0
+
+
+def test_every_switch_is_turned() -> None:
+    turned = {*SWITCHES, *(key for keys in ALONE.values() for key in keys)}
+    assert turned >= {key for key in CFG_BOOL_KEYS if DEFAULT_CFG_DICT[key] is not None}
