@@ -31,6 +31,8 @@ from typing import Any
 os.environ["YOLO_AUTOINSTALL"] = "false"
 
 import torch
+import torch._inductor  # seconds, that every training would need anew
+import ultralytics.utils.callbacks.raytune  # noqa: F401  likewise
 from torch import Tensor
 
 import auxhead.training.train as training

@@ -11,7 +11,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill_training.py"
 
 
 def test_five_kills_lose_nothing(small_models: Path, tmp_path: Path) -> None:
-    words = ["kills=5", "seed=1", f"model={small_models / 'small.yaml'}", f"folder={tmp_path}"]
+    words = ["kills=5", "seed=1", "epochs=3", f"model={small_models / 'small.yaml'}", f"folder={tmp_path}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(BENCHMARK), *words]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
