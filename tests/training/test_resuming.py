@@ -221,7 +221,7 @@ def test_other_data_under_the_same_name_are_refused_unless_they_are_named(
     label.write_text("\n".join(before.splitlines()[1:]))
     try:
         with pytest.raises(ResumeError, match="other images or labels"):
-            auxhead.train(resume=str(run))
+            auxhead.train(resume=str(run), imgsz=96)
         with pytest.raises(Stop):
             auxhead.train(resume=str(run), data=str(data), callbacks={"on_train_start": stop})
     finally:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,7 @@ class ResumableTrainer(DetectionTrainer):
             "gradients": {name: p.grad for name, p in parameters if p.grad is not None},
             "own_randomness": has_own_randomness(self.train_loader.dataset),
             "workers": self.train_loader.num_workers,
-            "data": data_digest(self.train_loader.dataset),
+            "data": self._data,
             "arguments": {key: getattr(self.args, key, None) for key in CHANGING},
         }
 
@@ -101,11 +103,11 @@ class ResumableTrainer(DetectionTrainer):
             return "its state holds no random states"
         now, dataset = vars(self.args), self.train_loader.dataset
         reasons = {
+            OTHER_DATA: left["data"] != self._data,  # first, as it is no reason to go on differently but to stop
             "several GPUs have random states of their own": RANK != -1,
             "Albumentations keeps random states of its own": left["own_randomness"] or has_own_randomness(dataset),
             f"{self.train_loader.num_workers} loading processes instead of {left['workers']}": left["workers"]
             != self.train_loader.num_workers,
-            OTHER_DATA: left["data"] != data_digest(dataset),
             f"time={self.args.time} makes its length a matter of the clock": bool(self.args.time),
             **{
                 f"{key}={now.get(key)} instead of {value}": now.get(key) != value
@@ -117,9 +119,16 @@ class ResumableTrainer(DetectionTrainer):
     # -- hooks ----------------------------------------------------------------------------------------------------
 
     def get_dataloader(self, *args: Any, **kwargs: Any) -> Any:
-        """Build a loader that can go on."""
+        """Build a loader that can go on; also where Ultralytics halves the batch, as memory lacks, and starts over."""
+        self._pending = self._behind = 0
+        self._left = None
+        self.__dict__.pop("_data", None)
         with resumable_loaders():
             return super().get_dataloader(*args, **kwargs)
+
+    @cached_property
+    def _data(self) -> str:
+        return data_digest(self.train_loader.dataset)
 
     @property
     def accumulate(self) -> int:
@@ -164,7 +173,7 @@ def data_digest(dataset: Any) -> str:
     """Hash which images a data set of Ultralytics' has, and their labels, wherever they lie."""
     total = hashlib.sha256()
     for label in dataset.labels:
-        total.update(Path(label["im_file"]).name.encode() + b"\0")
+        total.update(os.fsencode(Path(label["im_file"]).name) + b"\0")
         for kind in ("cls", "bboxes"):
             total.update(label[kind].tobytes())
     return total.hexdigest()
