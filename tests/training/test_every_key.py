@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ultralytics.cfg import CFG_BOOL_KEYS, DEFAULT_CFG_DICT
+from ultralytics.utils import YAML
 
 import auxhead
 
@@ -41,6 +43,15 @@ CHOICES: dict[str, list[Any]] = {
 ROUNDS = max(map(len, CHOICES.values()))
 
 
+@pytest.fixture(scope="module")
+def own_data(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the data set: cache=disk writes beside the images."""
+    folder = tmp_path_factory.mktemp("own") / "signs"
+    shutil.copytree(signs.parent, folder, ignore=shutil.ignore_patterns("*.cache"))
+    YAML.save(folder / "data.yaml", {**YAML.load(signs), "path": str(folder)})
+    return folder / "data.yaml"
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -52,8 +63,9 @@ ROUNDS = max(map(len, CHOICES.values()))
         ),
     ],
 )
-def test_it_trains_and_ships(keys: dict[str, Any], quick: dict[str, Any], tmp_path: Path) -> None:
-    result = auxhead.train(**{**quick, "epochs": 1, "project": str(tmp_path), "name": "run", **keys})
+def test_it_trains_and_ships(keys: dict[str, Any], quick: dict[str, Any], own_data: Path, tmp_path: Path) -> None:
+    place = {"data": str(own_data), "project": str(tmp_path), "name": "run"}
+    result = auxhead.train(**{**quick, "epochs": 1, **place, **keys})
     assert result.certificate.float32_difference == 0
 
 
