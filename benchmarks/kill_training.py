@@ -119,7 +119,6 @@ def keys_of(base: Path, given: dict[str, str]) -> dict[str, Any]:
         "close_mosaic": 2,
         "warmup_epochs": 1,
         "optimizer": "AdamW",
-        "lr0": 0.001,
     }
     place = {"project": str(base / "runs"), "exist_ok": True, "plots": False, "device": "cpu", "heads": "center"}
     data = make_signs(base / "signs", train=16, val=8, size=64)

@@ -98,14 +98,14 @@ def remove_temporary(folder: Path, *, of_dead: bool = False) -> None:
 
 def _may_be_written(temporary: Path) -> bool:
     """Tell whether the process that began a temporary file may still be at it."""
-    where, _, process = temporary.name.removeprefix(".").rpartition(".")[0].rpartition(".")[0].partition(".")
+    where, process, *_ = temporary.name.removeprefix(".").split(".")
     if where == _here() and process.isdecimal() and os.name == "posix":  # elsewhere, asking would end the process
         try:
             os.kill(int(process), 0)
         except ProcessLookupError:
             return False
-        except OSError:  # it is another user's
-            return True
+        except OSError:
+            pass  # it is another user's
         return True
     try:
         return time.time() - temporary.stat().st_mtime < OLD

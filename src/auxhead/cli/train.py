@@ -138,12 +138,9 @@ def demo(
     from auxhead.demonstration.demo import closing, table
     from auxhead.demonstration.demo import demo as run
 
-    def show(line: str) -> None:
-        console.print(line, soft_wrap=True)
-
-    show(f"Drawing small signs, and training two detectors for {keys.epochs} epochs each: minutes on two cores.")
+    say(f"Drawing small signs, and training two detectors for {keys.epochs} epochs each: minutes on two cores.")
     with progress() as tell:
         rows = run(**keys.model_dump(), progress=tell, say=say)
     print_table(console, table(rows))
     for line in closing(rows):
-        show(line)
+        say(line)

@@ -27,7 +27,10 @@ BROKEN = (
 )  # fmt: skip
 """What reading bytes that are no checkpoint ends in."""
 
-BULKY = ("head_state", "weights", "progress", "standing")
+OF_RESUME = ("weights", "progress", "standing")
+"""Keys of our own data that only going on with a run needs."""
+
+BULKY = ("head_state", *OF_RESUME)
 """Keys of our own data that only training states hold."""
 
 

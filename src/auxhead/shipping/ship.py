@@ -57,7 +57,7 @@ def ship(trained: Mapping[str, Any], path: Path) -> None:
 def reduce_state(path: Path) -> None:
     """Drop from a finished run's last state what only a resume needs."""
     finished = state.load_state(path)
-    own = {key: value for key, value in finished[state.KEY].items() if key not in {"weights", "progress", "standing"}}
+    own = {key: value for key, value in finished[state.KEY].items() if key not in state.OF_RESUME}
     state.save({**finished, "optimizer": None, "scaler": None, state.KEY: own}, path)
 
 

@@ -17,7 +17,7 @@ from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.models.yolo.pose import PoseTrainer
 from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.nn.tasks import guess_model_task, load_checkpoint, yaml_model_load
-from ultralytics.utils import LOGGER, YAML
+from ultralytics.utils import LOGGER
 
 from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
@@ -32,6 +32,7 @@ from auxhead.shipping.strip_certificate import StripCertificate
 from auxhead.training.converted_labels import convert_cached
 from auxhead.training.launch import Callbacks, drive
 from auxhead.training.result import write_result
+from auxhead.training.resuming.asked import saved_arguments
 from auxhead.training.resuming.leftovers import forget_earlier_run
 
 TRAINERS: dict[str, type[BaseTrainer]] = {"pose": PoseTrainer, "segment": SegmentationTrainer}
@@ -97,7 +98,7 @@ def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks:
     overrides = {**overrides, "task": plan.route}
     if not last.is_file():
         LOGGER.info(f"{folder}: no epoch was finished, starting over")
-        arguments = {**YAML.load(folder / "args.yaml"), "data": plan.source, **overrides, "resume": False}
+        arguments = {**saved_arguments(folder), "data": plan.source, **overrides, "resume": False}
         return run(*prepare(plan, arguments), callbacks)
     plan = replace(plan, source=str(overrides.get("data") or plan.source))
     content = _read_last(last)

@@ -118,13 +118,15 @@ class ResumableTrainer(DetectionTrainer):
 
     # -- hooks ----------------------------------------------------------------------------------------------------
 
-    def get_dataloader(self, *args: Any, **kwargs: Any) -> Any:
-        """Build a loader that can go on; also where Ultralytics halves the batch, as memory lacks, and starts over."""
+    def get_dataloader(self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train") -> Any:
+        """Build a loader of training batches that can go on; also where memory lacks, and Ultralytics starts over."""
+        if mode != "train":
+            return super().get_dataloader(dataset_path, batch_size, rank, mode)
         self._pending = self._behind = 0
         self._left = None
         self.__dict__.pop("_data", None)
         with resumable_loaders():
-            return super().get_dataloader(*args, **kwargs)
+            return super().get_dataloader(dataset_path, batch_size, rank, mode)
 
     @cached_property
     def _data(self) -> str:
