@@ -28,7 +28,6 @@ import numpy as np
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.intervals import bias_corrected, percentile, resample
-from auxhead.metrics.matching import Matching
 from auxhead.metrics.measures import Matched, Numbers, Setup, match_all, mean
 from auxhead.metrics.precision import Weights, average_precision, recall_at_false_positives
 from auxhead.metrics.truth import Truth
@@ -105,11 +104,10 @@ def look(
 
 def measure(matched: Matched, weights: Weights) -> Numbers:
     """Measure what is looked at here, as `measures.numbers` does."""
-    own = {name: Matching(one.hit[:, :1], one.ignored[:, :1], one.counted) for name, one in matched.by_overlap.items()}
     precision = average_precision(matched.scene, matched.by_overlap[ALL.name], weights)
-    tiny = average_precision(matched.scene, own[TINY.name], weights)
+    tiny = average_precision(matched.scene, matched.by_overlap[TINY.name], weights)[..., :1]
     centers = average_precision(matched.scene, matched.by_center[ALL.name], weights)
-    recall = recall_at_false_positives(matched.scene, own[ALL.name], weights)
+    recall = recall_at_false_positives(matched.scene, matched.by_overlap[ALL.name], weights)
     return dict(zip(KEYS, (mean(precision), mean(precision[..., :1]), mean(tiny), recall, mean(centers)), strict=True))
 
 

@@ -30,7 +30,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "keys": "pydantic yaml",
     "heads": "torch torchvision",
     "labels": "PIL defusedxml numpy yaml",
-    "metrics": "PIL faster_coco_eval numpy polars",
+    "metrics": "PIL numpy polars",
     "layouts": "yaml",
     "model": "torch ultralytics",
     "host": "numpy packaging torch ultralytics yaml",

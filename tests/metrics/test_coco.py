@@ -12,7 +12,6 @@ from pycocotools.cocoeval import COCOeval
 
 from auxhead.metrics.bands import read_bands
 from auxhead.metrics.closeness import overlap, pairs
-from auxhead.metrics.coco import coco_numbers
 from auxhead.metrics.detections import Detections, scene
 from auxhead.metrics.matching import match
 from auxhead.metrics.precision import IOU_THRESHOLDS, average_precision, recall
@@ -59,7 +58,7 @@ def pycocotools_numbers(truth: Truth, found: Detections, bands, max_dets) -> tup
 
 
 def own_numbers(truth: Truth, found: Detections, bands, max_dets) -> tuple[np.ndarray, np.ndarray]:
-    """The same from our own matching, which the resamples use."""
+    """The same from our own matching."""
     both = scene(truth, found, max_dets[-1])
     near = pairs(both, overlap, 0.5)
     weights = np.ones((1, len(truth.files)))
@@ -70,11 +69,9 @@ def own_numbers(truth: Truth, found: Detections, bands, max_dets) -> tuple[np.nd
 
 
 def assert_agreement(truth: Truth, found: Detections, bands=BANDS, max_dets=MAX_DETS[0]) -> None:
-    coco = coco_numbers(truth, found, bands, max_dets)
     theirs = pycocotools_numbers(truth, found, bands, max_dets)
-    for ours in ((coco.precision, coco.recall), own_numbers(truth, found, bands, max_dets)):
-        for mine, other in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(mine, np.where(other == -1, np.nan, other), rtol=0, atol=1e-9, equal_nan=True)
+    for mine, other in zip(own_numbers(truth, found, bands, max_dets), theirs, strict=True):
+        np.testing.assert_allclose(mine, np.where(other == -1, np.nan, other), rtol=0, atol=1e-9, equal_nan=True)
 
 
 @settings(max_examples=60)
@@ -93,12 +90,12 @@ def test_crowded_cases(build, seed):
 def test_numbers_by_hand(build):
     truth = build.truth([(0, 0, 0, 0, 10, 10), (0, 0, 50, 50, 10, 10)])
     found = build.found([(0, 0, 0, 0, 10, 8, 0.9), (0, 0, 90, 90, 10, 10, 0.8), (0, 1, 0, 0, 10, 10, 0.7)])
-    coco = coco_numbers(truth, found, [(0, np.inf)], (1, 100))
+    precision, recalls = own_numbers(truth, found, [(0, np.inf)], (1, 100))
     reached = 51 / 101  # recalls 0 to 0.5
-    assert coco.precision[:, 0, 0] == pytest.approx([reached] * 7 + [0] * 3)  # IoU 0.8 is found at 0.5 to 0.8
-    assert coco.recall[:, 0, 0, 0] == pytest.approx([0.5] * 7 + [0] * 3)
-    assert np.isnan(coco.precision[:, 1:]).all()
-    assert np.isnan(coco.recall[:, 1:]).all()
+    assert precision[:, 0, 0] == pytest.approx([reached] * 7 + [0] * 3)  # IoU 0.8 is found at 0.5 to 0.8
+    assert recalls[:, 0, 0, 0] == pytest.approx([0.5] * 7 + [0] * 3)
+    assert np.isnan(precision[:, 1:]).all()
+    assert np.isnan(recalls[:, 1:]).all()
 
 
 @pytest.mark.parametrize("rows", [[], [(0, 0, 0, 0, 10, 10)]], ids=["nothing", "no detection"])
@@ -113,15 +110,15 @@ def test_detections_without_any_box(build):
 def test_crowds_alone_are_nothing_to_find(build):
     truth, found = build.truth([(0, 0, 0, 0, 10, 10, 1)]), build.found([(0, 0, 0, 0, 10, 10, 0.5)])
     assert_agreement(truth, found)
-    assert np.isnan(coco_numbers(truth, found, BANDS, (100,)).precision).all()
+    assert np.isnan(own_numbers(truth, found, BANDS, (100,))[0]).all()
 
 
 def test_no_image_gives_nothing(build):
-    coco = coco_numbers(build.truth([], images=0), build.found([]), BANDS, (1, 10, 100))
-    assert coco.precision.shape == (10, 3, len(BANDS))
-    assert coco.recall.shape == (10, 3, len(BANDS), 3)
-    assert np.isnan(coco.precision).all()
-    assert np.isnan(coco.recall).all()
+    precision, recalls = own_numbers(build.truth([], images=0), build.found([]), BANDS, (1, 10, 100))
+    assert precision.shape == (10, 3, len(BANDS))
+    assert recalls.shape == (10, 3, len(BANDS), 3)
+    assert np.isnan(precision).all()
+    assert np.isnan(recalls).all()
 
 
 @pytest.mark.parametrize(("side", "place"), [(31, 0), (32, 1), (95, 1), (96, 2), (4000, 2)])
@@ -129,15 +126,14 @@ def test_a_box_on_an_edge_is_in_one_band(build, side, place):
     truth, found = build.truth([(0, 0, 0, 0, side, side)]), build.found([(0, 0, 0, 0, side, side, 0.5)])
     bands = [band.areas for band in read_bands("coco")]
     there = [index == place for index in range(3)]
-    coco = coco_numbers(truth, found, bands, (100,))
-    for precision, recalls in ((coco.precision, coco.recall), own_numbers(truth, found, bands, (100,))):
-        assert (~np.isnan(precision[0, 0])).tolist() == there
-        assert (~np.isnan(recalls[0, 0, :, 0])).tolist() == there
-        assert precision[0, 0, place] == pytest.approx(1)
+    precision, recalls = own_numbers(truth, found, bands, (100,))
+    assert (~np.isnan(precision[0, 0])).tolist() == there
+    assert (~np.isnan(recalls[0, 0, :, 0])).tolist() == there
+    assert precision[0, 0, place] == pytest.approx(1)
 
 
 def test_the_area_decides_on_the_band_not_the_box(build):
     truth, found = build.truth([(0, 0, 0, 0, 40, 40, 0, 900)]), build.found([(0, 0, 0, 0, 40, 40, 0.5)])
-    coco = coco_numbers(truth, found, [band.areas for band in read_bands("coco")], (100,))
-    assert coco.recall[0, 0, 0, 0] == 1
-    assert np.isnan(coco.recall[0, 0, 1:]).all()
+    _, recalls = own_numbers(truth, found, [band.areas for band in read_bands("coco")], (100,))
+    assert recalls[0, 0, 0, 0] == 1
+    assert np.isnan(recalls[0, 0, 1:]).all()

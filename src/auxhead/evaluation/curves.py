@@ -31,11 +31,12 @@ def precision_curve(scene: Scene, matching: Matching, place: int) -> Floats:
         pycocotools, cocoeval.py, accumulate.
     """
     boxes = np.bincount(scene.truth.cls[matching.counted], minlength=len(scene.truth.names))
+    hit, ignored = matching.hits.at(place), matching.ignores.at(place)
     curves = []
     for cls in np.flatnonzero(boxes):
         ranked = scene.order[scene.found.cls[scene.order] == cls]
-        ranked = ranked[~matching.ignored[ranked, place]]
-        right = np.cumsum(matching.hit[ranked, place])
+        ranked = ranked[~ignored[ranked]]
+        right = np.cumsum(hit[ranked])
         precision = right / np.arange(1, len(ranked) + 1)
         best = np.maximum.accumulate(precision[::-1])[::-1]
         curves.append(np.append(best, 0.0)[np.searchsorted(right / boxes[cls], RECALLS)])
@@ -55,8 +56,8 @@ def score_at_false_positives(scene: Scene, matching: Matching, place: int, per_i
         The score; infinite where even the best detections are too many wrong ones. Detections of equal score are taken
         together or not at all, as in the recall at false positives.
     """
-    kept = ~matching.ignored[:, place]
-    scores, wrong = scene.found.scores[kept], ~matching.hit[kept, place]
+    kept = ~matching.ignores.at(place)
+    scores, wrong = scene.found.scores[kept], ~matching.hits.at(place)[kept]
     levels, level = np.unique(-scores, return_inverse=True)  # the highest score first
     total = np.cumsum(np.bincount(level, weights=wrong, minlength=len(levels)))
     reached = int((total <= per_image * len(scene.truth.files)).sum())
@@ -81,7 +82,7 @@ def found_boxes(matched: Matched, place: int | None = None) -> Bools:
     )[:, 0]
     shown = both.found.scores >= score_at_false_positives(both, matching, at)
     found = np.zeros(len(both.truth.image), dtype=np.bool_)
-    found[chosen[shown & matching.hit[:, at] & (chosen != NONE)]] = True
+    found[chosen[shown & matching.hits.at(at) & (chosen != NONE)]] = True
     return found
 
 

@@ -24,6 +24,7 @@ from auxhead.evaluation.sources import (
     detector_names,
     measured_as_one,
     predicted,
+    read_again,
     read_truth,
 )
 from auxhead.evaluation.tables import Table
@@ -31,6 +32,7 @@ from auxhead.files import write_atomic
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.reading import validated
 from auxhead.metrics.bands import ALL, read_bands
+from auxhead.metrics.detections import Detections
 from auxhead.metrics.intervals import Interval, bias_corrected, estimate, percentile, resample
 from auxhead.metrics.measures import (
     Matched,
@@ -40,10 +42,11 @@ from auxhead.metrics.measures import (
     boxes_of_classes,
     match_all,
     point_numbers,
+    without_bands,
 )
 from auxhead.metrics.mistakes import BOXES, EXTRAS, count_mistakes, mistakes
 from auxhead.metrics.precision import average_precision
-from auxhead.metrics.truth import Truth, as_one_class, network_scale
+from auxhead.metrics.truth import Floats, Truth, as_one_class, network_scale
 from auxhead.progress import Progress, named, silent
 
 RECALLS = (1, 10, 100)  # Source: pycocotools, Params.maxDets
@@ -74,7 +77,9 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     one_class = measured_as_one(own, truth, sources)
     truth = as_one_class(truth) if one_class else truth
     job = Task(own, folder, truth, hashes, tell, one_class)
-    detectors = [predicted(job, *both) for both in zip(sources, detector_names(sources), strict=True)]
+    read = [predicted(job, *both) for both in zip(sources, detector_names(sources), strict=True)]
+    detectors, found = [one for one, _ in read], [boxes for _, boxes in read]
+    del read  # there may be millions of boxes: what has been matched is let go
     scaled, factors = _in_pixels(truth, detectors, own)
     max_det = max([own.max_det, *(one.max_det for one in detectors)])
     setup = Setup(
@@ -85,23 +90,21 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
         distances_px=tuple(own.distances_px),
         nwd=own.nwd or _mean_size(scaled),
     )
-    matched = []
-    for done, one in enumerate(detectors):
-        tell("Matching", done, len(detectors))
-        matched.append(match_all(scaled, one.found if factors is None else one.found.scaled(factors), setup))
+    matched: list[Matched] = []
+    while found:
+        tell("Matching", len(matched), len(detectors))
+        matched.append(match_all(scaled, _scaled(found.pop(0), factors), setup))
     tell("Matching", len(detectors), len(detectors))
     draws = resample(matched, own.resamples, own.seed, named(tell, "Resampling images"))
     points = [point_numbers(one) for one in matched]
-    detectors = [_explained(one, point, job) for one, (point, _) in zip(detectors, points, strict=True)]
-    results = [
-        _detector(*parts) for parts in zip(detectors, matched, [point for point, _ in points], draws, strict=True)
-    ]
-    differences = None
-    if own.versus:
-        differences = _difference([point for point, _ in points], draws)
+    detectors = [_explained(one, point, job) for one, point in zip(detectors, points, strict=True)]
+    about = _data(own, truth, matched[0], hashes)
+    matched = [without_bands(one) for one in matched]
+    results = [_detector(*parts) for parts in zip(detectors, matched, points, draws, strict=True)]
+    differences = _difference(points, draws) if own.versus else None
     evaluation = Evaluation(
         settings=_settings(job, setup, detectors),
-        data=_data(own, truth, matched[0], hashes),
+        data=about,
         detectors=results,
         differences=differences,
         folder=str(folder),
@@ -134,9 +137,7 @@ def _folder(own: EvaluateKeys, sources: Sequence[Path]) -> Path:
     return folder
 
 
-def _in_pixels(
-    truth: Truth, detectors: Sequence[Predicted], own: EvaluateKeys
-) -> tuple[Truth, np.ndarray[Any, np.dtype[np.float64]] | None]:
+def _in_pixels(truth: Truth, detectors: Sequence[Predicted], own: EvaluateKeys) -> tuple[Truth, Floats | None]:
     """Bring the truth to the pixels that sizes are counted in; with the factors, None for original pixels."""
     if own.pixels == "original":
         return truth, None
@@ -150,6 +151,10 @@ def _in_pixels(
         )
     factors = network_scale(truth.sizes, sizes.pop())
     return truth.scaled(factors), factors
+
+
+def _scaled(found: Detections, factors: Floats | None) -> Detections:
+    return found if factors is None else found.scaled(factors)
 
 
 def _mean_size(truth: Truth) -> float:
@@ -167,11 +172,12 @@ def _explained(one: Predicted, point: Numbers, job: Task) -> Predicted:
     """Note beside a detector of which nothing is right what else was tried."""
     if float(point[ALL.name, "AP50"][0]) != 0:
         return one
-    tried = explain_nothing(job.truth, one.found, job.own.categories if one.source.endswith(".json") else "own")
+    tried = explain_nothing(job.truth, read_again(one, job), job.own.categories if one.given else "own")
     return replace(one, note="; ".join(filter(None, (one.note, tried))))
 
 
 def _detector(one: Predicted, matched: Matched, point: Numbers, draws: Numbers) -> Detector:
+    classes = _classes(matched)
     made = mistakes(matched)
     counts = count_mistakes(matched, made)
     return Detector(
@@ -179,12 +185,12 @@ def _detector(one: Predicted, matched: Matched, point: Numbers, draws: Numbers) 
         source=one.source,
         sha256=one.sha256,
         predictions=str(one.file),
-        detections=len(one.found.image),
+        detections=one.detections,
         imgsz=one.imgsz,
         note=one.note,
         ultralytics=one.ultralytics or {},
         numbers=_table(point, draws),
-        classes=_classes(matched),
+        classes=classes,
         score=made.score if np.isfinite(made.score) else None,
         mistakes=_by_band(counts, [band.name for band in matched.setup.bands]),
         counts=counts,
@@ -215,8 +221,8 @@ def _classes(matched: Matched) -> list[dict[str, Any]]:
     own, center = matched.by_overlap[ALL.name], matched.by_center[ALL.name]
     precision = average_precision(matched.scene, own, ones)[0]
     centers = average_precision(matched.scene, center, ones)[0].mean(axis=1)
-    hits = np.zeros(precision.shape)
-    np.add.at(hits, matched.scene.found.cls, own.hit)
+    cls, thresholds = matched.scene.found.cls, range(own.hits.columns)
+    hits = np.stack([np.bincount(cls[own.hits.at(place)], minlength=len(precision)) for place in thresholds], axis=1)
     rows = []
     for place, (name, boxes) in enumerate(zip(matched.scene.truth.names, boxes_of_classes(matched), strict=True)):
         values = (precision[place].mean(), precision[place, 0], hits[place].mean() / (boxes or 1), centers[place])

@@ -28,6 +28,7 @@ from auxhead.labels.source import Source
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.results.boxes import MANY, reaches_outside
+from auxhead.metrics.results.categories import Categories
 from auxhead.metrics.results_file import read_json, read_results, to_rows
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, named
@@ -47,13 +48,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Predicted:
-    """Predictions on disk and what is known about them."""
+    """Predictions on disk and what is known about them; given: by a file that the user named, not by a model."""
 
     name: str
     source: str
     sha256: str
     file: Path
-    found: Detections
+    detections: int
+    given: bool = False
     imgsz: int | None = None
     max_det: int = 0
     note: str = ""
@@ -179,14 +181,14 @@ def _labels_hash(truth: Truth) -> str:
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
-def predicted(job: Task, source: Path, name: str) -> Predicted:
-    """Read predictions, or make them."""
+def predicted(job: Task, source: Path, name: str) -> tuple[Predicted, Detections]:
+    """Read predictions, or make them. They are apart from what is known about them: there may be millions."""
     return _from_file(job, source, name) if source.suffix == ".json" else _from_model(job, source, name)
 
 
-def _from_file(job: Task, source: Path, name: str) -> Predicted:
+def _from_file(job: Task, source: Path, name: str) -> tuple[Predicted, Detections]:
     own = job.own
-    found = read_results(source, job.truth, None if job.single_cls else own.categories)
+    found = read_results(source, job.truth, _categories(job))
     remark = refuse_misread(job.truth, found, own.categories, source, asked="categories" in own.model_fields_set)
     info = _info(source)
     pictures = info.get("images_sha256")
@@ -203,7 +205,16 @@ def _from_file(job: Task, source: Path, name: str) -> Predicted:
         f"{plural(found.left_out, 'detection')} on images that were left out, passed over" if found.left_out else ""
     )
     known["note"] = "; ".join(filter(None, (info.get("note"), passed, remark)))
-    return Predicted(name, str(source), digest, source, found, **known)
+    return Predicted(name, str(source), digest, source, len(found.image), given=True, **known), found
+
+
+def read_again(one: Predicted, job: Task) -> Detections:
+    """Read what was predicted, in the order and the pixels of its file."""
+    return read_results(one.file, job.truth, _categories(job) if one.given else "own")
+
+
+def _categories(job: Task) -> Categories | None:
+    return None if job.single_cls else job.own.categories
 
 
 def _info_file(predictions: Path) -> Path:
@@ -217,7 +228,7 @@ def _info(predictions: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _from_model(job: Task, source: Path, name: str) -> Predicted:
+def _from_model(job: Task, source: Path, name: str) -> tuple[Predicted, Detections]:
     """Predict with a model, unless the same predictions lie there."""
     from auxhead.host.compat import installed
     from auxhead.host.predict import weights_hash
@@ -237,17 +248,9 @@ def _from_model(job: Task, source: Path, name: str) -> Predicted:
     else:
         job.tell("Reusing predictions", 1, 1)
     info = _info(file)
-    return Predicted(
-        name=name,
-        source=str(source),
-        sha256=str(asked["weights_sha256"]),
-        file=file,
-        found=read_results(file, job.truth),
-        imgsz=info["imgsz"],
-        max_det=info["max_det"],
-        note=info["note"],
-        ultralytics=info["ultralytics"],
-    )
+    found = read_results(file, job.truth)
+    known = {key: info[key] for key in ("imgsz", "max_det", "note", "ultralytics")}
+    return Predicted(name, str(source), str(asked["weights_sha256"]), file, len(found.image), **known), found
 
 
 def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auxhead.metrics.detections import Scene
-from auxhead.metrics.truth import Bools, Floats, Ints
+from auxhead.metrics.detections import Indices, Scene
+from auxhead.metrics.truth import Bools, Floats
 
 Closeness = Callable[[Floats, Floats, Bools], Floats]
 """Takes p detections and p boxes (shape (p, 4): left, top, width, height) and which of the boxes are crowds."""
 
-PAIRS_AT_ONCE = 1_000_000  # bounds the memory to some 200 MB. Source: own choice
+PAIRS_AT_ONCE = 250_000  # bounds the memory to some 50 MB. Source: own choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +26,8 @@ class Pairs:
         closeness: How close they are, shape (p,).
     """
 
-    found: Ints
-    truth: Ints
+    found: Indices
+    truth: Indices
     closeness: Floats
 
     def take(self, which: Bools) -> Pairs:
@@ -124,13 +124,13 @@ def pairs(scene: Scene, closeness: Closeness, floor: float) -> Pairs:
     for found, truth in _candidates(scene.first, scene.count):
         near = closeness(scene.found.boxes[found], scene.truth.boxes[truth], scene.truth.crowd[truth])
         kept = near >= floor
-        parts.append((found[kept], truth[kept], near[kept]))
+        parts.append((found[kept].astype(np.int32), truth[kept].astype(np.int32), near[kept]))
     if not parts:
-        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        return Pairs(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
     return Pairs(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _candidates(first: Ints, count: Ints) -> Iterator[tuple[Ints, Ints]]:
+def _candidates(first: Indices, count: Indices) -> Iterator[tuple[Indices, Indices]]:
     """Yield indices of detections and of all boxes beside them, a bounded number of pairs at a time."""
     ends = np.cumsum(count)
     start = 0

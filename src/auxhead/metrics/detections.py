@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from auxhead.metrics.truth import Bools, Floats, Ints, Truth
+from auxhead.metrics.truth import Bools, Floats, Truth
+
+Indices = npt.NDArray[np.integer[Any]]
+"""int32 where there may be millions; multiply as int64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +26,8 @@ class Detections:
         left_out: How many others of their file were on images that the truth leaves out.
     """
 
-    image: Ints
-    cls: Ints
+    image: Indices
+    cls: Indices
     boxes: Floats
     scores: Floats
     left_out: int = 0
@@ -31,7 +36,7 @@ class Detections:
         """Return the same boxes in other pixels; factors by image, shape (n,)."""
         return replace(self, boxes=self.boxes * factors[self.image][:, None])
 
-    def take(self, which: Ints | Bools) -> Detections:
+    def take(self, which: Indices | Bools) -> Detections:
         """Return some of them, by index or mask."""
         return Detections(self.image[which], self.cls[which], self.boxes[which], self.scores[which])
 
@@ -51,10 +56,10 @@ class Scene:
 
     truth: Truth
     found: Detections
-    rank: Ints
-    first: Ints
-    count: Ints
-    order: Ints
+    rank: Indices
+    first: Indices
+    count: Indices
+    order: Indices
 
 
 def scene(truth: Truth, found: Detections, max_det: int) -> Scene:
@@ -77,18 +82,17 @@ def scene(truth: Truth, found: Detections, max_det: int) -> Scene:
         areas=truth.areas[sorting],
         crowd=truth.crowd[sorting],
     )
-    own = found.image * nc + found.cls
-    sorting = np.lexsort((-found.scores, own))
+    own = found.image.astype(np.int64) * nc + found.cls
+    sorting = np.lexsort((-found.scores, own)).astype(np.int32)
     own = own[sorting]
-    rank = np.arange(len(own)) - np.searchsorted(own, own)
+    rank = (np.arange(len(own)) - np.searchsorted(own, own)).astype(np.int32)
     kept = rank < max_det
-    found, own, rank = found.take(sorting[kept]), own[kept], rank[kept]
-    first = np.searchsorted(key, own)
-    return Scene(
-        truth=truth,
-        found=found,
-        rank=rank,
-        first=first,
-        count=np.searchsorted(key, own, side="right") - first,
-        order=np.lexsort((-found.scores, found.cls)),
-    )
+    if not kept.all():
+        sorting, own, rank = sorting[kept], own[kept], rank[kept]
+    first = np.searchsorted(key, own).astype(np.int32)
+    count = np.searchsorted(key, own, side="right").astype(np.int32) - first
+    del own, key
+    found = found.take(sorting)
+    del sorting
+    order = np.lexsort((-found.scores, found.cls)).astype(np.int32)
+    return Scene(truth=truth, found=found, rank=rank, first=first, count=count, order=order)

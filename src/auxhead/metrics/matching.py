@@ -9,11 +9,49 @@ import numpy as np
 import numpy.typing as npt
 
 from auxhead.metrics.closeness import Pairs
-from auxhead.metrics.detections import Scene
+from auxhead.metrics.detections import Indices, Scene
 from auxhead.metrics.truth import Bools, Floats, Ints
 
 NONE = -1
 Matches = npt.NDArray[np.int32]
+
+
+class Flags:
+    """Yes or no for k detections at T thresholds, packed, as there may be millions: few of them differ by threshold.
+
+    Args:
+        rows: The detections that may, shape (r,), rising.
+        answers: Of these, shape (r, T).
+        others: Of all the others, at every threshold, shape (k,).
+
+    Examples:
+        >>> flags = Flags(np.array([1]), np.array([[True, False]]), np.array([True, False, False]))
+        >>> flags.table().tolist(), flags.at(0).tolist()
+        ([[True, True], [True, False], [False, False]], [True, True, False])
+    """
+
+    def __init__(self, rows: Indices, answers: Bools, others: Bools) -> None:
+        """Pack them."""
+        self.rows, self.columns = len(others), answers.shape[1]
+        self._some = rows.astype(np.int32, copy=False)
+        self._answers = np.packbits(answers, axis=0)
+        self._others = np.packbits(others)
+
+    def at(self, column: int) -> Bools:
+        """Return the answers at a threshold, shape (k,)."""
+        found = _unpack(self._others, self.rows)
+        found[self._some] = _unpack(self._answers[:, column], len(self._some))
+        return found
+
+    def table(self) -> Bools:
+        """Return all answers, shape (k, T)."""
+        found = np.repeat(_unpack(self._others, self.rows)[:, None], self.columns, axis=1)
+        found[self._some] = _unpack(self._answers, len(self._some))
+        return found
+
+
+def _unpack(packed: npt.NDArray[np.uint8], count: int) -> Bools:
+    return np.unpackbits(packed, axis=0, count=count).view(np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,14 +59,24 @@ class Matching:
     """The result of matching k detections with m boxes at T thresholds.
 
     Attributes:
-        hit: Whether a detection found a box that counts, shape (k, T).
-        ignored: Whether a detection counts neither as right nor as wrong, shape (k, T).
+        hits: Whether a detection found a box that counts, by detection and threshold.
+        ignores: Whether a detection counts neither as right nor as wrong, likewise.
         counted: Whether a box counts, shape (m,).
     """
 
-    hit: Bools
-    ignored: Bools
+    hits: Flags
+    ignores: Flags
     counted: Bools
+
+    @property
+    def hit(self) -> Bools:
+        """The hits as an array, shape (k, T)."""
+        return self.hits.table()
+
+    @property
+    def ignored(self) -> Bools:
+        """The ignored ones as an array, shape (k, T)."""
+        return self.ignores.table()
 
 
 def match(scene: Scene, pairs: Pairs, thresholds: Floats, low: float = 0.0, high: float = np.inf) -> Matching:
@@ -50,12 +98,15 @@ def match(scene: Scene, pairs: Pairs, thresholds: Floats, low: float = 0.0, high
     """
     outside = (scene.truth.areas < low) | (scene.truth.areas >= high)
     counted = ~(outside | scene.truth.crowd)
-    chosen = greedy(pairs, len(scene.found.image), thresholds, free=scene.truth.crowd, last=~counted)
+    near, place = np.unique(pairs.found, return_inverse=True)  # the others find nothing at any threshold
+    few = Pairs(place, pairs.truth, pairs.closeness)
+    chosen = greedy(few, len(near), thresholds, free=scene.truth.crowd, last=~counted)
     hit = chosen != NONE
     idle = hit & ~counted[chosen] if len(counted) else np.zeros_like(hit)
     area = scene.found.boxes[:, 2] * scene.found.boxes[:, 3]
     strays = (area < low) | (area >= high)
-    return Matching(hit & ~idle, idle | (~hit & strays[:, None]), counted)
+    hits = Flags(near, hit & ~idle, np.zeros_like(strays))
+    return Matching(hits, Flags(near, idle | (~hit & strays[near, None]), strays), counted)
 
 
 def greedy(pairs: Pairs, detections: int, thresholds: Floats, *, free: Bools, last: Bools) -> Matches:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from auxhead.metrics.bands import ALL, Band
 from auxhead.metrics.closeness import Closeness, Pairs, center_pixels, center_sizes, nwd, overlap, pairs
-from auxhead.metrics.coco import CocoNumbers, coco_numbers
 from auxhead.metrics.detections import Detections, Scene, scene
 from auxhead.metrics.matching import Matching, match
 from auxhead.metrics.precision import (
@@ -80,6 +79,7 @@ class Matched:
 def match_all(truth: Truth, found: Detections, setup: Setup) -> Matched:
     """Match detections to boxes by overlap, by distance and by Wasserstein distance, in all bands."""
     both = scene(truth, found, setup.max_det)
+    del found  # sorted anew; there may be millions
 
     def near(closeness: Closeness, thresholds: Floats) -> Pairs:
         return pairs(both, closeness, float(thresholds.min(initial=np.inf)))
@@ -123,8 +123,7 @@ def numbers(matched: Matched, weights: Weights) -> Numbers:
         for count in setup.recalls if band is ALL else ():
             found[band.name, f"AR@{count}"] = mean(recall(both, own, weights, count))
         found[band.name, f"AR@{setup.max_det}"] = mean(recall(both, own, weights))
-        at_half = Matching(own.hit[:, :1], own.ignored[:, :1], own.counted)
-        found[band.name, "recall@1FPPI"] = recall_at_false_positives(both, at_half, weights)
+        found[band.name, "recall@1FPPI"] = recall_at_false_positives(both, own, weights)
         centers = average_precision(both, matched.by_center[band.name], weights)
         found[band.name, "center_AP"] = mean(centers)
         if band is ALL:
@@ -137,27 +136,15 @@ def numbers(matched: Matched, weights: Weights) -> Numbers:
     return found
 
 
-def point_numbers(matched: Matched) -> tuple[Numbers, CocoNumbers]:
-    """Measure a detector on the images as they are; whatever COCO defines comes from faster-coco-eval.
+def point_numbers(matched: Matched) -> Numbers:
+    """Measure a detector on the images as they are: `numbers` with a single row."""
+    return numbers(matched, np.ones((1, len(matched.scene.truth.files))))
 
-    Returns:
-        As `numbers` with a single row, with the average recall at `setup.recalls` as well; and what COCO says of each
-        class.
-    """
-    both, setup = matched.scene, matched.setup
-    found = numbers(matched, np.ones((1, len(both.truth.files))))
-    counts = sorted({*setup.recalls, setup.max_det})
-    coco = coco_numbers(both.truth, both.found, [band.areas for band in setup.every_band], counts)
-    for place, band in enumerate(setup.every_band):
-        precision = coco.precision[:, :, place].T[None]
-        found[band.name, "AP"] = mean(precision)
-        found[band.name, "AP50"] = mean(precision[..., :1])
-        if band is ALL:
-            found[band.name, "AP75"] = mean(precision[..., 5:6])
-        for last, count in enumerate(counts):
-            if (band.name, f"AR@{count}") in found:
-                found[band.name, f"AR@{count}"] = mean(coco.recall[:, :, place, last].T[None])
-    return found, coco
+
+def without_bands(matched: Matched) -> Matched:
+    """Let go of the matchings of the bands, when their numbers are known: there may be millions of detections."""
+    overlaps, centers = ({ALL.name: by[ALL.name]} for by in (matched.by_overlap, matched.by_center))
+    return replace(matched, by_overlap=overlaps, by_center=centers)
 
 
 def boxes_in_bands(matched: Matched) -> dict[str, int]:

@@ -71,13 +71,13 @@ def mistakes(matched: Matched) -> Mistakes:
 def best_score(matched: Matched) -> float:
     """Return the score at which F1 at IoU 0.5 is best, all classes together; infinite without a right detection."""
     own = matched.by_overlap[ALL.name]
-    kept = np.flatnonzero(~own.ignored[:, 0])
+    kept = np.flatnonzero(~own.ignores.at(0)).astype(np.int32)
     kept = kept[np.argsort(-matched.scene.found.scores[kept], kind="stable")]
-    scores, hit = matched.scene.found.scores[kept], own.hit[kept, 0]
+    scores, hit = matched.scene.found.scores[kept], own.hits.at(0)[kept]
     if not hit.any():
         return float("inf")
-    ends = np.flatnonzero(np.r_[scores[1:] != scores[:-1], True])
-    right = np.cumsum(hit)[ends]
+    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)).astype(np.int32)
+    right = np.cumsum(hit, dtype=np.int32)[ends]
     f1 = 2 * right / (ends + 1 + own.counted.sum())
     return float(scores[ends[int(f1.argmax())]])
 
@@ -99,16 +99,17 @@ def count_mistakes(matched: Matched, made: Mistakes) -> pl.DataFrame:
     ):
         there = verdicts != NONE
         columns = {
-            "image": image[there],
+            "image": image[there].astype(np.int32),
             "band": np.searchsorted(lows, size[there], side="right") - 1,
-            "class": cls[there],
-            "boxes": np.full(int(there.sum()), kinds is BOXES, dtype=np.int64),
+            "class": cls[there].astype(np.int32),
+            "boxes": np.full(int(there.sum()), kinds is BOXES, dtype=np.int32),
         }
-        columns |= {kind: (verdicts[there] == place).astype(np.int64) for place, kind in enumerate(kinds)}
-        columns |= {kind: np.zeros(int(there.sum()), dtype=np.int64) for kind in (*BOXES, *EXTRAS) if kind not in kinds}
+        columns |= {kind: (verdicts[there] == place).astype(np.int32) for place, kind in enumerate(kinds)}
+        columns |= {kind: np.zeros(int(there.sum()), dtype=np.int32) for kind in (*BOXES, *EXTRAS) if kind not in kinds}
         parts.append(pl.DataFrame(columns).select("image", "band", "class", "boxes", *BOXES, *EXTRAS))
     keys = ("image", "band", "class")
-    table = pl.concat(parts).group_by(keys).sum().sort(keys)
+    counts = ("boxes", *BOXES, *EXTRAS)
+    table = pl.concat(parts).group_by(keys).agg(pl.col(counts).sum().cast(pl.Int64)).sort(keys)
     labels = {
         "image": made.truth.files,
         "band": [band.name for band in bands],

@@ -6,16 +6,16 @@ Rows of weights are evaluated side by side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from auxhead.metrics.detections import Scene
+from auxhead.metrics.detections import Indices, Scene
 from auxhead.metrics.matching import Matching
-from auxhead.metrics.truth import Ints
+from auxhead.metrics.truth import Bools, Ints
 
 Weights = npt.NDArray[np.floating[Any]]
 
@@ -23,6 +23,7 @@ Weights = npt.NDArray[np.floating[Any]]
 RECALLS = np.linspace(0.0, 1.0, 101)
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 CELLS = 2**17  # weights looked at side by side: some arrays of them fit a core's cache. Source: measured
+FLAGS = 2**24  # verdicts unpacked side by side: bounds the memory. Source: own choice
 FAR = float(2**32)  # more than any number of boxes; float64 stays exact to a million times that
 
 
@@ -56,13 +57,20 @@ def average_precision(scene: Scene, matching: Matching, weights: Weights) -> Wei
         Only its places of right detections are computed, as precision falls between them.
     """
     boxes = boxes_by_class(scene, matching, weights)
-    found = np.full((*boxes.shape, matching.hit.shape[1]), np.nan, dtype=weights.dtype)
+    found = np.full((*boxes.shape, matching.hits.columns), np.nan, dtype=weights.dtype)
     bounds = np.searchsorted(scene.found.cls[scene.order], np.arange(boxes.shape[1] + 1))
-    for cls in range(boxes.shape[1]):
-        rows = boxes[:, cls] > 0
-        if rows.any():
+    for columns in _blocks(found.shape[2], len(scene.order), FLAGS):
+        places = range(*columns.indices(found.shape[2]))
+        flags = [(matching.hits.at(place), ~matching.ignores.at(place)) for place in places]
+        for cls in np.flatnonzero((boxes > 0).any(axis=0)):
+            rows = boxes[:, cls] > 0
             ranked = scene.order[bounds[cls] : bounds[cls + 1]]
-            found[rows, cls] = _class_precision(scene, matching, ranked, weights[rows], boxes[rows, cls])
+            image = scene.found.image[ranked]
+            for some in _blocks(len(places), len(ranked)):
+                verdicts = [(hit[ranked], kept[ranked]) for hit, kept in flags[some]]
+                found[rows, cls, places[some].start : places[some].stop] = _class_precision(
+                    verdicts, image, weights[rows], boxes[rows, cls]
+                )
     return found
 
 
@@ -82,7 +90,7 @@ def recall(scene: Scene, matching: Matching, weights: Weights, first: int | None
     kept = scene.rank < (np.inf if first is None else first)
     hits = [
         weights @ _by_image(scene, scene.found.image, scene.found.cls, kept & hit).astype(weights.dtype)
-        for hit in matching.hit.T
+        for hit in map(matching.hits.at, range(matching.hits.columns))
     ]
     return _divide(np.stack(hits, axis=-1), boxes[..., None])
 
@@ -92,7 +100,7 @@ def recall_at_false_positives(scene: Scene, matching: Matching, weights: Weights
 
     Args:
         scene: Truth and detections.
-        matching: At one threshold.
+        matching: Its first threshold counts.
         weights: Shape (r, n).
         per_image: Wrong detections an image, all classes together.
 
@@ -103,45 +111,58 @@ def recall_at_false_positives(scene: Scene, matching: Matching, weights: Weights
         The free-response operating characteristic, at one place.
     """
     boxes = boxes_by_class(scene, matching, weights).sum(axis=1)
-    kept = np.flatnonzero(~matching.ignored[:, 0])
+    kept = np.flatnonzero(~matching.ignores.at(0)).astype(np.int32)
     ranked = kept[np.argsort(-scene.found.scores[kept], kind="stable")]
-    scores, hit, image = scene.found.scores[ranked], matching.hit[ranked, 0], scene.found.image[ranked]
-    stops = np.r_[0, np.flatnonzero(np.r_[scores[1:] != scores[:-1], True][: len(ranked)]) + 1]
+    del kept  # there may be millions
+    falling, hit, image = -scene.found.scores[ranked], matching.hits.at(0)[ranked], scene.found.image[ranked]
     found = np.zeros_like(boxes)
     for rows in _blocks(len(weights), len(ranked)):
         each = np.take(weights[rows], image, axis=1)
-        wrong = np.cumsum(np.where(hit, 0, each), axis=1)[:, stops[1:] - 1]
-        reached = (wrong <= per_image * weights[rows].sum(axis=1, keepdims=True)).sum(axis=1)  # wrong only grows
-        found[rows] = np.where(hit & (np.arange(len(ranked)) < stops[reached, None]), each, 0).sum(axis=1)
+        wrong = np.where(hit, 0, each)
+        np.cumsum(wrong, axis=1, out=wrong)  # it only grows
+        for row, (own, most) in enumerate(zip(wrong, per_image * weights[rows].sum(axis=1), strict=True)):
+            reached = int(np.searchsorted(own, most, side="right"))
+            if reached < len(falling):  # all of one score, or none of them
+                reached = int(np.searchsorted(falling, falling[reached]))
+            found[rows.start + row] = each[row, :reached][hit[:reached]].sum()
     return _divide(found, boxes)
 
 
-def _by_image(scene: Scene, image: Ints, cls: Ints, which: npt.NDArray[np.bool_]) -> Ints:
+def _by_image(scene: Scene, image: Indices, cls: Indices, which: npt.NDArray[np.bool_]) -> Ints:
     """Count by image and class, shape (n, C)."""
     n, classes = len(scene.truth.files), len(scene.truth.names)
-    counts: Ints = np.bincount((image * classes + cls)[which], minlength=n * classes).reshape(n, classes)
-    return counts
+    counts: Ints = np.bincount(image[which].astype(np.int64) * classes + cls[which], minlength=n * classes)
+    return counts.reshape(n, classes)
 
 
 def _divide(part: Weights, whole: Weights) -> Weights:
     return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
 
 
-def _class_precision(scene: Scene, matching: Matching, ranked: Ints, weights: Weights, boxes: Weights) -> Weights:
-    """Average precision of one class, shape (r, T); every row has boxes."""
-    image, kept = scene.found.image[ranked], ~matching.ignored[ranked]
-    rights = [np.flatnonzero(hit) for hit in matching.hit[ranked].T]
+def _class_precision(
+    verdicts: Sequence[tuple[Bools, Bools]], image: Indices, weights: Weights, boxes: Weights
+) -> Weights:
+    """Average precision of one class, shape (r, T); every row has boxes.
+
+    Args:
+        verdicts: By threshold, whether its detections are right and whether they are kept; by falling score.
+        image: Of each detection.
+        weights: Shape (r, n).
+        boxes: That can be found, shape (r,).
+    """
+    kept = [own for _, own in verdicts]
+    rights = [np.flatnonzero(own) for own, _ in verdicts]
     starts = np.cumsum([0, *map(len, rights)])  # thresholds lie side by side
     every_right = np.concatenate([np.empty(0, dtype=np.int64), *rights])
     rights_image = image[every_right]
-    if kept.all():
-        shown, places = [np.arange(len(ranked))], [every_right]
+    if all(own.all() for own in kept):
+        shown, places = [np.arange(len(image))], [every_right]
     else:
-        shown = [np.flatnonzero(column) for column in kept.T]
+        shown = [np.flatnonzero(own) for own in kept]
         places = [np.searchsorted(one, right) for one, right in zip(shown, rights, strict=True)]
-    shown = [image[one[: place.max(initial=-1) + 1]] for one, place in zip(shown, places, strict=True)]
+    images = [image[one[: place.max(initial=-1) + 1]] for one, place in zip(shown, places, strict=True)]
     found = np.zeros((len(weights), len(rights)), dtype=weights.dtype)
-    for rows in _blocks(len(weights), max(len(rights_image), len(shown[0]))) if len(rights_image) else ():
+    for rows in _blocks(len(weights), max(len(rights_image), len(images[0]))) if len(rights_image) else ():
         own = weights[rows]
         true = np.take(own, rights_image, axis=1)
         for start, stop in pairwise(starts):
@@ -149,7 +170,7 @@ def _class_precision(scene: Scene, matching: Matching, ranked: Ints, weights: We
         seen = np.concatenate(
             [
                 np.take(np.cumsum(np.take(own, one, axis=1), axis=1), place, axis=1)
-                for one, place in zip(shown, places, strict=True)
+                for one, place in zip(images, places, strict=True)
             ],
             axis=1,
         )
@@ -158,9 +179,9 @@ def _class_precision(scene: Scene, matching: Matching, ranked: Ints, weights: We
     return found
 
 
-def _blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Divide rows so that the cells of a few columns stay in a core's cache."""
-    step = max(CELLS // max(columns, 1), 1)
+def _blocks(rows: int, columns: int, cells: int = CELLS) -> Iterator[slice]:
+    """Divide rows so that there are few cells in them: by default those that stay in a core's cache."""
+    step = max(cells // max(columns, 1), 1)
     return (slice(start, start + step) for start in range(0, rows, step))
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.metrics.detections import Detections
-from auxhead.metrics.results.boxes import read_box
-from auxhead.metrics.results.categories import Categories, Numbering, choose_numbering, class_of
+from auxhead.metrics.results.categories import Categories, choose_numbering, class_of
 from auxhead.metrics.results.images import image_finder
-from auxhead.metrics.results.problems import EXPECTED, BadRowError, rows_error
+from auxhead.metrics.results.problems import EXPECTED, rows_error
+from auxhead.metrics.results.rows import Codes, Columns, each, read_blocks
 from auxhead.metrics.truth import Truth
-
-COMPLETE = "give every row numbers for bbox and score, and an id for its image and class"
-Read = TypeVar("Read")
 
 
 def read_json(path: Path, expected: str) -> Any:
@@ -107,42 +105,43 @@ def read_results(path: Path, truth: Truth, categories: Categories | None = "own"
             negative or non-finite boxes; what they say about their image or class contradicts itself; or all ids fit
             another numbering only. Whether boxes lie in their images isn't looked at.
     """
-    rows = read_json(path, EXPECTED)
-    if not isinstance(rows, list):
-        found = "a COCO data set, not results" if isinstance(rows, dict) and "annotations" in rows else "no list"
-        raise DataError(EXPECTED, found, str(path), "name the results file (a list), such as predictions.json")
-    images, bad = _each(dict(enumerate(rows)), image_finder(truth, rows))
-    left_out = {place for place, image in images.items() if image >= len(truth.files)}
-    kept = {place: row for place, row in enumerate(rows) if place not in left_out}
-    known = choose_numbering(truth, list(kept.values()), categories, path) if categories else None
-    detections, others = _each(kept, lambda row: _detection(row, known, truth.names))
-    if bad := others | bad:
-        raise rows_error(dict(sorted(bad.items())), len(rows), path)
-    return Detections(
-        np.array([images[place] for place in detections], dtype=np.int64),
-        np.array([cls for cls, _, _ in detections.values()], dtype=np.int64),
-        np.array([box for _, box, _ in detections.values()], dtype=np.float64).reshape(-1, 4),
-        np.array([score for _, _, score in detections.values()], dtype=np.float64),
-        left_out=len(left_out),
-    )
+    rows = _read_columns(path)
+    places, no_image = each(dict(enumerate(rows.images.parts)), image_finder(truth, rows.images.parts))
+    image = _by_row(rows.images.codes, places)
+    kept = image < len(truth.files)
+    used = np.unique(rows.classes.codes[kept]).tolist()
+    parts = {code: rows.classes.parts[code] for code in used}
+    known = choose_numbering(truth, list(parts.values()), categories, path) if categories else None
+    indices, no_class = each(parts, lambda row: 0 if known is None else class_of(known, row, truth.names))
+    cls = _by_row(rows.classes.codes, indices)
+    wrong = {place: no_class[code] for place, code in _rows_with(rows.classes.codes, no_class)} | rows.bad
+    wrong = {place: problem for place, problem in wrong.items() if kept[place]}
+    if wrong := wrong | {place: no_image[code] for place, code in _rows_with(rows.images.codes, no_image)}:
+        raise rows_error(dict(sorted(wrong.items())), rows.rows, path)
+    left_out = rows.rows - int(kept.sum())
+    found = Detections(image, cls, rows.boxes, rows.scores)
+    return replace(found.take(kept) if left_out else found, left_out=left_out)
 
 
-def _each(rows: Mapping[int, Any], read: Callable[[Any], Read]) -> tuple[dict[int, Read], dict[int, BadRowError]]:
-    """Read rows; with what is wrong with the others, both by place."""
-    made: dict[int, Read] = {}
-    bad: dict[int, BadRowError] = {}
-    for place, row in rows.items():
-        try:
-            made[place] = read(row)
-        except BadRowError as problem:
-            bad[place] = problem
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            bad[place] = BadRowError(f"no {error}" if isinstance(error, KeyError) else str(error), COMPLETE)
-    return made, bad
+def _read_columns(path: Path) -> Columns:
+    """Read rows block by block; whatever is no list is read as a whole, to say what it is instead."""
+    try:
+        return Columns(read_blocks(path))
+    except (OSError, ValueError, RecursionError):
+        content = read_json(path, EXPECTED)
+        found = "a COCO data set, not results" if isinstance(content, dict) and "annotations" in content else "no list"
+        fix = "name the results file (a list), such as predictions.json"
+        raise DataError(EXPECTED, found, str(path), fix) from None
 
 
-def _detection(row: Mapping[str, Any], known: Numbering | None, names: Sequence[str]) -> tuple[int, list[float], float]:
-    """Bring a row to class, box and score."""
-    score = float(row["score"])
-    box = read_box(row["bbox"], score)
-    return 0 if known is None else class_of(known, row, names), box, score
+def _by_row(codes: Codes, values: Mapping[int, int]) -> Codes:
+    """Say of each row what is said of its code; -1 for nothing."""
+    table = np.full(int(codes.max(initial=-1)) + 1, -1, dtype=np.int32)
+    table[list(values)] = list(values.values())
+    return table[codes]
+
+
+def _rows_with(codes: Codes, some: Mapping[int, object]) -> Iterator[tuple[int, int]]:
+    """Yield the places of rows that have some of the codes, with their code."""
+    places = np.flatnonzero(np.isin(codes, list(some))) if some else np.empty(0, dtype=np.int64)
+    yield from zip(places.tolist(), codes[places].tolist(), strict=True)

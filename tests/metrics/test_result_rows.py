@@ -1,0 +1,131 @@
+"""Results are read some at a time, and say what they would if they were read at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from auxhead.metrics.results import rows as module
+from auxhead.metrics.results.rows import Columns, read_blocks
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+SPACES = st.text(" \t\n\r", max_size=3)
+slow = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def read(path: Path, content: bytes) -> list[Any]:
+    path.write_bytes(content)
+    return [row for block in read_blocks(path) for row in block]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"])
+@slow
+@given(rows=st.lists(VALUES, max_size=6), space=SPACES, after=SPACES, at_once=st.integers(4, 40), ascii_=st.booleans())
+def test_blocks_are_the_list(rows, space, after, at_once, ascii_, encoding, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "READ", at_once)
+    text = json.dumps(rows, separators=(f"{space},{after}", f"{after}:{space}"), ensure_ascii=ascii_)
+    assert read(tmp_path / "rows.json", (space + text + after).encode(encoding, "surrogatepass")) == rows
+
+
+@slow
+@given(
+    rows=st.lists(VALUES, max_size=4),
+    place=st.integers(0, 200),
+    put=st.sampled_from([*'[]{},:"1e- x', ""]),
+    drop=st.integers(0, 2),
+)
+@example(rows=[1], place=2, put=",", drop=0)  # [1,]
+@example(rows=[1], place=1, put=",", drop=0)  # [,1]
+@example(rows=[1], place=3, put="]", drop=0)  # [1]]
+@example(rows=[12, 3], place=3, put="", drop=1)  # [12 3]
+@example(rows=[1], place=2, put="", drop=1)  # [1
+def test_what_is_no_list_is_refused(rows, place, put, drop, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "READ", 5)
+    text = json.dumps(rows)
+    text = text[:place] + put + text[place + drop :]
+    try:
+        expected = json.loads(text)
+    except ValueError:
+        expected = None
+    if isinstance(expected, list):
+        assert read(tmp_path / "rows.json", text.encode()) == expected
+    else:
+        with pytest.raises(ValueError, match=r"."):
+            read(tmp_path / "rows.json", text.encode())
+
+
+def test_an_endless_row_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "READ", 16)
+    monkeypatch.setattr(module, "LONGEST", 64)
+    with pytest.raises(ValueError, match="no end"):
+        read(tmp_path / "rows.json", b'[{"a": "' + b"x" * 200 + b'"}]')
+
+
+ROW = {"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4.5], "score": 0.5}
+
+
+def test_columns_of_rows():
+    other = ROW | {"image_id": "7", "file_name": "7.png", "bbox": ["1", 2, 3, 4]}
+    columns = Columns([[ROW, other], [ROW]])
+    assert columns.rows == 3
+    assert columns.boxes.tolist() == [[1, 2, 3, 4.5], [1, 2, 3, 4], [1, 2, 3, 4.5]]
+    assert columns.scores.tolist() == [0.5] * 3
+    assert columns.images.codes.tolist() == [0, 1, 0]
+    assert columns.images.parts == [{"image_id": 7}, {"image_id": "7", "file_name": "7.png"}]
+    assert columns.classes.parts == [{"category_id": 3}]
+    assert not columns.bad
+
+
+def test_no_row_has_no_columns():
+    columns = Columns([[]])
+    assert (columns.boxes.shape, columns.scores.shape, columns.images.codes.shape) == ((0, 4), (0,), (0,))
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"score": None}, "NoneType"),
+        ({"score": "high"}, "high"),
+        ({"score": float("nan")}, "score of at least 0, found nan"),
+        ({"score": 10**400}, "too large"),
+        ({"score": -1}, "score of at least 0"),
+        ({"score": [0.5]}, "list"),
+        ({"bbox": [1, 2, 3]}, "four numbers"),
+        ({"bbox": "1234"}, "list of four numbers"),
+        ({"bbox": {"1": 1, "2": 2, "3": 3, "4": 4}}, "list of four numbers"),
+        ({"bbox": [1, 2, -3, 4]}, "width and height"),
+        ({"bbox": [1, 2, 3, None]}, "NoneType"),
+        ({"bbox": [1, 2, 3, [4]]}, "list"),
+        ({"bbox": [1, 2, 3, float("inf")]}, "finite"),
+        ({"bbox": [1, 2, 3, 10**400]}, "too large"),
+    ],
+    ids=str,
+)
+def test_a_bad_row_is_named_and_the_others_read(changed, problem):
+    columns = Columns([[ROW], [ROW, ROW | changed, ROW]])
+    assert list(columns.bad) == [2]
+    assert problem in str(columns.bad[2])
+    assert columns.boxes[[0, 1, 3]].tolist() == [[1, 2, 3, 4.5]] * 3
+    assert not np.any(columns.boxes[2])
+
+
+@pytest.mark.parametrize("row", [None, 5, "row", [1, 2]])
+def test_a_row_that_is_no_object_is_named(row):
+    columns = Columns([[ROW, row]])
+    assert list(columns.bad) == [1]
+    assert columns.images.parts == [{"image_id": 7}, row]
+
+
+def test_an_id_that_is_no_id_is_another_one():
+    rows = [ROW | {"image_id": one} for one in (1, True, [1], None, "1")]
+    assert len(Columns([rows]).images.parts) == 5
