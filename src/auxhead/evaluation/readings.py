@@ -10,13 +10,13 @@ import numpy as np
 
 from auxhead.evaluation.box_readings import FEW, LAYOUTS, SHARES, UNITS, to_pixels
 from auxhead.evaluation.id_readings import class_tables, image_tables
-from auxhead.metrics.detections import Detections
+from auxhead.metrics.detections import Detections, Indices
 from auxhead.metrics.results.categories import Categories
 from auxhead.metrics.truth import Truth
 
 OVERLAP = 0.5  # IoU at which a detection matches a box. Source: pycocotools, the first of Params.iouThrs
 SAMPLE = 1000  # best-scored detections looked at: enough to tell readings apart, quick for any file. Source: own choice
-POOL = 20 * SAMPLE  # best-scored detections whose boxes are read in other ways. Source: own choice
+POOL = 20 * SAMPLE  # best-scored detections among which those are looked for. Source: own choice
 PIXEL = 1.0  # a box that moves by less is the same box
 
 
@@ -100,21 +100,24 @@ class Readings:
 
     def fit(self, reading: Reading) -> Fit:
         """Measure a reading on the detections that it changes, beside what the same ones match as they were read."""
-        found, order = self.found, self.order
-        cls = self.classes[reading.classes][found.cls] if reading.classes else found.cls
-        image = self.images[reading.images][found.image] if reading.images else found.image
-        changed = (cls != found.cls) | (image != found.image)
+        most = min(SAMPLE, max(len(self.truth.image), 1))
+        before, after, changed = self._read(reading, self.order[:POOL])
+        if len(changed) < most and not reading.boxes:  # it may change rare classes or images only
+            before, after, changed = self._read(reading, self.order)
+        before, after = (one.take(changed[:most]) for one in (before, after))
+        return Fit(reading, hits(self.truth, after), hits(self.truth, before), len(before.image))
+
+    def _read(self, reading: Reading, which: Indices) -> tuple[Detections, Detections, Indices]:
+        """Return some detections as they were read, in another reading, and the places of those that it changes."""
+        before = self.found.take(which)
+        cls = self.classes[reading.classes][before.cls] if reading.classes else before.cls
+        image = self.images[reading.images][before.image] if reading.images else before.image
+        changed = (cls != before.cls) | (image != before.image)
+        after = replace(before, cls=cls, image=image)
         if reading.boxes:
-            order = order[:POOL]
-            boxes = to_pixels(reading.boxes, found.boxes[order], self.truth.sizes[image[order]])
-            changed[order] |= np.abs(boxes - found.boxes[order]).max(axis=1, initial=0) >= PIXEL
-        enough = np.flatnonzero(changed[order])[: min(SAMPLE, max(len(self.truth.image), 1))]
-        which = order[enough]
-        before = found.take(which)
-        after = replace(before, cls=cls[which], image=image[which])
-        if reading.boxes:
-            after = replace(after, boxes=boxes[enough])
-        return Fit(reading, hits(self.truth, after), hits(self.truth, before), len(which))
+            after = replace(after, boxes=to_pixels(reading.boxes, before.boxes, self.truth.sizes[image]))
+            changed |= np.abs(after.boxes - before.boxes).max(axis=1, initial=0) >= PIXEL
+        return before, after, np.flatnonzero(changed)
 
 
 def hits(truth: Truth, found: Detections) -> int:

@@ -98,7 +98,8 @@ def match(scene: Scene, pairs: Pairs, thresholds: Floats, low: float = 0.0, high
     """
     outside = (scene.truth.areas < low) | (scene.truth.areas >= high)
     counted = ~(outside | scene.truth.crowd)
-    near, place = np.unique(pairs.found, return_inverse=True)  # the others find nothing at any threshold
+    new = np.diff(pairs.found, prepend=-1) > 0
+    near, place = pairs.found[new], np.cumsum(new) - 1  # the others find nothing at any threshold
     few = Pairs(place, pairs.truth, pairs.closeness)
     chosen = greedy(few, len(near), thresholds, free=scene.truth.crowd, last=~counted)
     hit = chosen != NONE

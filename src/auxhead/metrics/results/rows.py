@@ -6,6 +6,7 @@ import codecs
 import json
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,6 +66,9 @@ def read_blocks(path: Path) -> Iterator[list[Any]]:
 def _elements(text: str) -> tuple[list[Any], str]:
     """Read elements, each with a comma before it, that surely end in a text; with the rest of the text."""
     rows, place = [], 0
+    with suppress(ValueError):  # nearly always a row ends at the last brace: all of them at once
+        last = text.rindex("}") + 1
+        rows, place = json.loads(f"[{text[1:last]}]"), last
     while text[(start := _skip(text, place)) : start + 1] == ",":
         try:
             row, end = DECODER.raw_decode(text, _skip(text, start + 1))
