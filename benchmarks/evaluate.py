@@ -1,14 +1,13 @@
-"""How fast boxes are evaluated: against pycocotools, against faster-coco-eval, and resampled.
+"""How fast boxes are evaluated: against pycocotools, and resampled.
 
 All arms evaluate the same made-up detections: 50 boxes and 100 detections an image, 10 classes. They start from arrays,
 but for pycocotools, which gets the lists of dictionaries that it would read from a file, for free.
 
     pycocotools      AP and AR by overlap, of all sizes and the six bands of bands=ai-tod, at 1, 10 and 300 detections
-    same numbers     what auxhead does for them: faster-coco-eval with the same ranges, and its own matching by overlap,
-                     which the rest builds on
+    same numbers     what auxhead does for them
     everything       all that auxhead measures of a detector but its intervals: by centers, pixels and Wasserstein
                      distance as well
-    one band         AP by overlap of all sizes from faster-coco-eval, at 10 thresholds
+    one band         AP by overlap of all sizes, at 10 thresholds
     center distance  AP by distance of centers of all sizes, at 10 thresholds
     resampling       1,000 paired resamples of AP and AP50 of two detectors
 
@@ -35,17 +34,17 @@ from pathlib import Path
 import numpy as np
 
 from auxhead.metrics.bands import ALL, read_bands
-from auxhead.metrics.closeness import center_sizes, overlap, pairs
-from auxhead.metrics.coco import BEYOND, coco_numbers
+from auxhead.metrics.closeness import Closeness, center_sizes, overlap, pairs
 from auxhead.metrics.detections import Detections, scene
 from auxhead.metrics.intervals import resample
 from auxhead.metrics.matching import match
 from auxhead.metrics.measures import Matched, Numbers, Setup, match_all, mean, point_numbers
-from auxhead.metrics.precision import IOU_THRESHOLDS, Weights, average_precision
-from auxhead.metrics.truth import Truth
+from auxhead.metrics.precision import IOU_THRESHOLDS, Weights, average_precision, recall
+from auxhead.metrics.truth import Floats, Truth
 
 CLASSES = 10
 BOXES = 50
+BEYOND = 1e10  # area that no box reaches. Source: pycocotools, Params
 SIDE = 1024
 RESAMPLES = 1000
 MAX_DETS = [1, 10, 300]
@@ -135,10 +134,12 @@ def same_numbers(truth: Truth, found: list[Detections]) -> Callable[[], object]:
 
     def work() -> None:
         both = scene(truth, found[0], SETUP.max_det)
-        near = pairs(both, overlap, IOU_THRESHOLDS[0])
+        near, ones = pairs(both, overlap, IOU_THRESHOLDS[0]), np.ones((1, len(truth.files)))
         for areas in AREAS:
-            match(both, near, IOU_THRESHOLDS, *areas)
-        coco_numbers(both.truth, both.found, AREAS, MAX_DETS)
+            matching = match(both, near, IOU_THRESHOLDS, *areas)
+            average_precision(both, matching, ones)
+            for count in MAX_DETS:
+                recall(both, matching, ones, count)
 
     return work
 
@@ -149,19 +150,20 @@ def everything(truth: Truth, found: list[Detections]) -> Callable[[], object]:
 
 
 def one_band(truth: Truth, found: list[Detections]) -> Callable[[], object]:
-    """Evaluate by overlap, all sizes, with faster-coco-eval."""
-    return lambda: coco_numbers(truth, found[0], AREAS[:1], MAX_DETS[-1:])
+    """Evaluate by overlap, all sizes."""
+    return lambda: all_sizes(truth, found[0], overlap, IOU_THRESHOLDS)
 
 
 def center_distance(truth: Truth, found: list[Detections]) -> Callable[[], object]:
     """Evaluate by distance of centers, all sizes."""
+    return lambda: all_sizes(truth, found[0], center_sizes, DISTANCES)
 
-    def work() -> None:
-        both = scene(truth, found[0], SETUP.max_det)
-        matching = match(both, pairs(both, center_sizes, DISTANCES.min()), DISTANCES)
-        average_precision(both, matching, np.ones((1, len(truth.files))))
 
-    return work
+def all_sizes(truth: Truth, found: Detections, closeness: Closeness, thresholds: Floats) -> None:
+    """Evaluate by one measure of closeness."""
+    both = scene(truth, found, SETUP.max_det)
+    matching = match(both, pairs(both, closeness, thresholds.min()), thresholds)
+    average_precision(both, matching, np.ones((1, len(truth.files))))
 
 
 def resampling(truth: Truth, found: list[Detections]) -> Callable[[], object]:

@@ -7,7 +7,7 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -52,28 +52,29 @@ def require_free(folder: Path, names: Sequence[str], *, exist_ok: bool) -> None:
         )
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file so that a reader, or a kill at any moment, never meets half of it.
 
     Args:
         path: Where the file shall be; its folder is made when absent.
-        content: The bytes of the whole file.
+        content: The bytes of the whole file, at once or in parts.
 
     Raises:
         OutputError: The disk is full, the folder can't be written to, or is no folder. A file that stood at `path`
             is untouched then.
     """
+    what = f"{len(content):,} bytes" if isinstance(content, bytes) else "a file"
     temporary = path.with_name(f".{_here()}.{os.getpid()}.{uuid.uuid4().hex[:8]}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise OutputError(
-            expected=f"room and permission to write {len(content):,} bytes",
+            expected=f"room and permission to write {what}",
             found=error.strerror or str(error),
             where=str(path),
             fix="free some disk space, or choose a folder you may write to (project=, out=)",

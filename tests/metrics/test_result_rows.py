@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from auxhead.metrics import results_file
 from auxhead.metrics.results import rows as module
 from auxhead.metrics.results.rows import Columns, read_blocks
+from auxhead.metrics.results_file import read_results, to_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -129,3 +132,19 @@ def test_a_row_that_is_no_object_is_named(row):
 def test_an_id_that_is_no_id_is_another_one():
     rows = [ROW | {"image_id": one} for one in (1, True, [1], None, "1")]
     assert len(Columns([rows]).images.parts) == 5
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_detections_are_written_as_one_list(count, build, tmp_path, monkeypatch):
+    monkeypatch.setattr(results_file, "WRITTEN", 2)
+    found = build.found([(place % 2, 1, place, 2, 3, 4.5, 0.1 * place) for place in range(count)])
+    written = b"".join(to_json(found, ["pictures/a/1.png", "pictures/b/x.png"]))
+    assert written == json.dumps(rows := json.loads(written)).encode()
+    assert [row["file_name"] for row in rows] == ["a/1.png", "b/x.png", "a/1.png", "b/x.png", "a/1.png"][:count]
+    assert [row["image_id"] for row in rows] == [1, "x", 1, "x", 1][:count]
+    truth = replace(build.truth([], images=2), files=("pictures/a/1.png", "pictures/b/x.png"))
+    (tmp_path / "found.json").write_bytes(written)
+    again = read_results(tmp_path / "found.json", truth)
+    assert again.boxes.tolist() == found.boxes.tolist()
+    assert again.scores == pytest.approx(found.scores, abs=1e-7)
+    assert (again.image.tolist(), again.cls.tolist()) == (found.image.tolist(), found.cls.tolist())

@@ -72,3 +72,29 @@ def test_it_trains_and_ships(keys: dict[str, Any], quick: dict[str, Any], own_da
 def test_every_switch_is_turned() -> None:
     turned = {*SWITCHES, *(key for keys in ALONE.values() for key in keys)}
     assert turned >= {key for key in CFG_BOOL_KEYS if DEFAULT_CFG_DICT[key] is not None}
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"task": "pose"}, "task=pose: auxhead trains detectors"),
+        ({"mode": "val"}, "mode=val: auxhead trains detectors"),
+        ({"quantize": 8, "heads": "center"}, "quantize=8"),
+        ({"half": True, "heads": "center"}, "quantize=16"),
+        ({"int8": True, "heads": "center"}, "quantize=8"),
+        ({"distill_model": "yolov8s.yaml", "heads": "center"}, "distill_model=yolov8s.yaml"),
+        ({"split": "test"}, "test"),
+        ({"device": "7"}, "device of this machine"),
+        ({"optimizer": "LION"}, "LION"),
+    ],
+    ids=lambda keys: next(iter(keys)) if isinstance(keys, dict) else "",
+)
+def test_what_is_refused_is_in_the_table(
+    keys: dict[str, Any], message: str, quick: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(auxhead.AuxHeadError, match=message):
+        auxhead.train(**{**quick, "epochs": 1, "project": str(tmp_path), "name": "run", **keys})
+    assert not (tmp_path / "run").exists()
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    table = page[page.index("| refused | why |") : page.index("`--dry-run` checks keys")]
+    assert f"`{next(iter(keys))}=" in table

@@ -54,12 +54,12 @@ def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
     from auxhead.host.arguments import in_force
     from auxhead.host.checkpoint import restricted
     from auxhead.training.data_check import check_data
-    from auxhead.training.model_check import check_files, check_model
+    from auxhead.training.model_check import check_arguments, check_model
     from auxhead.training.resolve import resolve
 
     plan, arguments = resolve(keys, files=True)
     with restricted(trust=plan.trust):
-        check_files(arguments)
+        check_arguments(arguments)
         check_model(arguments, plan)
         arguments = check_data(arguments, plan)
     return {"auxhead": plan.to_dict(), "ultralytics": arguments, "in_force": in_force(arguments)}

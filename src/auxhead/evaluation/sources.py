@@ -29,7 +29,7 @@ from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.results.boxes import MANY, reaches_outside
 from auxhead.metrics.results.categories import Categories
-from auxhead.metrics.results_file import read_json, read_results, to_rows
+from auxhead.metrics.results_file import read_json, read_results, to_json
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, named
 
@@ -283,5 +283,5 @@ def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path) -> N
         "ultralytics_version": installed(),
     }
     _info_file(file).unlink(missing_ok=True)  # a kill between the two writes must not leave an old note on new rows
-    write_atomic(file, json.dumps(to_rows(found, job.truth.files)).encode())
+    write_atomic(file, to_json(found, job.truth.files))
     write_atomic(_info_file(file), json.dumps(info, indent=2).encode())

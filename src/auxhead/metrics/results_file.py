@@ -18,6 +18,8 @@ from auxhead.metrics.results.problems import EXPECTED, rows_error
 from auxhead.metrics.results.rows import Codes, Columns, each, read_blocks
 from auxhead.metrics.truth import Truth
 
+WRITTEN = 10_000  # rows written at once. Source: own choice
+
 
 def read_json(path: Path, expected: str) -> Any:
     """Read a json file, in UTF-8, 16 or 32, with or without a byte-order mark.
@@ -58,33 +60,38 @@ def name_below(shared: PurePath | None, image: PurePath) -> str:
     return str(image.relative_to(shared) if shared else image)
 
 
-def to_rows(found: Detections, files: Sequence[str]) -> list[dict[str, Any]]:
-    """Write detections as COCO results.
+def to_json(found: Detections, files: Sequence[str]) -> Iterator[bytes]:
+    """Write detections as COCO results, some rows at a time: as a whole they may not fit into memory.
 
     Args:
         found: The detections.
         files: Image files by index.
 
     Returns:
-        Rows with `image_id` (the file's stem, a number if it is one, as Ultralytics writes it), `file_name` (below the
-        folder that all images share), `category_id` (class index), `bbox` (pixels, to 1e-4) and `score` (to 1e-7).
+        Parts of a json list. Rows have `image_id` (the file's stem, a number if it is one, as Ultralytics writes it),
+        `file_name` (below the folder that all images share), `category_id` (class index), `bbox` (pixels, to 1e-4) and
+        `score` (to 1e-7).
     """
     paths = [PurePath(file) for file in files]
-    shared = shared_folder(paths)
+    shared = shared_folder(paths) if paths else None
     ids = [int(path.stem) if path.stem.isdecimal() else path.stem for path in paths]
     names = [name_below(shared, path) for path in paths]
-    return [
-        {
-            "image_id": ids[image],
-            "file_name": names[image],
-            "category_id": cls,
-            "bbox": [round(value, 4) for value in box],
-            "score": round(score, 7),
-        }
-        for image, cls, box, score in zip(
-            found.image.tolist(), found.cls.tolist(), found.boxes.tolist(), found.scores.tolist(), strict=True
-        )
-    ]
+    for start in range(0, len(found.image), WRITTEN):
+        part = found.take(np.arange(start, min(start + WRITTEN, len(found.image))))
+        rows = [
+            {
+                "image_id": ids[image],
+                "file_name": names[image],
+                "category_id": cls,
+                "bbox": [round(value, 4) for value in box],
+                "score": round(score, 7),
+            }
+            for image, cls, box, score in zip(
+                part.image.tolist(), part.cls.tolist(), part.boxes.tolist(), part.scores.tolist(), strict=True
+            )
+        ]
+        yield f"{', ' if start else '['}{json.dumps(rows)[1:-1]}".encode()
+    yield b"]" if len(found.image) else b"[]"
 
 
 def read_results(path: Path, truth: Truth, categories: Categories | None = "own") -> Detections:

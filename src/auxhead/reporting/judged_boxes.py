@@ -55,7 +55,7 @@ def read_some(path: Path, places: Mapping[str, int], classes: int, score: float 
     """Read the predictions of a few images.
 
     Args:
-        path: A file that `auxhead.metrics.results_file.to_rows` has made.
+        path: A file that `auxhead.metrics.results_file.to_json` has made.
         places: Number of each image by its `file_name`; rows of other images are passed over.
         classes: Number of classes.
         score: Lowest score; None keeps no detection.

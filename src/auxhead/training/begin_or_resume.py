@@ -24,7 +24,7 @@ from auxhead.shipping.ship import reduce_state, ship
 from auxhead.training import pose_road
 from auxhead.training.data_check import check_data
 from auxhead.training.launch import Callbacks, drive, run_folder
-from auxhead.training.model_check import check_files
+from auxhead.training.model_check import check_arguments
 from auxhead.training.resolve import resolve
 from auxhead.training.result import RESULT_FILE, TrainResult, read_result, write_result
 from auxhead.training.resuming.asked import check_asked, require_data, saved_arguments
@@ -91,7 +91,7 @@ def _go_on(run: Path, plan: RunPlan, asked: Mapping[str, Any], callbacks: Callba
     if not latest.is_file():
         LOGGER.info(f"{run}: no epoch was finished, starting over")
         arguments = {**saved, **overrides, "resume": False}
-        check_files(arguments)
+        check_arguments(arguments)
         return begin(plan, check_data(arguments, plan), callbacks)
     last = state.load_state(latest)
     require_best(run)

@@ -12,8 +12,8 @@ from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.utils import LOGGER
 from ultralytics.utils.callbacks import get_default_callbacks
 
-from auxhead.errors import AuxHeadError, OutputError
-from auxhead.host.calls import told_as
+from auxhead.errors import AuxHeadError, ConfigError, OutputError
+from auxhead.host.calls import first_line, told_as
 
 Callbacks = Mapping[str, Callable[[Any], None]] | None
 
@@ -28,6 +28,12 @@ def run_folder(arguments: Mapping[str, Any]) -> Path:
     return Path(get_save_dir(get_cfg(overrides=dict(arguments))))
 
 
+def _refuse(error: BaseException) -> ConfigError:
+    return ConfigError(
+        "a training that Ultralytics can do", first_line(error), "the keys given", "correct what it names"
+    )
+
+
 def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callbacks: Callbacks = None) -> BaseTrainer:
     """Build a trainer, train, and return it.
 
@@ -37,6 +43,7 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
         callbacks: Functions of the trainer by the name of Ultralytics' event; they are called before its own.
 
     Raises:
+        ConfigError: Ultralytics can't do what the arguments ask for, such as an optimizer that it doesn't know.
         OutputError: The run's folder can't be written to, or no longer.
     """
 
@@ -54,7 +61,8 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
     with told_as(refuse, (OSError,)):
         trainer = kind(overrides=dict(arguments), _callbacks=every)  # some are called while it is built
     try:
-        trainer.train()
+        with told_as(_refuse, (NotImplementedError,)):
+            trainer.train()
     except OSError as error:
         if isinstance(error, AuxHeadError) or error.errno not in NO_PLACE:
             raise

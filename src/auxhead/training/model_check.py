@@ -17,6 +17,7 @@ from auxhead.host.models import model_yaml, weights_file
 from auxhead.model.attach import attach, require_detector
 from auxhead.model.choices import RunPlan
 from auxhead.shipping.cost import advice
+from auxhead.shipping.latency import choose_device
 from auxhead.training.pose_road import require_task
 
 
@@ -50,15 +51,17 @@ OPENED = ("model", "pretrained", "distill_model")
 """Arguments of Ultralytics' that may name a checkpoint."""
 
 
-def check_files(arguments: Mapping[str, Any]) -> None:
-    """Refuse checkpoints that can't be had, or not be opened without running code of theirs, before anything is set up.
+def check_arguments(arguments: Mapping[str, Any]) -> None:
+    """Refuse what can't be had before anything is set up: devices, and checkpoints that are missing or would run code.
 
     Args:
         arguments: Ultralytics' arguments; weights that Ultralytics can download are passed over.
 
     Raises:
-        ModelError: One is missing, or would run code and files are not trusted.
+        ConfigError: The device isn't there.
+        ModelError: A checkpoint is missing, or would run code and files are not trusted.
     """
+    choose_device(arguments.get("device"))
     for key in OPENED:
         name = str(arguments.get(key))
         file = _weights(name, key) if name.endswith(".pt") else None

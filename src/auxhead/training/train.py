@@ -11,7 +11,7 @@ from auxhead.keys.train_reading import NOT_OURS
 from auxhead.training.begin_or_resume import begin, resume
 from auxhead.training.data_check import check_data
 from auxhead.training.launch import Callbacks
-from auxhead.training.model_check import check_files
+from auxhead.training.model_check import check_arguments
 from auxhead.training.resolve import resolve
 from auxhead.training.result import TrainResult
 from auxhead.training.trainer import HeadTrainer, make_trainer
@@ -41,7 +41,7 @@ def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
             return resume(dict(keys), callbacks)
         plan, arguments = resolve(keys, files=True)
         with restricted(trust=plan.trust):
-            check_files(arguments)
+            check_arguments(arguments)
             return begin(plan, check_data(arguments, plan), callbacks)
 
 
