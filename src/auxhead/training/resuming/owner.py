@@ -38,23 +38,10 @@ def owned(folder: Path) -> Iterator[None]:
     Raises:
         OutputError: It can't be made or written to, or another process is at it.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK_FILE, is_singleton=True)
-        _acquire(lock, folder)
-    except Timeout as error:
-        raise _refusal(folder) from error
-    except NotImplementedError:  # so filelock says that a file system has no locks
-        LOGGER.warning(f"{folder}: this file system has no locks; see to it that only one process is at this run")
+    lock = _take(folder)
+    if lock is None:
         yield
         return
-    except OSError as error:
-        raise OutputError(
-            expected="a folder for the run that can be written to",
-            found=error.strerror or str(error),
-            where=str(folder),
-            fix="choose another one with project=",
-        ) from error
     try:
         if lock.lock_counter == 1:
             _settle(folder)
@@ -63,6 +50,40 @@ def owned(folder: Path) -> Iterator[None]:
         if lock.lock_counter == 1:
             (folder / OWNER_FILE).unlink(missing_ok=True)
         lock.release()
+
+
+def require_no_owner(folder: Path) -> None:
+    """Check that a run's folder is free now; nothing in it is changed.
+
+    Raises:
+        OutputError: Another process is at it, or it can't be written to.
+    """
+    if not (folder / LOCK_FILE).is_file():
+        return
+    lock = _take(folder)
+    if lock is not None:
+        lock.release()
+
+
+def _take(folder: Path) -> BaseFileLock | None:
+    """Take a folder's lock, and make the folder where there is none; None on a file system without locks."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK_FILE, is_singleton=True)
+        _acquire(lock, folder)
+    except Timeout as error:
+        raise _refusal(folder) from error
+    except NotImplementedError:  # so filelock says it
+        LOGGER.warning(f"{folder}: this file system has no locks; see to it that only one process is at this run")
+        return None
+    except OSError as error:
+        raise OutputError(
+            expected="a folder for the run that can be written to",
+            found=error.strerror or str(error),
+            where=str(folder),
+            fix="choose another one with project=",
+        ) from error
+    return lock
 
 
 def _settle(folder: Path) -> None:
