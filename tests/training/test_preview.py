@@ -140,6 +140,16 @@ def test_a_dry_run_refuses_runs_that_a_resume_refuses(
     assert (done.returncode, done.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("heads", [{"center": {"gain": "many"}}, {"nosuch": {}}, []])
+def test_a_damaged_plan_of_a_run_is_one_message(heads: Any, run: Path) -> None:
+    plan = json.loads((run / "auxhead.json").read_text())
+    (run / "auxhead.json").write_text(json.dumps({**plan, "heads": heads}))
+    with pytest.raises(ResumeError) as caught:
+        preview({"resume": str(run)})
+    assert "Error(" not in caught.value.found.replace("AttributeError(", "")
+    assert str(caught.value).count("expected:") == 1
+
+
 def test_a_dry_run_of_a_run_that_another_is_at_is_refused(run: Path) -> None:
     with owned(run):
         done = dry(f"resume={run}")

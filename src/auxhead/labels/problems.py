@@ -139,6 +139,22 @@ def problems_error(report: LabelReport, csv_path: Path | None = None) -> DataErr
     return _error(len(report.bad_images), len(report.problems), files, shown, csv_path)
 
 
+def told_problems(report: LabelReport, csv_path: Path) -> DataError:
+    """Write all problems of a scan, and build the error that names the first, for the caller to raise.
+
+    Args:
+        report: A scan with at least one problem.
+        csv_path: Where they shall be written; where that can't be done, the error says so.
+    """
+    try:
+        write_problems(report, csv_path)
+    except OutputError as error:
+        told = problems_error(report)
+        told.fix += f"; they are listed nowhere else, as {csv_path} can't be written: {error.found}"
+        return told
+    return problems_error(report, csv_path)
+
+
 def _error(
     images: int, rows: int, files: tuple[int, int], shown: Sequence[LabelProblem], csv_path: Path | None
 ) -> DataError:

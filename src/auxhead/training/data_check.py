@@ -16,7 +16,7 @@ from auxhead.labels.check import check_labels
 from auxhead.labels.listing import list_images, sharing
 from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_usable
-from auxhead.labels.problems import LabelReport, problems_error, write_problems
+from auxhead.labels.problems import LabelReport, told_problems
 from auxhead.model.choices import RunPlan
 
 
@@ -76,9 +76,7 @@ def _judge(split: str, report: LabelReport, on_error: str) -> None:
     """
     if not (report.problems or report.bad_images):
         return
-    path = Path.cwd() / f"auxhead-problems-{split}.csv"
-    write_problems(report, path)
-    problems = problems_error(report, path)
+    problems = told_problems(report, Path.cwd() / f"auxhead-problems-{split}.csv")
     if on_error == "fail" or report.corrupt == report.images:
         raise problems
     LOGGER.warning(f"{split}: leaving {report.corrupt + len(report.bad_images)} images out (on_error=skip)\n{problems}")

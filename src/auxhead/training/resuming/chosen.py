@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auxhead.errors import ResumeError
+from auxhead.errors import AuxHeadError, ResumeError
 from auxhead.keys.train import TrainKeys
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.training.resolve import resolve
@@ -84,7 +84,6 @@ def _read_plan(run: Path) -> RunPlan:
     path = run / PLAN_FILE
     try:
         return RunPlan.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResumeError(
-            "the keys of a run, as auxhead wrote them", repr(error), str(path), "start a new run"
-        ) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        found = error.found if isinstance(error, AuxHeadError) else repr(error)
+        raise ResumeError("the keys of a run, as auxhead wrote them", found, str(path), "start a new run") from error
