@@ -210,12 +210,14 @@ def _resolve(
     from auxhead.comparison.plan import resolve_plan
     from auxhead.comparison.plan_file import read_plan
     from auxhead.host.datasets import read_source
+    from auxhead.labels.apart import require_apart
 
     name, content = read_plan(plan, given, {**(keys.get("base") or {}), **shared})
     resolve = partial(resolve_plan, name, content)
     resolve()  # mistakes come before the hashing of the data
-    resolved = resolve(data_hash(read_source(content.data), tell))
-    return resolved, own, folder_of(plan, where)
+    source, folder = read_source(content.data), folder_of(plan, where)
+    require_apart(folder, source.splits.values())
+    return resolve(data_hash(source, tell)), own, folder
 
 
 def _require_known(shared: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from auxhead.host.datasets import read_source
 from auxhead.host.models import sibling
 from auxhead.keys.design import DesignKeys
 from auxhead.keys.reading import validated
+from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import list_images
 from auxhead.labels.misplaced import require_labels
@@ -62,6 +63,8 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
     if own.out is not None:
         require_free(Path(own.out), (PLAN, RESULT, PICTURE), exist_ok=own.exist_ok)
     source = read_source(own.data)
+    if own.out is not None:
+        require_apart(own.out, source.splits.values())
     known = build(own.like, len(source.names), None)
     if kind(known) != "detect":
         raise ModelError("a detector", f"a {kind(known)} model", own.like, "name the detector of the same family")
