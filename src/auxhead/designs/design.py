@@ -18,6 +18,7 @@ from auxhead.designs.prices import Limit, Priced, within
 from auxhead.designs.result import Design, Designs, short_name
 from auxhead.errors import ConfigError, ModelError
 from auxhead.files import require_free, write_atomic
+from auxhead.formats import require_text
 from auxhead.host.checkpoint import restricted
 from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import read_source
@@ -64,6 +65,7 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
         require_free(Path(own.out), (PLAN, RESULT, PICTURE), exist_ok=own.exist_ok)
     source = read_source(own.data)
     if own.out is not None:
+        require_text(Path(own.out).absolute(), source.data, own.like, own.pretrained or "")
         require_apart(own.out, source.splits.values())
     known = build(own.like, len(source.names), None)
     if kind(known) != "detect":

@@ -28,6 +28,7 @@ from auxhead.evaluation.sources import (
 )
 from auxhead.evaluation.tables import Table
 from auxhead.files import write_atomic
+from auxhead.formats import escaped
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.reading import validated
 from auxhead.metrics.bands import ALL, read_bands
@@ -267,7 +268,7 @@ def _write(evaluation: Evaluation, folder: Path, own: EvaluateKeys, matched: Seq
         from auxhead.evaluation.plots import plot_all
 
         plot_all(evaluation, matched, folder)
-    tables = [one.counts.select(pl.lit(one.name).alias("detector"), pl.all()) for one in evaluation.detectors]
+    tables = [one.counts.select(pl.lit(escaped(one.name)).alias("detector"), pl.all()) for one in evaluation.detectors]
     buffer = io.BytesIO()
     pl.concat(tables).write_parquet(buffer)
     write_atomic(folder / COUNTS_FILE, buffer.getvalue())

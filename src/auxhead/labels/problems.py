@@ -11,7 +11,7 @@ from typing import TextIO
 
 from auxhead.errors import DataError, OutputError
 from auxhead.files import TEMPORARY_SUFFIX
-from auxhead.formats import printable
+from auxhead.formats import escaped, printable
 
 SHOWN_PROBLEMS = 10  # as many as fit on a screen under the rest of the message
 COLUMNS = ("path", "line", "problem", "row")
@@ -229,5 +229,4 @@ def _open(path: Path) -> TextIO:
 
 def _cells(problem: LabelProblem) -> tuple[str, str, str, str]:
     line = "" if problem.line is None else str(problem.line)
-    path = str(problem.path).encode("utf-8", "backslashreplace").decode()  # bytes that are no text can still be told
-    return printable(path), line, printable(problem.what), printable(problem.row)
+    return printable(escaped(str(problem.path))), line, printable(problem.what), printable(problem.row)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auxhead.errors import AuxHeadError, ResumeError
+from auxhead.formats import require_text
 from auxhead.keys.train import TrainKeys
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.training.resolve import resolve
@@ -38,6 +39,7 @@ def find_run(resume: str) -> Path:
 
     Raises:
         ResumeError: No run of ours has begun there.
+        OutputError: Its path can't be written down.
     """
     run = Path(resume)
     run = run.parents[1] if run.is_file() and len(run.parents) > 1 else run
@@ -48,6 +50,7 @@ def find_run(resume: str) -> Path:
             where=str(run),
             fix="name the folder that the run printed at its start (resume=runs/detect/train)",
         )
+    require_text(run)
     return run
 
 
