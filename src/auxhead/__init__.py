@@ -5,9 +5,6 @@ Everything heavy is imported on first use, so that `import auxhead` costs nothin
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from auxhead._version import __version__
 from auxhead.errors import (
     AttachError,
@@ -24,7 +21,10 @@ from auxhead.errors import (
     VerificationError,
 )
 
+TYPE_CHECKING = False  # type checkers know the name; the module typing takes longer than all of this
 if TYPE_CHECKING:
+    from typing import Any
+
     from auxhead.comparison.compare import Comparison, compare, report
     from auxhead.demonstration.demo import demo
     from auxhead.designs.design import design
@@ -110,6 +110,8 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         message = f"module 'auxhead' has no attribute '{name}'"
         raise AttributeError(message)
+    from importlib import import_module
+
     value = getattr(import_module(_LAZY[name]), name)
     globals()[name] = value
     return value

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from auxhead.errors import OutputError
+from auxhead.processes import is_running
 
 TEMPORARY_SUFFIX = ".auxhead-tmp"
 OLD = 86400.0  # seconds after which nobody is still writing a file. Source: own choice; the largest take minutes
@@ -100,14 +101,8 @@ def remove_temporary(folder: Path, *, of_dead: bool = False) -> None:
 def _may_be_written(temporary: Path) -> bool:
     """Tell whether the process that began a temporary file may still be at it."""
     where, process, *_ = temporary.name.removeprefix(".").split(".")
-    if where == _here() and process.isdecimal() and os.name == "posix":  # elsewhere, asking would end the process
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            return False
-        except OSError:
-            pass  # it is another user's
-        return True
+    if where == _here() and process.isdecimal():
+        return is_running(int(process))
     try:
         return time.time() - temporary.stat().st_mtime < OLD
     except OSError:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from pathlib import Path
 from typing import Any
+
+from auxhead.errors import OutputError
 
 NOTHING = "-"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
@@ -36,6 +39,44 @@ def printable(text: str) -> str:
     True
     """
     return text.translate(UNPRINTABLE)
+
+
+def is_text(name: str | Path) -> bool:
+    r"""Tell whether a file in UTF-8 can hold a name: on Linux, names are bytes, and others reach Python in halves.
+
+    >>> is_text("caf\xe9"), is_text("caf\udce9")
+    (True, False)
+    """
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def require_text(*paths: str | Path) -> None:
+    """Check that paths can be written down, as Ultralytics and we do in files of UTF-8.
+
+    Raises:
+        OutputError: One can't.
+    """
+    for path in paths:
+        if not is_text(path):
+            raise OutputError(
+                expected="a path that is UTF-8 text, as files have to hold it",
+                found="bytes that are no text",
+                where=escaped(str(path)),
+                fix="choose or rename files and folders so that each on the way is, or name a link to them",
+            )
+
+
+def escaped(name: str) -> str:
+    r"""Write what no file in UTF-8 can hold as its number, so that two names stay two.
+
+    >>> escaped("caf\udce9")
+    'caf\\udce9'
+    """
+    return name.encode(errors="backslashreplace").decode()
 
 
 def finite(value: Number) -> float | None:

@@ -64,6 +64,15 @@ def test_a_method_of_ours_that_ultralytics_calls() -> None:
         called(lambda: (_ for _ in ()).throw(DataError("the labels", "none", "here", "mend them")))
 
 
+def test_an_error_of_ours_in_words_of_ultralytics_is_told_once() -> None:
+    ours = DataError("the labels", "none", "here", "mend them")
+    ours.__cause__ = OSError("of the system")
+    with pytest.raises(DataError) as caught, told_as(explain):
+        raise RuntimeError(f"Dataset error: {ours}") from ours
+    assert str(caught.value).count("expected:") == 1
+    assert str(caught.value.__cause__) == "of the system"
+
+
 def test_first_lines() -> None:
     assert first_line(ValueError("\n  Dataset not found \n more")) == "Dataset not found"
     assert first_line(KeyError()) == "KeyError"

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from tests.patience import HANG, LASTING
 from ultralytics.cfg import get_cfg
 from ultralytics.engine.trainer import BaseTrainer
 from ultralytics.utils import YAML
 
 import auxhead
 from auxhead.errors import DivergedError, OutputError, ResumeError
-from auxhead.files import TEMPORARY_SUFFIX, sha256
+from auxhead.files import TEMPORARY_SUFFIX, sha256, write_atomic
 from auxhead.model import state
 from auxhead.results_csv import read_rows
 from auxhead.training.resuming.asked import OBEYED
@@ -115,6 +122,62 @@ def test_a_folder_is_free_again_afterwards_and_may_be_taken_twice_by_its_owner(t
         assert (tmp_path / "run" / OWNER_FILE).is_file()
     assert not (tmp_path / "run" / OWNER_FILE).exists()
     elsewhere(tmp_path / "run").set()
+
+
+LEAVES_A_WORKER = f"""
+import os, signal, sys, time
+from pathlib import Path
+from auxhead.training.resuming.owner import owned
+
+with owned(Path(sys.argv[1])):
+    lock = next(file for file in Path("/proc/self/fd").iterdir() if str(file.readlink()).endswith("/{LOCK_FILE}"))
+    os.dup(int(lock.name))  # as older releases of filelock, which leave a process that is forked the lock's descriptor
+    worker = os.fork()
+    if not worker:
+        os.close(1)
+        time.sleep({LASTING})
+    print(worker, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def left_by_the_dead(tmp_path: Path) -> Iterator[int]:
+    """A process that a killed one has left, and that holds its run."""
+    line = [sys.executable, "-c", LEAVES_A_WORKER, str(tmp_path / "run")]
+    worker = int(subprocess.run(line, stdout=subprocess.PIPE, check=False, timeout=HANG).stdout.split()[-1])
+    yield worker
+    with suppress(ProcessLookupError):
+        os.kill(worker, signal.SIGKILL)
+
+
+def test_what_a_dead_process_has_left_is_waited_for(
+    tmp_path: Path, left_by_the_dead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        os.kill(left_by_the_dead, signal.SIGKILL)
+
+    monkeypatch.setattr("auxhead.training.resuming.owner.LOGGER.info", tell)
+    monkeypatch.setattr("auxhead.training.resuming.owner.PATIENCE", HANG)
+    with owned(tmp_path / "run"):
+        assert json.loads((tmp_path / "run" / OWNER_FILE).read_text())["process"] == os.getpid()
+    assert re.fullmatch(r".*run: process \d+ on .*, since .*, has died; waiting up to 600 s for .*", "".join(told))
+
+
+def test_what_a_dead_process_has_left_and_does_not_end_is_one_message(
+    tmp_path: Path, left_by_the_dead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auxhead.training.resuming.owner.PATIENCE", 0.0)
+    with pytest.raises(OutputError, match=r"it has died, but what it has left running[\s\S]*fuser .*\.lock"):
+        owned(tmp_path / "run").__enter__()
+    owner = json.loads((tmp_path / "run" / OWNER_FILE).read_text())
+    write_atomic(tmp_path / "run" / OWNER_FILE, json.dumps({**owner, "machine": "another"}).encode())
+    monkeypatch.setattr("auxhead.training.resuming.owner.PATIENCE", None)  # a wait without end
+    with pytest.raises(OutputError, match=r"on another, since .*[\s\S]*wait until it has ended"):  # who knows
+        owned(tmp_path / "run").__enter__()
 
 
 def test_a_file_in_place_of_the_folder_is_one_message(quick: dict[str, Any], tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,8 +19,8 @@ from auxhead.cli.evaluate import evaluate
 from auxhead.cli.inspect import inspect
 from auxhead.cli.parts import WORDS, Json, emit, json_only, say
 from auxhead.cli.train import convert, demo, strip, train
-from auxhead.errors import AuxHeadError
-from auxhead.formats import printable
+from auxhead.errors import AuxHeadError, OutputError
+from auxhead.formats import printable, shortened
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,11 +35,14 @@ for command in (train, convert, strip, cost, inspect, design, evaluate, demo, co
 DEBUG = "AUXHEAD_DEBUG"
 """Environment variable: where it is set and not 0, an error comes with its whole traceback."""
 MISTYPED: type[Exception] = typer.BadParameter.__bases__[0]  # click's UsageError, which typer names only inside
+LONGEST = 200  # letters of a name that is too long for the system
 STOPPED = 130  # what shells give a process that Ctrl-C ended
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 a mistake we can name, 130 stopped by Ctrl-C, 1 anything else."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be anything, also where Ultralytics prints them
+        sys.stdout.reconfigure(errors="backslashreplace")
     words = sys.argv[1:]
     if words[:2] == ["detect", "train"]:  # `yolo detect train ...` with one word changed
         words = words[1:]
@@ -45,10 +50,13 @@ def main() -> None:
     try:
         code = app(words, standalone_mode=False)
     except AuxHeadError as error:
-        _show_cause()
-        message = printable(f"auxhead: {type(error).__name__}\n{error}")
-        print(message, file=sys.stderr)  # noqa: T201 - one message, no frame
-        sys.exit(2)
+        _tell(error)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        fix = "give shorter names to the files and folders that you name"
+        where = shortened(str(error.filename), LONGEST, middle=True)
+        _tell(OutputError("names of files that the system can hold, mostly 255 bytes", str(error.strerror), where, fix))
     except typer.Abort as error:
         if isinstance(error.__cause__, EOFError):  # of a file that ends too early; typer takes it for Ctrl-D
             raise error.__cause__ from None
@@ -63,10 +71,12 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _show_cause() -> None:
-    """Print where an error of ours comes from, if that is asked for."""
+def _tell(error: AuxHeadError) -> NoReturn:
+    """Print one message, and where it comes from if that is asked for, and exit."""
     if os.environ.get(DEBUG, "0") not in {"", "0"}:
         traceback.print_exc()
+    print(printable(f"auxhead: {type(error).__name__}\n{error}"), file=sys.stderr)  # noqa: T201 - no frame
+    sys.exit(2)
 
 
 def _print_version(asked: bool) -> None:

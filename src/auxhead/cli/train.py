@@ -27,26 +27,44 @@ def train(
     keys = read_train_words(context.args)
     again = bool(keys.get("resume"))
     require_ours({**keys, **({"heads": "none"} if again else {})}, files=not again)  # in a second: torch takes ten
-    with json_only(as_json or dry_run):
-        if dry_run:
-            plan = _plan(keys)
-        else:
-            from auxhead.training.train import train as run
+    if dry_run:
+        (_show_resume if again else _show_plan)(keys, as_json)
+        return
+    with json_only(as_json):
+        from auxhead.training.train import train as run
 
-            result = run(**keys)
-    if dry_run and as_json:
-        emit(plan)
-    elif dry_run:
-        console = page_console()
-        print_table(console, _plan_table(plan))
-        defaults = (
-            f"{key}={_word(value)}" for key, value in plan["in_force"].items() if key not in plan["ultralytics"]
-        )
-        console.print(f"Ultralytics' defaults for the rest: {' '.join(defaults)}")
-    elif as_json:
+        result = run(**keys)
+    if as_json:
         emit(result.to_dict())
     else:
         say(f"\nThe detector to ship: {result.best}")
+
+
+def _show_plan(keys: Mapping[str, Any], as_json: bool) -> None:
+    """Print what a training would do."""
+    with json_only(asked=True):
+        plan = _plan(keys)
+    if as_json:
+        emit(plan)
+        return
+    console = page_console()
+    print_table(console, _plan_table(plan))
+    defaults = (f"{key}={_word(value)}" for key, value in plan["in_force"].items() if key not in plan["ultralytics"])
+    console.print(f"Ultralytics' defaults for the rest: {' '.join(defaults)}")
+
+
+def _show_resume(keys: Mapping[str, Any], as_json: bool) -> None:
+    """Print what a resume would do."""
+    with json_only(asked=True):
+        from auxhead.training.resuming.preview import preview
+
+        found = preview(keys)
+    if as_json:
+        emit(found.to_dict())
+        return
+    console = page_console()
+    print_table(console, found.table())
+    console.print(f"Keys that may be given: {', '.join(found.obeyed)}")
 
 
 def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from auxhead.findings.analysis import verdict_lines
-from auxhead.formats import by_seed, interval, plain, points, signed, times, whole
+from auxhead.formats import by_seed, interval, plain, points, require_text, signed, times, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.reading import config_error, unknown, validated
 from auxhead.progress import Progress, silent
@@ -210,12 +210,15 @@ def _resolve(
     from auxhead.comparison.plan import resolve_plan
     from auxhead.comparison.plan_file import read_plan
     from auxhead.host.datasets import read_source
+    from auxhead.labels.apart import require_apart
 
     name, content = read_plan(plan, given, {**(keys.get("base") or {}), **shared})
     resolve = partial(resolve_plan, name, content)
     resolve()  # mistakes come before the hashing of the data
-    resolved = resolve(data_hash(read_source(content.data), tell))
-    return resolved, own, folder_of(plan, where)
+    source, folder = read_source(content.data), folder_of(plan, where)
+    require_text(folder.absolute(), source.data)
+    require_apart(folder, source.splits.values())
+    return resolve(data_hash(source, tell)), own, folder
 
 
 def _require_known(shared: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from statistics import fmean, median
 from typing import Any
 
 from auxhead.demonstration.sign_dataset import make_signs
-from auxhead.formats import duration
+from auxhead.formats import duration, require_text
 from auxhead.host.calls import quiet
 from auxhead.progress import Progress, named, silent
 from auxhead.results_csv import read_rows
@@ -88,6 +88,7 @@ def demo(
         OutputError: The folder holds something else, or can't be written to.
     """
     folder = Path(out).resolve()
+    require_text(folder)
     tell = progress or silent
     drawn = named(tell, "drawing signs")
     data = make_signs(folder / "data", **PICTURES, seed=seed, flip_variant=flip_variant, progress=drawn)

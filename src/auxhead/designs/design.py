@@ -18,12 +18,14 @@ from auxhead.designs.prices import Limit, Priced, within
 from auxhead.designs.result import Design, Designs, short_name
 from auxhead.errors import ConfigError, ModelError
 from auxhead.files import require_free, write_atomic
+from auxhead.formats import require_text
 from auxhead.host.checkpoint import restricted
 from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import read_source
 from auxhead.host.models import sibling
 from auxhead.keys.design import DesignKeys
 from auxhead.keys.reading import validated
+from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import list_images
 from auxhead.labels.misplaced import require_labels
@@ -62,6 +64,9 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
     if own.out is not None:
         require_free(Path(own.out), (PLAN, RESULT, PICTURE), exist_ok=own.exist_ok)
     source = read_source(own.data)
+    if own.out is not None:
+        require_text(Path(own.out).absolute(), source.data, own.like, own.pretrained or "")
+        require_apart(own.out, source.splits.values())
     known = build(own.like, len(source.names), None)
     if kind(known) != "detect":
         raise ModelError("a detector", f"a {kind(known)} model", own.like, "name the detector of the same family")

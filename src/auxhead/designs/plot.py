@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from auxhead.designs.result import Design, Designs, short_name
 from auxhead.files import write_atomic
+from auxhead.formats import printable
 
 SHOWN = "#3b6fb6"
 BEST = "#c8442b"
@@ -31,7 +32,7 @@ def plot_designs(found: Designs, path: Path) -> None:
     several = [found.like, *found.candidates]
     figure = Figure(figsize=(14, 2 + 0.42 * len(several)), dpi=110, layout="constrained")
     title = f"Designs at the price of {found.like.name}, for {short_name(found.data)} at imgsz={found.imgsz}"
-    figure.suptitle(title.replace("$", r"\$"))
+    figure.suptitle(printable(title).replace("$", r"\$"))
     sizes, prices = figure.subplots(1, 2, width_ratios=[1.3, 1], sharey=True)
     _sizes(sizes, found, several)
     _prices(prices, found, several)

@@ -29,6 +29,7 @@ from auxhead.evaluation.sources import (
 )
 from auxhead.evaluation.tables import Table
 from auxhead.files import write_atomic
+from auxhead.formats import escaped
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.reading import validated
 from auxhead.metrics.bands import ALL, read_bands
@@ -73,7 +74,7 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     bands = read_bands(own.bands)
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     folder = _folder(own, sources)
-    truth, hashes = read_truth(own, tell)
+    truth, hashes = read_truth(own, folder, tell)
     one_class = measured_as_one(own, truth, sources)
     truth = as_one_class(truth) if one_class else truth
     job = Task(own, folder, truth, hashes, tell, one_class)
@@ -273,7 +274,7 @@ def _write(evaluation: Evaluation, folder: Path, own: EvaluateKeys, matched: Seq
         from auxhead.evaluation.plots import plot_all
 
         plot_all(evaluation, matched, folder)
-    tables = [one.counts.select(pl.lit(one.name).alias("detector"), pl.all()) for one in evaluation.detectors]
+    tables = [one.counts.select(pl.lit(escaped(one.name)).alias("detector"), pl.all()) for one in evaluation.detectors]
     buffer = io.BytesIO()
     pl.concat(tables).write_parquet(buffer)
     write_atomic(folder / COUNTS_FILE, buffer.getvalue())

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from auxhead.evaluation.tables import Cells, Table, band_rows, class_rows, mistake_rows, other_rows, text_table
-from auxhead.formats import first_few, plain, plural
+from auxhead.formats import escaped, first_few, plain, plural
 from auxhead.metrics.measures import Numbers
 from auxhead.metrics.mistakes import Mistakes
 from auxhead.metrics.truth import Floats
@@ -101,7 +101,7 @@ class Evaluation:
         if self.differences is not None:
             tables["difference"] = self.differences
         rows = [
-            {"detector": name, "band": band, "measure": measure, **asdict(found)}
+            {"detector": escaped(name), "band": band, "measure": measure, **asdict(found)}
             for name, table in tables.items()
             for band, measures in table.items()
             for measure, found in measures.items()

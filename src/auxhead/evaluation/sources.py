@@ -17,6 +17,7 @@ from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
 from auxhead.formats import plural
 from auxhead.keys.evaluate import EvaluateKeys
+from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.fingerprint import fingerprint
@@ -71,13 +72,19 @@ def detector_names(sources: Sequence[Path]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}-{place}" for place, name in enumerate(names, start=1)]
 
 
-def read_truth(own: EvaluateKeys, tell: Progress) -> tuple[Truth, dict[str, Any]]:
-    """Read the annotated boxes; with hashes of pictures and labels, and the images that were left out."""
+def read_truth(own: EvaluateKeys, out: Path, tell: Progress) -> tuple[Truth, dict[str, Any]]:
+    """Read the annotated boxes; with hashes of pictures and labels, and the images that were left out.
+
+    Raises:
+        DataError: The data can't be used.
+        OutputError: `out`, where the results shall be, lies among the images or labels.
+    """
     data = Path(own.data)
     if data.suffix == ".json":
         truth = read_coco(data, own.area)
         return truth, {"labels_sha256": _labels_hash(truth)}
     source = _source(own)
+    require_apart(out, source.splits.values())
     if own.split not in source.splits:
         found = f"{', '.join(source.splits)} only"
         raise DataError(f"a {own.split} split", found, own.data, "choose another with split=, or add it")

@@ -63,6 +63,8 @@ def told_as(
     except AuxHeadError:
         raise
     except raised as error:
+        if isinstance(error.__cause__, AuxHeadError):  # Ultralytics has put its own words around ours
+            raise error.__cause__ from error.__cause__.__cause__
         if _is_ours(error.__traceback__):
             raise
         raise explain(error) from error

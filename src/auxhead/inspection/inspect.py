@@ -18,6 +18,7 @@ from auxhead.inspection.copies import find_copies
 from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.result import Inspection, SplitInspection
 from auxhead.inspection.suggestions import MULTIPLE, suggest
+from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import entries, list_images, repeated, sharing
 from auxhead.labels.misplaced import require_labels
@@ -62,6 +63,8 @@ def inspect(
     tell = progress or silent
     imgsz = math.ceil(imgsz / MULTIPLE) * MULTIPLE
     source = read_source(str(data))
+    if out is not None:
+        require_apart(out, source.splits.values())
     truths, looks = {}, {}
     for split in _present(source):
         images, looks[split] = _look(split, source, tell)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from auxhead.files import write_atomic
-from auxhead.formats import percent, shortened
+from auxhead.formats import percent, printable, shortened
 from auxhead.inspection.result import Inspection
 
 STRIDES = (4, 8, 16, 32)
@@ -36,7 +36,7 @@ def plot_inspection(inspection: Inspection, path: Path) -> None:
     bars = min(len(inspection.names), CLASSES + 1)
     figure = Figure(figsize=(16, max(5.2, 1.6 + 0.24 * bars)), dpi=110, layout="constrained")
     title = f"{Path(inspection.data).parent.name}/{Path(inspection.data).name} at imgsz={inspection.imgsz}"
-    figure.suptitle(title.replace("$", r"\$"), fontsize=14)
+    figure.suptitle(printable(title).replace("$", r"\$"), fontsize=14)
     sizes, classes, shapes = figure.subplots(1, 3, width_ratios=[1.15, 1, 1])
     if any(split.boxes for split in inspection.splits.values()):
         _sizes(sizes, inspection)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from auxhead.errors import ConfigError
+from auxhead.formats import escaped, is_text
 from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.keys.heads.base import HeadSpec
 from auxhead.keys.heads.registry import head_names, head_spec, spec_class
@@ -140,7 +141,7 @@ def check_ours(given: Mapping[str, Any], *, files: bool = False) -> Asked:
     problems += _check_fixed(theirs, {**NOT_OURS, "task": task})
     known = [*names, *(route for route in ROUTE_KEYS if route == own.route)]
     problems += [_idle(key, own) for key in keys if "." in key and key.partition(".")[0] not in known]
-    problems += _missing(keys) if files else []
+    problems += _check_text(theirs) + (_missing(keys) if files else [])
     return Asked(own, heads, labels, {key: value for key, value in theirs.items() if is_host_key(key)}, task, problems)
 
 
@@ -236,6 +237,12 @@ def _check_route(own: TrainKeys, asked: Mapping[str, Any]) -> list[str]:
 def _check_names(theirs: Mapping[str, Any]) -> list[str]:
     """Name the keys that neither we nor Ultralytics know."""
     return [unknown(key, known_keys()) for key in theirs if not is_host_key(key)]
+
+
+def _check_text(theirs: Mapping[str, Any]) -> list[str]:
+    """Name the values that Ultralytics can't write into args.yaml, which is UTF-8."""
+    why = "bytes that are no UTF-8 text, which no file of a run can hold; rename it, or name a link to it"
+    return [f"{key}={escaped(str(value))}: {why}" for key, value in theirs.items() if not is_text(str(value))]
 
 
 def _check_fixed(theirs: Mapping[str, Any], fixed: Mapping[str, str]) -> list[str]:

@@ -31,7 +31,7 @@ def fingerprint(files: Sequence[Path], progress: Steps | None = None) -> str:
     total = hashlib.sha256()
     with closing(in_order(_digest, files)) as digests:
         for done, (file, digest) in enumerate(zip(files, digests, strict=True), start=1):
-            total.update(f"{os.path.relpath(file, root)}\0{digest}\n".encode())
+            total.update(os.fsencode(f"{os.path.relpath(file, root)}\0{digest}\n"))
             if progress:
                 progress(done, len(files))
     return total.hexdigest()

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from auxhead.errors import DataError, OutputError
 from auxhead.files import TEMPORARY_SUFFIX
-from auxhead.formats import printable
+from auxhead.formats import escaped, printable
 
 SHOWN_PROBLEMS = 10  # as many as fit on a screen under the rest of the message
 COLUMNS = ("path", "line", "problem", "row")
@@ -139,6 +139,22 @@ def problems_error(report: LabelReport, csv_path: Path | None = None) -> DataErr
     return _error(len(report.bad_images), len(report.problems), files, shown, csv_path)
 
 
+def told_problems(report: LabelReport, csv_path: Path) -> DataError:
+    """Write all problems of a scan, and build the error that names the first, for the caller to raise.
+
+    Args:
+        report: A scan with at least one problem.
+        csv_path: Where they shall be written; where that can't be done, the error says so.
+    """
+    try:
+        write_problems(report, csv_path)
+    except OutputError as error:
+        told = problems_error(report)
+        told.fix += f"; they are listed nowhere else, as {csv_path} can't be written: {error.found}"
+        return told
+    return problems_error(report, csv_path)
+
+
 def _error(
     images: int, rows: int, files: tuple[int, int], shown: Sequence[LabelProblem], csv_path: Path | None
 ) -> DataError:
@@ -213,5 +229,4 @@ def _open(path: Path) -> TextIO:
 
 def _cells(problem: LabelProblem) -> tuple[str, str, str, str]:
     line = "" if problem.line is None else str(problem.line)
-    path = str(problem.path).encode("utf-8", "backslashreplace").decode()  # bytes that are no text can still be told
-    return printable(path), line, printable(problem.what), printable(problem.row)
+    return printable(escaped(str(problem.path))), line, printable(problem.what), printable(problem.row)

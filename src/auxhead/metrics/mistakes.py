@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from auxhead.formats import escaped
 from auxhead.metrics.bands import ALL
 from auxhead.metrics.closeness import Pairs, center_sizes, overlap, pairs
 from auxhead.metrics.detections import Detections, Scene, scene
@@ -86,8 +87,9 @@ def count_mistakes(matched: Matched, made: Mistakes) -> pl.DataFrame:
     """Count by image, band and class.
 
     Returns:
-        Columns image (file name), band, class, boxes, then one for each kind of box and of detection; rows with nothing
-        to count are left out. A box is in the band of its own area, a duplicate or background detection in that of its.
+        Columns image (file name, escaped where it is no text), band, class, boxes, then one for each kind of box and of
+        detection; rows with nothing to count are left out. A box is in the band of its own area, a duplicate or
+        background detection in that of its.
     """
     bands = matched.setup.bands
     lows = np.array([band.low**2 for band in bands])
@@ -111,7 +113,7 @@ def count_mistakes(matched: Matched, made: Mistakes) -> pl.DataFrame:
     counts = ("boxes", *BOXES, *EXTRAS)
     table = pl.concat(parts).group_by(keys).agg(pl.col(counts).sum().cast(pl.Int64)).sort(keys)
     labels = {
-        "image": made.truth.files,
+        "image": [escaped(file) for file in made.truth.files],
         "band": [band.name for band in bands],
         "class": made.truth.names,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import polars as pl
 from auxhead.errors import DataError
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
 from auxhead.findings.records import read_plan
-from auxhead.formats import plural
+from auxhead.formats import escaped, plural
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.listing import list_images
 from auxhead.metrics.results_file import name_below, read_json, shared_folder
@@ -168,7 +169,8 @@ def _pair(folder: Path, analysis: Mapping[str, Any], arm: Mapping[str, Any]) -> 
 
 
 def _run(folder: Path) -> _Run:
-    sums = pl.read_parquet(folder / COUNTS_FILE).group_by("image").agg(pl.col("boxes", "found").sum())
+    table = pl.read_parquet(BytesIO((folder / COUNTS_FILE).read_bytes()))  # polars takes paths of UTF-8 only
+    sums = table.group_by("image").agg(pl.col("boxes", "found").sum())
     content = read_json(folder / METRICS_FILE, "the results of a run")
     detector = content["detectors"][0]
     counts = {image: (boxes, found) for image, boxes, found in sums.select("image", "boxes", "found").iter_rows()}
@@ -187,8 +189,8 @@ def _known(data: Path, split: str, wanted: Iterable[str]) -> _Known:
     """Read the boxes of some images."""
     source = read_data_yaml(data)
     images = list_images(source.splits[split])
-    by_path = {str(image): image for image in images}
-    by_name = {image.name: image for image in images}
+    by_path = {escaped(str(image)): image for image in images}  # as the table of counts has them
+    by_name = {escaped(image.name): image for image in images}
     by_name = by_name if len(by_name) == len(images) else {}  # the data may lie elsewhere by now
     known = {path: there for path in wanted if (there := by_path.get(path) or by_name.get(PurePath(path).name))}
     files = sorted(set(known.values()))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ultralytics.utils import LOGGER
 
-from auxhead.errors import AuxHeadError, ResumeError
+from auxhead.errors import AuxHeadError
 from auxhead.host.checkpoint import restricted
 from auxhead.host.datasets import validation_images
-from auxhead.keys.train import TrainKeys
 from auxhead.model import state
-from auxhead.model.choices import PLAN_FILE, RunPlan
+from auxhead.model.choices import RunPlan
 from auxhead.model.gradients import gain_warnings
 from auxhead.results_csv import RESULTS_FILE, restore
 from auxhead.shipping.certificate import certify
@@ -25,9 +22,8 @@ from auxhead.training import pose_road
 from auxhead.training.data_check import check_data
 from auxhead.training.launch import Callbacks, drive, run_folder
 from auxhead.training.model_check import check_arguments
-from auxhead.training.resolve import resolve
-from auxhead.training.result import RESULT_FILE, TrainResult, read_result, write_result
-from auxhead.training.resuming.asked import check_asked, require_data, saved_arguments
+from auxhead.training.result import TrainResult, read_result, write_result
+from auxhead.training.resuming.chosen import Chosen, choose, find_run
 from auxhead.training.resuming.leftovers import require_best
 from auxhead.training.resuming.owner import owned
 from auxhead.training.trainer import make_trainer
@@ -55,42 +51,23 @@ def begin(plan: RunPlan, arguments: Mapping[str, Any], callbacks: Callbacks = No
 
 def resume(keys: dict[str, Any], callbacks: Callbacks) -> TrainResult:
     """Go on with a run from whatever moment it was left at."""
-    run = Path(str(keys.pop("resume")))
-    run = run.parents[1] if run.is_file() and len(run.parents) > 1 else run
-    if not (run / PLAN_FILE).is_file():
-        raise ResumeError(
-            expected=f"the folder of a run of auxhead, with {PLAN_FILE} in it",
-            found="no such folder" if not run.is_dir() else f"a folder without {PLAN_FILE}",
-            where=str(run),
-            fix="name the folder that the run printed at its start (resume=runs/detect/train)",
-        )
+    run = find_run(str(keys.pop("resume")))
     with owned(run):
-        if (run / RESULT_FILE).is_file():
-            raise ResumeError("an unfinished run", "a finished one", str(run), "start a new run")
-        ours = sorted(key for key in keys if (key in TrainKeys.model_fields and key != "trust") or "." in key)
-        if ours:
-            raise ResumeError(
-                "keys of Ultralytics only", ", ".join(ours), str(run), "leave them out; the run keeps its own"
-            )
-        given, arguments = resolve({"heads": "none", **keys})
-        asked = {key: arguments[key] for key in keys if key in arguments}
-        plan = replace(_read_plan(run), trust=given.trust, other_data="data" in asked)
-        with restricted(trust=given.trust):
-            return _go_on(run, plan, asked, callbacks)
+        chosen = choose(run, keys)
+        with restricted(trust=chosen.plan.trust):
+            return _go_on(chosen, callbacks)
 
 
-def _go_on(run: Path, plan: RunPlan, asked: Mapping[str, Any], callbacks: Callbacks) -> TrainResult:
-    """Go on with a run of which its plan is known."""
-    saved = saved_arguments(run)
-    check_asked(run, asked, {**saved, "data": plan.source or saved["data"]})
-    require_data(run, str(asked.get("data") or plan.source or saved["data"]), asked="data" in asked)
-    overrides = {**asked, "save_dir": str(run)}
+def _go_on(chosen: Chosen, callbacks: Callbacks) -> TrainResult:
+    """Go on with a run of which all is known."""
+    run, plan = chosen.run, chosen.plan
+    overrides = {**chosen.asked, "save_dir": str(run)}
     if plan.route != "native":
         return read_result(pose_road.resume(run, plan, overrides, callbacks))
     latest = state.state_path(run / "weights" / "last.pt")
     if not latest.is_file():
         LOGGER.info(f"{run}: no epoch was finished, starting over")
-        arguments = {**saved, **overrides, "resume": False}
+        arguments = {**chosen.saved, **overrides, "resume": False}
         check_arguments(arguments)
         return begin(plan, check_data(arguments, plan), callbacks)
     last = state.load_state(latest)
@@ -99,16 +76,6 @@ def _go_on(run: Path, plan: RunPlan, asked: Mapping[str, Any], callbacks: Callba
         complete(run)
         return read_result(run)
     return begin(plan, {**overrides, "resume": str(latest)}, callbacks)
-
-
-def _read_plan(run: Path) -> RunPlan:
-    path = run / PLAN_FILE
-    try:
-        return RunPlan.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResumeError(
-            "the keys of a run, as auxhead wrote them", repr(error), str(path), "start a new run"
-        ) from error
 
 
 def complete(run: Path) -> None:

@@ -12,12 +12,17 @@ from ultralytics.utils import LOGGER
 from auxhead.errors import DataError
 from auxhead.host.calls import quiet
 from auxhead.host.datasets import read_data
+from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
+from auxhead.labels.data_yaml import SPLITS
 from auxhead.labels.listing import list_images, sharing
 from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_usable
-from auxhead.labels.problems import LabelReport, problems_error, write_problems
+from auxhead.labels.problems import LabelReport, told_problems
 from auxhead.model.choices import RunPlan
+from auxhead.training.launch import run_folder
+
+ELSEWHERE = "choose another one with project="
 
 
 def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
@@ -33,8 +38,10 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
     Raises:
         DataError: The yaml or a split can't be used, a split has no label file at all, or label rows or images are
             wrong; all of these go into a csv.
+        OutputError: The run would lie among the images or labels.
     """
     data = read_data(str(arguments["data"]), split=str(arguments.get("split") or ""))
+    require_apart(run_folder(arguments), [data[split] for split in SPLITS if data.get(split)], ELSEWHERE)
     nc = 1 if arguments.get("single_cls") else int(data["nc"])
     for split in ("train", "val"):
         sources = data[split] if isinstance(data[split], list) else [data[split]]
@@ -76,9 +83,7 @@ def _judge(split: str, report: LabelReport, on_error: str) -> None:
     """
     if not (report.problems or report.bad_images):
         return
-    path = Path.cwd() / f"auxhead-problems-{split}.csv"
-    write_problems(report, path)
-    problems = problems_error(report, path)
+    problems = told_problems(report, Path.cwd() / f"auxhead-problems-{split}.csv")
     if on_error == "fail" or report.corrupt == report.images:
         raise problems
     LOGGER.warning(f"{split}: leaving {report.corrupt + len(report.bad_images)} images out (on_error=skip)\n{problems}")

@@ -13,6 +13,7 @@ from ultralytics.utils import LOGGER
 from ultralytics.utils.callbacks import get_default_callbacks
 
 from auxhead.errors import AuxHeadError, ConfigError, OutputError
+from auxhead.formats import require_text
 from auxhead.host.calls import first_line, told_as
 
 Callbacks = Mapping[str, Callable[[Any], None]] | None
@@ -24,8 +25,14 @@ NO_PLACE = {
 
 
 def run_folder(arguments: Mapping[str, Any]) -> Path:
-    """Return the folder that Ultralytics would make for a run, a new one unless told otherwise."""
-    return Path(get_save_dir(get_cfg(overrides=dict(arguments))))
+    """Return the folder that Ultralytics would make for a run, a new one unless told otherwise.
+
+    Raises:
+        OutputError: Its path can't be written down.
+    """
+    folder = Path(get_save_dir(get_cfg(overrides=dict(arguments))))
+    require_text(folder)
+    return folder
 
 
 def _refuse(error: BaseException) -> ConfigError:

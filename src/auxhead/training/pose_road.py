@@ -101,7 +101,7 @@ def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks:
         arguments = {**saved_arguments(folder), "data": plan.source, **overrides, "resume": False}
         return run(*prepare(plan, arguments), callbacks)
     plan = replace(plan, source=str(overrides.get("data") or plan.source))
-    content = _read_last(last)
+    content = read_last(last)
     unfinished = content.get("optimizer") is not None  # Ultralytics takes it out at the end
     if unfinished:
         restore(folder / RESULTS_FILE, int(content["epoch"]) + 1, content.get("train_results") or {})
@@ -112,8 +112,12 @@ def resume(folder: Path, plan: RunPlan, overrides: Mapping[str, Any], callbacks:
     return finish(folder, plan, data)
 
 
-def _read_last(last: Path) -> Mapping[str, Any]:
-    """Read the last checkpoint, from which Ultralytics goes on."""
+def read_last(last: Path) -> Mapping[str, Any]:
+    """Read the last checkpoint, from which Ultralytics goes on.
+
+    Raises:
+        ResumeError: It is broken.
+    """
     try:
         return open_model(last).content
     except ModelError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ def batch_hash(batch: Mapping[str, Any]) -> str:
     """Hash a batch as the loader gives it: names of the images, pixels, classes and boxes."""
     total = hashlib.sha256()
     for name in batch["im_file"]:
-        total.update(Path(name).name.encode() + b"\0")
+        total.update(os.fsencode(Path(name).name) + b"\0")
     for key in ("img", "cls", "bboxes", "batch_idx"):
         total.update(_digest(batch[key].detach().cpu().contiguous()).encode())
     return total.hexdigest()

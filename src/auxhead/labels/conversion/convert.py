@@ -8,6 +8,7 @@ from pathlib import Path
 
 from auxhead.errors import OutputError
 from auxhead.keys.convert import Images, OnError, PoseKeys, SegmentKeys
+from auxhead.labels.apart import require_apart
 from auxhead.labels.conversion.folder import PROBLEMS, check_apart, check_ours, resolve
 from auxhead.labels.conversion.job import ConversionJob
 from auxhead.labels.conversion.result import Conversion
@@ -52,6 +53,7 @@ def convert(
         place = resolve(out)
         job = ConversionJob(source, place, target, images, on_error)
         check_apart(place, *job.sources())
+        require_apart(place, source.splits.values())
         check_ours(place)
         conversion = job.up_to_date() or job.run(progress)
         place.with_name(f"{place.name}.{PROBLEMS}").unlink(missing_ok=True)  # of an earlier run that failed

@@ -16,6 +16,7 @@ from typing import Any
 
 from auxhead.errors import OutputError
 from auxhead.files import TEMPORARY_SUFFIX
+from auxhead.processes import is_running
 
 MANIFEST = "conversion.json"
 VERSION = 2  # of what we write; raise it when a new release writes other files, so that old ones are made anew
@@ -178,17 +179,5 @@ def _remove_leftovers(out: Path) -> None:
     name = re.compile(rf"{re.escape(_prefix(out))}(\d{{1,9}})\.\d+(?:\.old)?{re.escape(TEMPORARY_SUFFIX)}")
     for entry in out.parent.iterdir():
         match = name.fullmatch(entry.name)
-        if match and not _runs(int(match[1])):
+        if match and not is_running(int(match[1])):
             shutil.rmtree(entry, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    if os.name == "nt":
-        return True  # there, the question below would end the process
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # somebody else's
-    return True

@@ -18,6 +18,11 @@ OBEYED = (
 """Keys that a run may change when it goes on. Source: Ultralytics' `BaseTrainer.check_resume`, without distillation."""
 
 
+def changes(asked: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the keys given that differ from a run's own."""
+    return {key: value for key, value in asked.items() if key not in saved or saved[key] != value}
+
+
 def check_asked(run: Path, asked: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
     """Refuse keys that a resume can't obey, and say what those change that it can.
 
@@ -29,7 +34,7 @@ def check_asked(run: Path, asked: Mapping[str, Any], saved: Mapping[str, Any]) -
     Raises:
         ResumeError: Some can't be obeyed; all of them are named.
     """
-    changed = {key: value for key, value in asked.items() if key not in saved or saved[key] != value}
+    changed = changes(asked, saved)
     refused = [key for key in changed if key not in OBEYED]
     if refused:
         raise ResumeError(
