@@ -72,7 +72,6 @@ COMMANDS = {
     "train, dry run": ["train", "model={detector}", "data={data}", "--dry-run"],
     "pretrained": ["train", "model={clean}", "pretrained={detector}", "data={data}"],
     "pretrained, dry run": ["train", "model={clean}", "pretrained={detector}", "data={data}", "--dry-run"],
-    "distill_model": ["train", "model={clean}", "heads=none", "distill_model={detector}", "data={data}"],
     "route": ["train", "route=pose", "model={pose}", "data={data}"],
     "route, dry run": ["train", "route=pose", "model={pose}", "data={data}", "--dry-run"],
     "strip": ["strip", "{pose}"],

@@ -10,7 +10,7 @@ from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 from ultralytics.utils import LOGGER, is_online
 from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 
-from auxhead.errors import ModelError
+from auxhead.errors import ConfigError, ModelError
 from auxhead.host import checkpoint
 from auxhead.host.calls import named_line, quiet, told_as
 from auxhead.host.models import model_yaml, weights_file
@@ -47,8 +47,26 @@ def check_model(arguments: Mapping[str, Any], plan: RunPlan) -> None:
     attach(require_detector(model, source), plan.heads, epochs=1)
 
 
-OPENED = ("model", "pretrained", "distill_model")
+WRAPPING = {
+    "distill_model": "distillation wraps the model",
+    "quantize": "training for quantization rewrites the model",
+}
+"""Arguments of Ultralytics' that make something else of the model, and how. `half` and `int8` are other names of the second."""
+
+OPENED = ("model", "pretrained")
 """Arguments of Ultralytics' that may name a checkpoint."""
+
+
+def require_plain(arguments: Mapping[str, Any]) -> None:
+    """Refuse what wraps or rewrites the model: our states, heads and certificates are about the detector itself.
+
+    Raises:
+        ConfigError: It is asked for.
+    """
+    for key, reason in WRAPPING.items():
+        if (value := arguments.get(key)) is not None:
+            fix = f"leave {key}= out, or train with `yolo detect train`"
+            raise ConfigError("a training of the detector itself", f"{key}={value}: {reason}", f"{key}=", fix)
 
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:
@@ -58,9 +76,10 @@ def check_arguments(arguments: Mapping[str, Any]) -> None:
         arguments: Ultralytics' arguments; weights that Ultralytics can download are passed over.
 
     Raises:
-        ConfigError: The device isn't there.
+        ConfigError: The device isn't there, or the model would not stay what it is.
         ModelError: A checkpoint is missing, or would run code and files are not trusted.
     """
+    require_plain(arguments)
     choose_device(arguments.get("device"))
     for key in OPENED:
         name = str(arguments.get(key))

@@ -16,7 +16,7 @@ from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
 from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_model
 
 from auxhead._version import __version__
-from auxhead.errors import ConfigError, ModelError, ResumeError
+from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
 from auxhead.host.calls import UNUSABLE, first_line, named_line, told_as
 from auxhead.host.cpu import take_cpu
@@ -32,6 +32,7 @@ from auxhead.shipping.certificate import Certificate, certify
 from auxhead.shipping.cost import advice
 from auxhead.shipping.ship import half, reduce_state, ship
 from auxhead.training.data_check import check_images
+from auxhead.training.model_check import require_plain
 from auxhead.training.pretrained import start_from
 from auxhead.training.result import write_result
 from auxhead.training.resuming.divergence import diverged, mended, require_finite
@@ -97,9 +98,7 @@ class HeadTrainer(ResumableTrainer):
     def set_model_attributes(self) -> None:
         """Attach the heads: the model is on its device, and neither compiled nor wrapped yet."""
         super().set_model_attributes()
-        for key, reason in {"distill_model": "distillation wraps the model", "quantize": "QAT rewrites it"}.items():
-            if self.plan.heads and getattr(self.args, key, None) is not None:
-                raise ConfigError("heads alone", f"{key}={getattr(self.args, key)}: {reason}", key, f"leave {key}= out")
+        require_plain(vars(self.args))
         self.criterion = attach(self.model, self.plan.heads, epochs=self.epochs, seed=self.args.seed)
 
     def set_class_weights(self) -> None:
