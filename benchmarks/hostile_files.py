@@ -111,7 +111,13 @@ def make(folder: Path, mark: Path) -> dict[str, dict[str, Path]]:
         file.write_text(text)
         found[kind] = {"json": file}
     torch.save({"model": model, "train_args": model.args}, folder / "clean.pt")
-    found["clean"] = {"model": folder / "clean.pt", "pose": Path("yolov8n-pose.yaml"), "data": data}
+    (folder / "none.json").write_text("[]")
+    found["clean"] = {
+        "json": folder / "none.json",
+        "model": folder / "clean.pt",
+        "pose": Path("yolov8n-pose.yaml"),
+        "data": data,
+    }
     return found
 
 

@@ -51,7 +51,7 @@ WRAPPING = {
     "distill_model": "distillation wraps the model",
     "quantize": "training for quantization rewrites the model",
 }
-"""Arguments of Ultralytics' that make something else of the model, and how. `half` and `int8` are other names of the second."""
+"""Arguments of Ultralytics' that make something else of the model, and how; it takes `half` and `int8` for the last."""
 
 OPENED = ("model", "pretrained")
 """Arguments of Ultralytics' that may name a checkpoint."""
