@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,6 +34,22 @@ class Pairs:
     def take(self, which: Bools) -> Pairs:
         """Return some of them."""
         return Pairs(self.found[which], self.truth[which], self.closeness[which])
+
+    @cached_property
+    def numbered(self) -> tuple[Indices, Pairs]:
+        """The detections that have candidates, and the same pairs with these numbered from 0."""
+        new = np.diff(self.found, prepend=-1) > 0
+        return self.found[new], Pairs((np.cumsum(new) - 1).astype(np.int32), self.truth, self.closeness)
+
+    @cached_property
+    def in_turns(self) -> tuple[Indices, Indices]:
+        """The turn of each pair, shape (p,); and the pairs by turn, detection, falling closeness and falling box.
+
+        In a turn no two detections compete for a box. Detections that reach for the same box are linked; the turn of
+        one is its place among the detections it is linked to through any chain, at most its place in the image.
+        """
+        turn = _turns(self.found, self.truth)
+        return turn, np.lexsort((-self.truth, -self.closeness, self.found, turn)).astype(np.int32)
 
 
 def overlap(found: Floats, truth: Floats, crowd: Bools) -> Floats:
@@ -142,3 +159,22 @@ def _candidates(first: Indices, count: Indices) -> Iterator[tuple[Indices, Indic
         within = np.arange(len(found)) - np.repeat(ends[start:stop] - own - before, own)
         yield found, first[found] + within
         start = stop
+
+
+def _turns(found: Indices, truth: Indices) -> Indices:
+    """Number the rounds in which detections choose; found is rising, and boxes are sorted by image and class."""
+    if not len(found):
+        return np.empty(0, dtype=np.int64)
+    new = np.r_[True, found[1:] != found[:-1]]
+    nth = np.cumsum(new) - 1  # of the detections that have candidates
+    least = np.full(int(nth[-1]) + 1, np.iinfo(np.int64).max)
+    most = np.full(int(nth[-1]) + 1, -1)
+    np.minimum.at(least, nth, truth)
+    np.maximum.at(most, nth, truth)
+    # Where all later detections reach for later boxes only, nobody meets.
+    reach, ahead = np.maximum.accumulate(most), np.minimum.accumulate(least[::-1])[::-1]
+    fresh = np.r_[True, ahead[1:] > reach[:-1]]
+    begins = np.flatnonzero(fresh)
+    place = np.arange(len(least)) - begins[np.cumsum(fresh) - 1]
+    turns: Indices = place[nth].astype(np.int32)
+    return turns

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from auxhead.metrics.closeness import Pairs
 from auxhead.metrics.detections import Indices, Scene
-from auxhead.metrics.truth import Bools, Floats, Ints
+from auxhead.metrics.truth import Bools, Floats
 
 NONE = -1
 Matches = npt.NDArray[np.int32]
@@ -98,9 +98,7 @@ def match(scene: Scene, pairs: Pairs, thresholds: Floats, low: float = 0.0, high
     """
     outside = (scene.truth.areas < low) | (scene.truth.areas >= high)
     counted = ~(outside | scene.truth.crowd)
-    new = np.diff(pairs.found, prepend=-1) > 0
-    near, place = pairs.found[new], np.cumsum(new) - 1  # the others find nothing at any threshold
-    few = Pairs(place, pairs.truth, pairs.closeness)
+    near, few = pairs.numbered  # the others find nothing at any threshold
     chosen = greedy(few, len(near), thresholds, free=scene.truth.crowd, last=~counted)
     hit = chosen != NONE
     idle = hit & ~counted[chosen] if len(counted) else np.zeros_like(hit)
@@ -131,8 +129,10 @@ def greedy(pairs: Pairs, detections: int, thresholds: Floats, *, free: Bools, la
         [[0, 0], [1, -1]]
     """
     chosen = np.full((detections, len(thresholds)), NONE, dtype=np.int32)
-    turn = _turns(pairs)
-    sorting = np.lexsort((-pairs.truth, -pairs.closeness, last[pairs.truth], pairs.found, turn))
+    turn, sorting = pairs.in_turns
+    if (late := last[pairs.truth[sorting]]).any():
+        whose = np.cumsum(np.diff(pairs.found[sorting], prepend=-1) != 0)
+        sorting = sorting[np.argsort(2 * whose + late, kind="stable")]
     found, truth, near = pairs.found[sorting], pairs.truth[sorting], pairs.closeness[sorting]
     taken = np.zeros((len(free), len(thresholds)), dtype=np.bool_)
     columns = np.arange(len(thresholds))
@@ -148,26 +148,3 @@ def greedy(pairs: Pairs, detections: int, thresholds: Floats, *, free: Bools, la
         chosen[who[begins]] = np.where(some, box, NONE)
         taken[box[some], np.broadcast_to(columns, some.shape)[some]] = True
     return chosen
-
-
-def _turns(pairs: Pairs) -> Ints:
-    """Number the rounds in which detections choose, so that no two compete for a box in the same round.
-
-    Detections that reach for the same box are linked; the turn of one is its place among the detections it is linked to
-    through any chain, which is at most its place in the image.
-    """
-    if not len(pairs.found):
-        return np.empty(0, dtype=np.int64)
-    new = np.r_[True, pairs.found[1:] != pairs.found[:-1]]
-    nth = np.cumsum(new) - 1  # of the detections that have candidates
-    least = np.full(int(nth[-1]) + 1, np.iinfo(np.int64).max)
-    most = np.full(int(nth[-1]) + 1, -1)
-    np.minimum.at(least, nth, pairs.truth)
-    np.maximum.at(most, nth, pairs.truth)
-    # Boxes are sorted by image and class: where all later detections reach for later boxes only, nobody meets.
-    reach, ahead = np.maximum.accumulate(most), np.minimum.accumulate(least[::-1])[::-1]
-    fresh = np.r_[True, ahead[1:] > reach[:-1]]
-    begins = np.flatnonzero(fresh)
-    place = np.arange(len(least)) - begins[np.cumsum(fresh) - 1]
-    turns: Ints = place[nth]
-    return turns
