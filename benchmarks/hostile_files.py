@@ -46,7 +46,7 @@ COMMANDS = {
     "evaluate model=": ["evaluate", "model={model}", "data={data}", "imgsz=64", "out={out}"],
     "evaluate predictions=": ["evaluate", "predictions={json}", "data={data}", "out={out}"],
     "inspect": ["inspect", "data={data}", "imgsz=64"],
-    "convert": ["convert", "data={data}", "labels=pose", "out={out}"],
+    "convert": ["convert", "data={data}", "to=pose", "out={out}"],
     "design": ["design", "like={model}", "data={data}", "imgsz=64", "price=gflops", "out={out}"],
     "strip": ["strip", "{model}", "out={out}.pt"],
     "cost": ["cost", "{model}", "nc=4"],
@@ -111,9 +111,11 @@ def make(folder: Path, mark: Path) -> dict[str, dict[str, Path]]:
         file.write_text(text)
         found[kind] = {"json": file}
     torch.save({"model": model, "train_args": model.args}, folder / "clean.pt")
-    (folder / "none.json").write_text("[]")
+    picture = min((folder / "signs" / "images" / "val").iterdir())
+    row = {"file_name": picture.name, "category_id": 0, "bbox": [1, 2, 30, 40], "score": 0.5}
+    (folder / "found.json").write_text(json.dumps([row]))
     found["clean"] = {
-        "json": folder / "none.json",
+        "json": folder / "found.json",
         "model": folder / "clean.pt",
         "pose": Path("yolov8n-pose.yaml"),
         "data": data,
