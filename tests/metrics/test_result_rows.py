@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from auxhead.errors import DataError
+from auxhead.evaluation import readings
+from auxhead.evaluation.readings import Reading, Readings
 from auxhead.metrics import results_file
 from auxhead.metrics.results import rows as module
 from auxhead.metrics.results.rows import Columns, read_blocks
@@ -23,7 +27,7 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 SPACES = st.text(" \t\n\r", max_size=3)
-slow = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+slow = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def read(path: Path, content: bytes) -> list[Any]:
@@ -148,3 +152,35 @@ def test_detections_are_written_as_one_list(count, build, tmp_path, monkeypatch)
     assert again.boxes.tolist() == found.boxes.tolist()
     assert again.scores == pytest.approx(found.scores, abs=1e-7)
     assert (again.image.tolist(), again.cls.tolist()) == (found.image.tolist(), found.cls.tolist())
+
+
+def test_what_is_wrong_with_rows_on_images_left_out_is_passed_over(build, tmp_path):
+    truth = replace(build.truth([(0, 0, 1, 2, 3, 4)]), files=("a.png",), left_out=("b.png",))
+    row = {"file_name": "a.png", "category_id": 0, "bbox": [1, 2, 3, 4], "score": 0.5}
+    rows = [row, {"file_name": "b.png", "category_id": 99, "bbox": None}, row]
+    (tmp_path / "found.json").write_text(json.dumps(rows))
+    found = read_results(tmp_path / "found.json", truth)
+    assert found.left_out == 1
+    assert found.boxes.tolist() == [[1, 2, 3, 4]] * 2
+    (tmp_path / "found.json").write_text(json.dumps([row, {**row, "bbox": None}]))
+    with pytest.raises(DataError, match="row 1: "):
+        read_results(tmp_path / "found.json", truth)
+
+
+def test_the_collector_is_as_it_was():
+    broken: Any = [[ROW], None]
+    for enabled in (True, False):
+        (gc.enable if enabled else gc.disable)()
+        with pytest.raises(TypeError):
+            Columns(broken)
+        assert gc.isenabled() == enabled
+    gc.enable()
+
+
+def test_a_reading_that_changes_a_rare_class_is_found_below_the_best_scores(build, monkeypatch):
+    monkeypatch.setattr(readings, "POOL", 4)
+    truth = replace(build.truth([(0, 2, 50 * place, 0, 10, 10) for place in range(4)]), names=("a", "c", "b"))
+    common = [(0, 0, 500, 500, 10, 10, 0.9)] * 10
+    found = build.found([*common, *((0, 1, 50 * place, 0, 10, 10, 0.1) for place in range(4))])
+    fit = Readings(truth, found, "own").fit(Reading(classes="classes in alphabetical order of their names"))
+    assert (fit.hits, fit.own, fit.of) == (4, 0, 4)
