@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -57,11 +56,18 @@ def place(small_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.fixture
-def auxhead(place: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Run a command in that folder; pytest's streams take UTF-8 only."""
-    monkeypatch.chdir(place)
-    return call
+def auxhead(*words: str, place: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command on streams that take UTF-8 only."""
+    return subprocess.run(
+        [sys.executable, "-m", "auxhead", *words],
+        cwd=place,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=HANG,
+    )
 
 
 WORKS = {
@@ -76,10 +82,10 @@ WORKS = {
 
 
 @pytest.mark.parametrize("name", WORKS)
-def test_names_that_are_no_text_are_names(name: str, place: Path, auxhead: Callable[..., Any]) -> None:
+def test_names_that_are_no_text_are_names(name: str, place: Path) -> None:
     odd = place / ODD
     values = {"data": odd / ODD / f"{ODD}.yaml", "odd": odd, "pt": odd / f"{ODD}.pt", "place": place}
-    done = auxhead(*(word.format(**values) for word in WORKS[name]))
+    done = auxhead(*(word.format(**values) for word in WORKS[name]), place=place)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     if name == "evaluate":
@@ -102,14 +108,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_files_in_utf8_have_to_hold_is_refused_in_one_message(
-    name: str, place: Path, auxhead: Callable[..., Any]
-) -> None:
+def test_what_files_in_utf8_have_to_hold_is_refused_in_one_message(name: str, place: Path) -> None:
     odd = place / ODD
     before = sorted(place.rglob("*"))
     words, keys = REFUSED[name]
     values = {"data": odd / ODD / f"{ODD}.yaml", "odd": odd, "pt": odd / f"{ODD}.pt"}
-    done = auxhead(*(word.format(**values) for word in words))
+    done = auxhead(*(word.format(**values) for word in words), place=place)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("expected:") == 1
@@ -118,25 +122,15 @@ def test_what_files_in_utf8_have_to_hold_is_refused_in_one_message(
     assert sorted(place.rglob("*")) == before
 
 
-def test_a_bad_image_of_an_odd_name_is_told_where_streams_take_text_only(
-    place: Path, auxhead: Callable[..., Any]
-) -> None:
+def test_a_bad_image_of_an_odd_name_is_told_where_streams_take_text_only(place: Path) -> None:
     data = place / "bad"
     shutil.copytree(place / "signs", data, ignore=shutil.ignore_patterns("*.cache"))
     YAML.save(data / "data.yaml", {**YAML.load(place / "signs" / "data.yaml"), "path": str(data)})
     (data / "images" / "train" / f"{ODD}.png").write_bytes(b"no image")
     words = ["train", f"data={data / 'data.yaml'}", "model=small.yaml", "--dry-run"]
-    skipped = subprocess.run(
-        [sys.executable, "-m", "auxhead", *words, "on_error=skip"],
-        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=HANG,
-    )
+    skipped = auxhead(*words, "on_error=skip", place=place)
     assert skipped.returncode == 0, skipped.stderr
-    refused = auxhead(*words)
+    refused = auxhead(*words, place=place)
     assert refused.returncode == 2, refused.stderr
     for done in (skipped, refused):
         assert "Traceback" not in done.stderr
@@ -145,11 +139,9 @@ def test_a_bad_image_of_an_odd_name_is_told_where_streams_take_text_only(
         assert [row["path"] for row in csv.DictReader(file)] == [f"{data}/images/train/{TOLD}.png"]
 
 
-def test_a_comparison_in_a_folder_of_an_odd_name_gets_its_page_with_pictures(
-    tmp_path: Path, call: Callable[..., Any]
-) -> None:
+def test_a_comparison_in_a_folder_of_an_odd_name_gets_its_page_with_pictures(tmp_path: Path) -> None:
     folder = make_ledger(tmp_path / "ledger", seeds=(4,)).rename(tmp_path / ODD)
-    done = call("report", ODD)
+    done = auxhead("report", ODD, place=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "data:image/jpeg" in (folder / "report.html").read_text(encoding="utf-8")
 
@@ -169,8 +161,8 @@ def test_a_comparison_in_a_folder_of_an_odd_name_gets_its_page_with_pictures(
     ],
     ids=lambda words: " ".join(words).replace(LONG, "LONG"),
 )
-def test_names_that_are_too_long_for_the_system_are_one_message(words: list[str], auxhead: Callable[..., Any]) -> None:
-    done = auxhead(*words)
+def test_names_that_are_too_long_for_the_system_are_one_message(words: list[str], place: Path) -> None:
+    done = auxhead(*words, place=place)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("expected:") == 1
