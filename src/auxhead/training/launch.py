@@ -35,7 +35,7 @@ def run_folder(arguments: Mapping[str, Any]) -> Path:
     return folder
 
 
-def _refuse(error: BaseException) -> ConfigError:
+def _cannot_do(error: BaseException) -> ConfigError:
     return ConfigError(
         "a training that Ultralytics can do", first_line(error), "the keys given", "correct what it names"
     )
@@ -68,7 +68,7 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
     with told_as(refuse, (OSError,)):
         trainer = kind(overrides=dict(arguments), _callbacks=every)  # some are called while it is built
     try:
-        with told_as(_refuse, (NotImplementedError,)):
+        with told_as(_cannot_do, (NotImplementedError,)):
             trainer.train()
     except OSError as error:
         if isinstance(error, AuxHeadError) or error.errno not in NO_PLACE:

@@ -93,11 +93,8 @@ class Columns:
     """What rows say: boxes and scores as numbers; images and classes as they are named, each name once.
 
     Attributes:
-        rows: How many there are, k.
-        image: Which of the `images` each row names, shape (k,).
-        images: The parts of a row that name an image.
-        cls: Which of the `classes` each row names, shape (k,).
-        classes: The parts of a row that name a class.
+        images: How k rows name their images.
+        classes: How they name their classes.
         bad: What is wrong with box or score, by place; both are 0 there.
     """
 
