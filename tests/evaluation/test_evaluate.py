@@ -370,6 +370,7 @@ def test_results_of_something_else_are_not_overwritten(signs: Path, predictions:
         ({"resamples": -1}, "resamples"),
         ({"nwd": 0}, "nwd"),
         ({"versus": "b.pt", "data": "truth.json"}, "needs the pictures"),
+        ({"predictions": "best.pt", "data": "truth.json"}, "predictions=best.pt: expected a results file"),
     ],
 )
 def test_bad_keys(signs: Path, predictions: Path, keys: dict[str, Any], message: str) -> None:

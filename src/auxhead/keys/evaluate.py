@@ -81,6 +81,9 @@ class EvaluateKeys(Keys):
         if (self.model is None) == (self.predictions is None):
             message = "expected either model= or predictions="
             raise ValueError(message)
+        if self.predictions is not None and not self.predictions.endswith(".json"):
+            message = f"predictions={self.predictions}: expected a results file, .json; a model is model="
+            raise ValueError(message)
         if self.data.endswith(".json") and (self.model or (self.versus and not self.versus.endswith(".json"))):
             message = "a model needs the pictures: expected a data.yaml, as data= is a COCO json"
             raise ValueError(message)
