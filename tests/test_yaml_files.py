@@ -66,7 +66,7 @@ def test_what_is_small_is_let_through(value: Any) -> None:
         ["train", "cfg={bomb}"],
         ["inspect", "data={bomb}"],
         ["convert", "data={bomb}", "to=pose", "out=out"],
-        ["evaluate", "data={bomb}", "predictions={data}"],
+        ["evaluate", "data={bomb}", "predictions={results}"],
         ["evaluate", "data={bomb}", "model={data}"],
         ["cost", "{bomb}"],
         ["design", "data={data}", "like={bomb}"],
@@ -81,7 +81,8 @@ def test_every_command_refuses_it_in_one_message(
     words: list[str], quick: dict[str, Any], call: Callable[..., Any], tmp_path: Path
 ) -> None:
     bomb = written(tmp_path, BOMB, "bomb-pose.yaml" if "route=pose" in words else "bomb.yaml")
-    told = call(*(word.format(bomb=bomb, data=quick["data"], model=quick["model"]) for word in words))
+    results = written(tmp_path, "[]", "results.json")
+    told = call(*(word.format(bomb=bomb, results=results, data=quick["data"], model=quick["model"]) for word in words))
     assert told.returncode == 2
     assert "Traceback" not in told.stderr
     assert "more than 100,000 values" in told.stderr
