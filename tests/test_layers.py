@@ -35,6 +35,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "layouts": "yaml",
     "model": "torch ultralytics",
     "host": "numpy packaging torch ultralytics yaml",
+    "augmentation": "cv2 numpy pydantic ultralytics",
     "shipping": "torch ultralytics",
     "training": "filelock numpy pydantic torch ultralytics",
     "inspection": "matplotlib numpy",

@@ -39,15 +39,17 @@ KEYS: Mapping[str, Sequence[tuple[str, str]]] = {
 
 
 def models(command: str) -> Iterator[tuple[str, str, type[BaseModel]]]:
-    """Import the models of a command's keys: a title, the prefix of the keys, and the model."""
+    """Import the models of a command's keys: a title, the prefix of the keys without its dot, and the model."""
     for module, name in KEYS[command]:
         yield "Keys", "", getattr(import_module(f"auxhead.keys.{module}"), name)
     if command == "train":
+        from auxhead.keys.augmentation import AUGMENTATION_KEYS
         from auxhead.keys.heads.registry import head_names, spec_class
         from auxhead.keys.train import ROUTE_KEYS
 
-        yield from ((f"Keys {name}.* of the head", f"{name}.", spec_class(name)) for name in head_names())
-        yield from ((f"Keys {name}.* of the route", f"{name}.", model) for name, model in ROUTE_KEYS.items())
+        yield from (("Keys of what training pictures show", name, model) for name, model in AUGMENTATION_KEYS.items())
+        yield from ((f"Keys {name}.* of the head", name, spec_class(name)) for name in head_names())
+        yield from ((f"Keys {name}.* of the route", name, model) for name, model in ROUTE_KEYS.items())
 
 
 def key_help(command: str, note: str = "") -> Any:
@@ -61,6 +63,8 @@ def key_help(command: str, note: str = "") -> Any:
     def show(context: typer.Context, asked: bool) -> None:
         if not asked:
             return
+        from auxhead.keys.augmentation import word
+
         typer.echo(context.get_help())
         before = ""
         for title, prefix, model in models(command):
@@ -69,7 +73,7 @@ def key_help(command: str, note: str = "") -> Any:
             for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
                 default = "" if field.default is None else f" (default {field.default})"
                 default = " (required)" if field.is_required() else default
-                typer.echo(f"  {prefix + name + '=':26}{field.description}{default}")
+                typer.echo(f"  {word(prefix, name, field) + '=':26}{field.description}{default}")
         typer.echo(note)
         raise typer.Exit
 

@@ -19,6 +19,7 @@ PIXELS = (
     "imgsz", "batch", "workers", "rect", "multi_scale", "cache", "augmentations", "hsv_h", "hsv_s", "hsv_v", "degrees",
     "translate", "scale", "shear", "perspective", "flipud", "fliplr", "bgr", "mosaic", "mixup", "cutmix", "copy_paste",
     "copy_paste_mode", "auto_augment", "erasing", "fraction", "single_cls", "classes", "route",
+    "flips", "flips.never", "crops", "crops.window", "crops.small", "crops.from", "crops.force",
 )  # fmt: skip
 """Keys that change what the network is shown."""
 

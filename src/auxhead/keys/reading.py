@@ -87,13 +87,13 @@ def parse_words(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:
 
 
 def join_words(words: Sequence[str]) -> list[str]:
-    """Join words that belong together: `a = 1`, `a= 1`, `a =1` and `a=[1, 2]`.
+    """Join words that belong together: `a = 1`, `a= 1`, `a =1`, `a=[1, 2]` and `a={b: c}`.
 
     Raises:
         ValueError: A bracket is left open or closed too often, or a "=" has no key.
 
     Source:
-        Ultralytics, cfg/__init__.py, merge_equals_args.
+        Ultralytics, cfg/__init__.py, merge_equals_args; but for braces, which it doesn't know.
 
     >>> join_words(["epochs", "=", "3", "classes=[1,", "2]"])
     ['epochs=3', 'classes=[1,2]']
@@ -110,14 +110,14 @@ def join_words(words: Sequence[str]) -> list[str]:
             word, place = word + more, place + 1
         elif word.startswith("=") and place:
             word = _last(joined, words) + word
-        depth += word.count("[") - word.count("]")
+        depth += sum(word.count(bracket) for bracket in "[{") - sum(word.count(bracket) for bracket in "]}")
         parts.append(word)
         if not depth:
-            joined.append("".join(parts))
+            joined.append((" " if "{" in parts[0] else "").join(parts))
             parts = []
         place += 1
     if parts:
-        message = f"'{parts[0]}' has an unmatched '[' or ']' bracket."
+        message = f"'{parts[0]}' has an unmatched bracket."
         raise ValueError(message)
     return joined
 

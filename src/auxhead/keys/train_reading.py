@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from auxhead.errors import ConfigError
 from auxhead.formats import escaped, is_text
+from auxhead.keys.augmentation import AUGMENTATION_KEYS, CropsKeys, FlipsKeys, augmentation_words, read_augmentation
 from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.keys.heads.base import HeadSpec
 from auxhead.keys.heads.registry import head_names, head_spec, spec_class
@@ -49,6 +50,8 @@ class Asked:
         own: Our keys; wrong ones have fallen back to their defaults.
         heads: Keys of each head by name.
         labels: What a box becomes on a pose or segment route; None on the native one.
+        flips: What a mirror does to classes.
+        crops: Which views are cut from native pixels.
         theirs: Keys of Ultralytics, whose values are not checked yet.
         task: Task of the model that will train.
         problems: What is wrong, a line each.
@@ -57,6 +60,8 @@ class Asked:
     own: TrainKeys
     heads: Mapping[str, HeadSpec]
     labels: PoseKeys | SegmentKeys | None
+    flips: FlipsKeys
+    crops: CropsKeys
     theirs: dict[str, Any]
     task: str
     problems: list[str]
@@ -77,7 +82,7 @@ def read_train_words(words: Sequence[str], more: Mapping[str, FieldInfo] | None 
     vocabulary = Vocabulary(
         known=[*more, *known_keys()],
         flags=of_kind(bool, TrainKeys.model_fields) | host_flags(),
-        verbatim=of_kind(str, more) | VERBATIM,
+        verbatim=of_kind(str, more) | VERBATIM | {"flips", "flips.never"},
         skipped=set(NOT_OURS.values()),
         fix=FIX,
     )
@@ -88,7 +93,8 @@ def known_keys() -> list[str]:
     """Return every key that `auxhead train` understands."""
     heads = [f"{name}.{key}" for name in head_names() for key in spec_class(name).model_fields]
     labels = [f"{route}.{key}" for route, model in ROUTE_KEYS.items() for key in model.model_fields]
-    return list(dict.fromkeys([*TrainKeys.model_fields, *heads, *labels, *host_defaults(), *FLAGS]))
+    every = [*TrainKeys.model_fields, *heads, *labels, *augmentation_words(), *host_defaults(), *FLAGS]
+    return list(dict.fromkeys(every))
 
 
 def with_key_file(keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,18 +137,20 @@ def check_ours(given: Mapping[str, Any], *, files: bool = False) -> Asked:
     asked = flatten_heads(with_key_file(given))
     keys = with_recipe(asked)
     ours = {key: value for key, value in keys.items() if key in TrainKeys.model_fields}
-    theirs = {key: value for key, value in keys.items() if key not in ours and "." not in key}
+    theirs = {key: value for key, value in keys.items() if not (key in ours or key in AUGMENTATION_KEYS or "." in key)}
     own, problems = _check_own(ours)
     names = _names(own.heads) if own.route == "native" else []
     heads, head_problems = _check_heads(names, keys)
     labels, label_problems = _check_labels(own.route, keys)
+    flips, crops, augmentation_problems = read_augmentation(keys)
     task = NOT_OURS["task"] if own.route == "native" else own.route
-    problems += head_problems + label_problems + _check_route(own, asked) + _check_names(theirs)
+    problems += head_problems + label_problems + augmentation_problems + _check_route(own, asked) + _check_names(theirs)
     problems += _check_fixed(theirs, {**NOT_OURS, "task": task})
-    known = [*names, *(route for route in ROUTE_KEYS if route == own.route)]
+    known = [*names, *AUGMENTATION_KEYS, *(route for route in ROUTE_KEYS if route == own.route)]
     problems += [_idle(key, own) for key in keys if "." in key and key.partition(".")[0] not in known]
     problems += _check_text(theirs) + (_missing(keys) if files else [])
-    return Asked(own, heads, labels, {key: value for key, value in theirs.items() if is_host_key(key)}, task, problems)
+    theirs = {key: value for key, value in theirs.items() if is_host_key(key)}
+    return Asked(own, heads, labels, flips, crops, theirs, task, problems)
 
 
 def flatten_heads(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from auxhead.keys.augmentation import CropsKeys, FlipsKeys
 from auxhead.keys.convert import OnError, PoseKeys, SegmentKeys
 from auxhead.keys.heads.base import HeadSpec
 from auxhead.keys.heads.registry import head_spec
@@ -27,6 +28,8 @@ class RunPlan:
         route: native, or the task of the Ultralytics model that is trained and stripped instead.
         labels: What a box becomes on that route; None on the native one.
         source: Detection data set that such a run has converted.
+        flips: What a mirror does to classes.
+        crops: Which training views are cut from native pixels.
         trust: Whether code in files may run; never written down, as a run's folder may come from somebody else.
         other_data: Whether a resume may go on with other data than the run's; never written down, but asked for.
     """
@@ -38,6 +41,8 @@ class RunPlan:
     route: Route = "native"
     labels: PoseKeys | SegmentKeys | None = None
     source: str | None = None
+    flips: FlipsKeys = field(default_factory=FlipsKeys)
+    crops: CropsKeys = field(default_factory=CropsKeys)
     trust: bool = False
     other_data: bool = False
 
@@ -51,6 +56,8 @@ class RunPlan:
             "route": self.route,
             "labels": self.labels and self.labels.model_dump(),
             "source": self.source,
+            "flips": self.flips.model_dump(),
+            "crops": self.crops.model_dump(by_alias=True),
         }
 
     @classmethod
@@ -59,4 +66,8 @@ class RunPlan:
         heads = {name: head_spec(name, keys) for name, keys in data["heads"].items()}
         labels = data.get("labels")
         rebuilt = ROUTE_KEYS[data["route"]].model_validate(labels) if labels is not None else None
-        return cls(**{**data, "heads": heads, "labels": rebuilt, "trust": False, "other_data": False})
+        shown = {
+            "flips": FlipsKeys.model_validate(data.get("flips", {})),
+            "crops": CropsKeys.model_validate(data.get("crops", {})),
+        }
+        return cls(**{**data, "heads": heads, "labels": rebuilt, **shown, "trust": False, "other_data": False})

@@ -9,6 +9,7 @@ from typing import Any
 
 from ultralytics.utils import LOGGER
 
+from auxhead.augmentation.check import check_views
 from auxhead.errors import DataError
 from auxhead.host.calls import quiet
 from auxhead.host.datasets import read_data
@@ -36,8 +37,9 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
         The arguments, with the yaml that was read as `data`: an archive or .ndjson file is not unpacked again.
 
     Raises:
-        DataError: The yaml or a split can't be used, a split has no label file at all, or label rows or images are
-            wrong; all of these go into a csv.
+        ConfigError: flips= names classes that there are not.
+        DataError: The yaml or a split can't be used, a split has no label file at all, label rows or images are wrong
+            (all of these go into a csv), or crops= would show nothing new.
         OutputError: The run would lie among the images or labels.
     """
     data = read_data(str(arguments["data"]), split=str(arguments.get("split") or ""))
@@ -56,6 +58,8 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
         )
         LOGGER.info(f"{split}: {_counts(report)}{_shared(images)}")
         _judge(split, replace(report, bad_images=bad_images), plan.on_error)
+        if split == "train":
+            check_views(plan, data, arguments, images)
     return {**arguments, "data": data["yaml_file"]}
 
 

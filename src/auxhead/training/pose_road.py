@@ -19,11 +19,14 @@ from ultralytics.models.yolo.segment import SegmentationTrainer
 from ultralytics.nn.tasks import guess_model_task, load_checkpoint, yaml_model_load
 from ultralytics.utils import LOGGER
 
+from auxhead.augmentation.flips import completed
+from auxhead.augmentation.trainer import ViewTrainer
 from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
 from auxhead.host.calls import UNUSABLE, first_line, quiet, told_as
 from auxhead.host.checkpoint import open_model
 from auxhead.host.cpu import take_cpu
+from auxhead.host.datasets import read_data
 from auxhead.host.models import model_yaml
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.results_csv import RESULTS_FILE, restore
@@ -55,7 +58,8 @@ def prepare(plan: RunPlan, arguments: Mapping[str, Any]) -> tuple[RunPlan, dict[
         OutputError: The converted labels can't be written.
     """
     require_task(arguments["model"], plan.route)
-    plan = replace(plan, source=str(arguments["data"]))
+    flips = completed(plan.flips, read_data(str(arguments["data"])))  # the converted data.yaml has no such entries
+    plan = replace(plan, source=str(arguments["data"]), flips=flips)
     return plan, {**arguments, "data": _convert(plan), "task": plan.route}
 
 
@@ -199,10 +203,17 @@ def _build(plan: RunPlan, overrides: dict[str, Any], _callbacks: dict[str, Any])
     """Build the stock trainer; ours are a note for a resume and, on CPUs, all cores."""
     if not overrides.get("resume"):
         forget_earlier_run(Path(overrides["save_dir"]))
-    trainer = TRAINERS[plan.route](overrides=overrides, _callbacks=_callbacks)
+    trainer = _trainer(plan)(overrides=overrides, _callbacks=_callbacks)
     _note(Path(trainer.save_dir), plan)
     trainer.add_callback("on_train_start", partial(take_cpu, bf16=plan.cpu_bf16))
     return trainer
+
+
+def _trainer(plan: RunPlan) -> type[BaseTrainer]:
+    """Return the stock trainer; one that shows other pictures only where they were asked for."""
+    stock = TRAINERS[plan.route]
+    asked = plan.crops.share or plan.flips.swap or plan.flips.never
+    return type("ViewedTrainer", (ViewTrainer, stock), {"plan": plan}) if asked else stock
 
 
 def _note(folder: Path, plan: RunPlan) -> None:

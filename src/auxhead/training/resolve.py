@@ -30,5 +30,15 @@ def resolve(given: Mapping[str, Any], *, files: bool = False) -> tuple[RunPlan, 
     if asked.problems or problems:
         raise config_error(asked.problems + problems, EXPECTED, FIX)
     own = asked.own
-    plan = RunPlan(asked.heads, own.select, own.on_error, own.cpu_bf16, own.route, asked.labels, trust=own.trust)
+    plan = RunPlan(
+        heads=asked.heads,
+        select=own.select,
+        on_error=own.on_error,
+        cpu_bf16=own.cpu_bf16,
+        route=own.route,
+        labels=asked.labels,
+        flips=asked.flips,
+        crops=asked.crops,
+        trust=own.trust,
+    )
     return plan, {**arguments, **NOT_OURS, "task": asked.task}

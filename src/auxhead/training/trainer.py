@@ -16,6 +16,7 @@ from ultralytics.utils import LOCAL_RANK, LOGGER, RANK
 from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_model
 
 from auxhead._version import __version__
+from auxhead.augmentation.trainer import ViewTrainer
 from auxhead.errors import ModelError, ResumeError
 from auxhead.files import write_atomic
 from auxhead.host.calls import UNUSABLE, first_line, named_line, told_as
@@ -42,7 +43,7 @@ from auxhead.training.resuming.trainer import OTHER_DATA, ResumableTrainer
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
 
 
-class HeadTrainer(ResumableTrainer):
+class HeadTrainer(ViewTrainer, ResumableTrainer):
     """Train a detector with removable heads; what it saves is plain.
 
     Configure it with `make_trainer`; the class itself trains without heads. What differs from `DetectionTrainer`: the

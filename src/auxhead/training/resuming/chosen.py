@@ -10,6 +10,7 @@ from typing import Any
 
 from auxhead.errors import AuxHeadError, ResumeError
 from auxhead.formats import require_text
+from auxhead.keys.augmentation import AUGMENTATION_KEYS
 from auxhead.keys.train import TrainKeys
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.training.resolve import resolve
@@ -68,7 +69,8 @@ def choose(run: Path, keys: Mapping[str, Any]) -> Chosen:
     """
     if (run / RESULT_FILE).is_file():
         raise ResumeError("an unfinished run", "a finished one", str(run), "start a new run")
-    ours = sorted(key for key in keys if (key in TrainKeys.model_fields and key != "trust") or "." in key)
+    own = {*TrainKeys.model_fields, *AUGMENTATION_KEYS} - {"trust"}
+    ours = sorted(key for key in keys if key in own or "." in key)
     if ours:
         raise ResumeError(
             "keys of Ultralytics only", ", ".join(ours), str(run), "leave them out; the run keeps its own"

@@ -78,6 +78,7 @@ class ResumableTrainer(DetectionTrainer):
             "own_randomness": has_own_randomness(self.train_loader.dataset),
             "workers": self.train_loader.num_workers,
             "data": self._data,
+            "views": repr(getattr(self.train_loader.dataset, "views", None)),
             "arguments": {key: getattr(self.args, key, None) for key in CHANGING},
         }
 
@@ -109,6 +110,7 @@ class ResumableTrainer(DetectionTrainer):
             f"{self.train_loader.num_workers} loading processes instead of {left['workers']}": left["workers"]
             != self.train_loader.num_workers,
             f"time={self.args.time} makes its length a matter of the clock": bool(self.args.time),
+            "other flips= or crops=": left.get("views", "None") != repr(getattr(dataset, "views", None)),
             **{
                 f"{key}={now.get(key)} instead of {value}": now.get(key) != value
                 for key, value in left["arguments"].items()

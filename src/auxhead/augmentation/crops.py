@@ -1,0 +1,142 @@
+"""Windows of a picture: where they are cut, and what of its labels they keep."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from auxhead.keys.augmentation import CropsKeys
+
+Floats = npt.NDArray[np.floating[Any]]
+Window = tuple[int, int, int, int]
+"""Left, top, right, bottom, pixels of a picture."""
+
+NATIVE = 1.3
+"""Times imgsz that the longer side of a picture needs, for its cuts to show more than the whole.
+
+Source: own choice, after windows of 0.35 to 0.7 of it: at 1.3, half of them have at least 0.68 pixels for one shown.
+"""
+VISIBLE = 0.3
+"""Share of a box's area that must lie in the window. Source: as in the published experiments with such cuts."""
+AROUND = 0.5
+"""Share of the cuts that hold a small object, where there is one. Source: likewise."""
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Which views are cut.
+
+    Attributes:
+        share: Of the views, 0 to 1.
+        shortest: Side of the smallest window, of the picture's longer side, 0 to 1.
+        longest: Of the largest.
+        small: Pixels at imgsz below which an object is small.
+        shrunk: Whether windows are cut from the picture at imgsz, as a control.
+        imgsz: Side of the network input, pixels.
+        least: Longer side from which on pictures are cut, pixels; smaller ones are shown whole.
+    """
+
+    share: float
+    shortest: float
+    longest: float
+    small: float
+    shrunk: bool
+    imgsz: int
+    least: float
+
+
+def resolve_crops(asked: CropsKeys, imgsz: int) -> Crops | None:
+    """Complete what was asked for with the size of the network input; None: no view is cut."""
+    if not asked.share:
+        return None
+    return Crops(
+        share=asked.share,
+        shortest=asked.window[0],
+        longest=asked.window[1],
+        small=asked.small,
+        shrunk=asked.source == "shrunk",
+        imgsz=imgsz,
+        least=0 if asked.force else NATIVE * imgsz,
+    )
+
+
+def draw_window(height: int, width: int, boxes_cxcywhn: Floats, crops: Crops) -> tuple[float, float, float, float]:
+    """Draw a window of a picture: square, as far as the picture reaches.
+
+    Args:
+        height: Of the picture, pixels.
+        width: Likewise.
+        boxes_cxcywhn: Its boxes, shape (n, 4), shares of the picture; without small ones the window lies anywhere.
+        crops: How large windows are, and what is small.
+
+    Returns:
+        Left, top, right, bottom, shares of the picture. Python's random numbers decide.
+    """
+    longer = max(height, width)
+    side = random.uniform(crops.shortest, crops.longest) * longer  # noqa: S311  as Ultralytics' augmentation draws
+    size = np.minimum(side / np.array([width, height]), 1.0)
+    scale = crops.imgsz / longer
+    sides_net = np.sqrt(boxes_cxcywhn[:, 2] * width * boxes_cxcywhn[:, 3] * height) * scale
+    small = np.flatnonzero(sides_net < crops.small)
+    around = random.random() < AROUND and len(small)  # noqa: S311
+    corner = np.zeros(2)
+    held = boxes_cxcywhn[random.choice(small)] if around else None  # noqa: S311
+    for axis in range(2):
+        low, high = 0.0, 1.0 - size[axis]
+        if held is not None:
+            low = max(low, held[axis] + held[axis + 2] / 2 - size[axis])
+            high = min(high, held[axis] - held[axis + 2] / 2)
+        corner[axis] = random.uniform(low, max(low, high))  # noqa: S311  a box beyond the border may leave no range
+    corner = corner.clip(0, 1 - size)
+    return corner[0], corner[1], corner[0] + size[0], corner[1] + size[1]
+
+
+def in_pixels(window: tuple[float, float, float, float], height: int, width: int) -> Window:
+    """Round a window to whole pixels of a picture, at least one of each axis."""
+    left, top = min(round(window[0] * width), width - 1), min(round(window[1] * height), height - 1)
+    return left, top, max(left + 1, round(window[2] * width)), max(top + 1, round(window[3] * height))
+
+
+def cut_labels(label: Mapping[str, Any], window: Window, height: int, width: int) -> dict[str, Any]:
+    """Keep what of a picture's labels lies in a window.
+
+    Args:
+        label: A label of Ultralytics' data sets, in shares of the picture: `cls` (n, 1), `bboxes` (n, 4) as center and
+            size, `segments` one (k, 2) an object or none at all, `keypoints` (n, k, 3) or None.
+        window: Pixels of the picture.
+        height: Of the picture, pixels.
+        width: Likewise.
+
+    Returns:
+        The label in shares of the window. An object stays when its box's center lies inside and 30 % of its area is
+        visible; its box and polygon end at the window, and keypoints outside are marked as not visible.
+    """
+    cut = deepcopy(dict(label))
+    start = np.array([window[0] / width, window[1] / height], dtype=np.float32)
+    size = np.array([(window[2] - window[0]) / width, (window[3] - window[1]) / height], dtype=np.float32)
+    boxes = cut["bboxes"]
+    center, half = (boxes[:, :2] - start) / size, boxes[:, 2:] / size / 2
+    whole = np.concatenate([center - half, center + half], axis=1)
+    inside = whole.clip(0, 1)
+    area = np.prod(whole[:, 2:] - whole[:, :2], axis=1)
+    visible = np.prod(inside[:, 2:] - inside[:, :2], axis=1) >= VISIBLE * area
+    keep = visible & (area > 0) & ((center >= 0) & (center < 1)).all(axis=1)
+    cut["cls"] = cut["cls"][keep]
+    cut["bboxes"] = (
+        np.concatenate([inside[:, :2] + inside[:, 2:], 2 * (inside[:, 2:] - inside[:, :2])], axis=1)[keep] / 2
+    )
+    cut["segments"] = [
+        ((segment - start) / size).clip(0, 1) for segment, kept in zip(cut["segments"], keep, strict=False) if kept
+    ]
+    if cut.get("keypoints") is not None:
+        points = cut["keypoints"][keep]
+        points[..., :2] = (points[..., :2] - start) / size
+        points[..., 2][((points[..., :2] < 0) | (points[..., :2] > 1)).any(axis=-1)] = 0
+        cut["keypoints"] = points
+    return cut

@@ -1,0 +1,56 @@
+"""A trainer whose training pictures are shown as its plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, ClassVar
+
+from ultralytics.data import build
+from ultralytics.models.yolo.detect import DetectionTrainer
+
+from auxhead.augmentation.crops import resolve_crops
+from auxhead.augmentation.dataset import ViewDataset, Views
+from auxhead.augmentation.flips import resolve_flips
+from auxhead.model.choices import RunPlan
+
+
+def resolve_views(plan: RunPlan, data: Mapping[str, Any], arguments: Mapping[str, Any]) -> Views:
+    """Complete what a plan says about training pictures.
+
+    Args:
+        plan: Of which `flips` and `crops` matter.
+        data: The data.yaml as Ultralytics reads it.
+        arguments: Ultralytics' arguments, of which `imgsz` and `single_cls` matter.
+
+    Raises:
+        ConfigError: Classes that the data set doesn't have.
+        DataError: Entries of ours in the data.yaml are wrong.
+    """
+    flips = resolve_flips(plan.flips, data, single_cls=bool(arguments.get("single_cls")))
+    return Views(flips, resolve_crops(plan.crops, int(arguments.get("imgsz") or 640)))
+
+
+@contextmanager
+def shown_as(views: Views) -> Iterator[None]:
+    """Let Ultralytics build data sets that show these views; without any, its own."""
+    stock = build.YOLODataset
+    if views != Views():
+        build.YOLODataset = partial(ViewDataset, views=views)
+    try:
+        yield
+    finally:
+        build.YOLODataset = stock
+
+
+class ViewTrainer(DetectionTrainer):
+    """A detection trainer of Ultralytics', or one of its pose or segment trainers, with views of its pictures."""
+
+    plan: ClassVar[RunPlan] = RunPlan()
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
+        """Build Ultralytics' data set; the one for training shows what the plan says."""
+        views = resolve_views(self.plan, self.data, vars(self.args)) if mode == "train" else Views()
+        with shown_as(views):
+            return super().build_dataset(img_path, mode, batch)
