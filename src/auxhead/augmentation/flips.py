@@ -154,7 +154,7 @@ def with_classes(transforms: Any, flips: Flips) -> None:
     for inner in (getattr(transforms, "pre_transform", None), *_listed(transforms)):
         if inner is not None:
             with_classes(inner, flips)
-    _require_no_other_mirror(_listed(getattr(transforms, "transform", None)))
+    _require_no_other_mirror(getattr(transforms, "transform", None))
     if isinstance(getattr(transforms, "transforms", None), list):
         transforms.transforms = [_knowing(transform, flips) for transform in transforms.transforms]
 
@@ -172,9 +172,8 @@ def _knowing(transform: Any, flips: Flips) -> Any:
     return transform
 
 
-def _require_no_other_mirror(transforms: Iterable[Any]) -> None:
-    names = [type(each).__name__ for each in transforms]
-    mirrors = [name for name in names if any(part in name for part in MIRRORING)]
+def _require_no_other_mirror(albumentations: Any) -> None:
+    mirrors = [name for name in _names(albumentations) if any(part in name for part in MIRRORING)]
     if mirrors:
         raise ConfigError(
             "mirrors that know their classes, fliplr= and flipud=",
@@ -182,3 +181,9 @@ def _require_no_other_mirror(transforms: Iterable[Any]) -> None:
             "the keys given",
             "take them out of augmentations=, or set flips=none",
         )
+
+
+def _names(node: Any) -> Iterable[str]:
+    yield type(node).__name__
+    for inner in _listed(node):
+        yield from _names(inner)
