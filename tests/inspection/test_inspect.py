@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -27,7 +28,9 @@ from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.result import Inspection
 from auxhead.inspection.suggestions import suggest
 from auxhead.inspection.tables import remarks
+from auxhead.keys.augmentation import FlipsKeys
 from auxhead.keys.heads.center import CenterSpec
+from auxhead.keys.train_reading import check_ours, read_train_words
 from auxhead.metrics.truth import Truth
 
 room = import_module("auxhead.inspection.inspect")  # the package may have the function under that name
@@ -240,6 +243,22 @@ def test_one_letter_sides_count_in_pairs_only() -> None:
     assert [(hint.name, hint.reason) for hint in found] == [("hand_L", "side"), ("hand_R", "side")]
 
 
+@pytest.mark.parametrize(
+    ("names", "partners"),
+    [
+        (["keep left", "keep right", "left"], [1, 0, None]),
+        (["turnLeft", "TurnRight"], [1, 0]),
+        (["onlyleft", "onlyright", "stop"], [1, 0, None]),
+        (["go left or right"], [None]),
+        (["hand_L", "hand_R"], [1, 0]),
+        (["clockwise", "counterclockwise"], [None, 0]),
+        (["clockwise", "anticlockwise"], [1, 0]),
+    ],
+)
+def test_names_of_two_sides_are_paired(names: list[str], partners: list[int | None]) -> None:
+    assert [hint.partner for hint in mirror_hints(dict(enumerate(names)))] == partners
+
+
 def test_classes_without_boxes(make: Callable[..., Path]) -> None:
     some = "0 .5 .5 .2 .2\n2 .2 .2 .1 .1\n"
     data = make(
@@ -410,13 +429,16 @@ def test_sigma_stays_and_its_reason_is_true() -> None:
     assert float(center_loss(point, box, torch.ones(1, 1), metric="oks")) == pytest.approx(0.5, abs=0.01)
 
 
-def test_mirrored_names_suggest_a_comparison(make: Callable[..., Path]) -> None:
-    data = make(["keep left", "car"], train={"0.png": ((32, 32, 0), "")}, val={"0.png": ((32, 32, 1), "")})
+def test_mirrored_names_suggest_flips_that_a_training_takes(make: Callable[..., Path]) -> None:
+    names = ["keep left", "car", "keep right", "30", "speed limit 30", "hand: left"]
+    data = make(names, train={"0.png": ((32, 32, 0), "")}, val={"0.png": ((32, 32, 1), "")})
     inspection = inspect(data, imgsz=32)
-    assert [hint.name for hint in inspection.mirrored] == ["keep left"]
-    (flip,) = inspection.suggestions
-    assert (flip.key, flip.value) == ("fliplr", 0.0)
-    assert "guess" in flip.reason
+    assert all("guess" in suggestion.reason for suggestion in inspection.suggestions)
+    typed = [f"{suggestion.key}={suggestion.value}" for suggestion in inspection.suggestions]
+    asked = check_ours(read_train_words(typed))
+    assert asked.problems == []
+    assert asked.flips == FlipsKeys(swap={"keep left": "keep right"}, never=["speed limit 30", "hand: left"])
+    assert shlex.quote(typed[0]) in "\n".join(remarks(inspection))
 
 
 # As a whole -----------------------------------------------------------------------------------------------------------

@@ -148,7 +148,9 @@ def keeping(ends: dict[str, dict[str, Tensor]], name: str) -> Callable[[Any], No
             id="steps across epochs",
         ),
         pytest.param(
-            {"workers": 2, "nbs": 8, "warmup_epochs": 1, "epochs": 3, "close_mosaic": 1}, id="two workers, warm-up"
+            {"workers": 2, "nbs": 8, "warmup_epochs": 1, "epochs": 3, "close_mosaic": 1, "crops": 0.5}
+            | {"crops.force": True, "flips.never": "prohibition"},
+            id="two workers, warm-up, cuts and flips",
         ),
     ],
 )

@@ -10,8 +10,10 @@ from typing import Literal
 Reason = Literal["side", "text"]
 
 # Source of all lists: own choice, after the class names of traffic sign and driving data sets.
-SIDES = {"left", "right", "leftward", "rightward", "leftwards", "rightwards"}
-SIDES |= {"clockwise", "anticlockwise", "counterclockwise"}
+OPPOSITE = {"left": "right", "leftward": "rightward", "leftwards": "rightwards"}
+OPPOSITE |= {"clockwise": "anticlockwise", "l": "r"}
+OPPOSITE |= {other: side for side, other in OPPOSITE.items()} | {"counterclockwise": "clockwise"}
+SIDES = OPPOSITE.keys() - {"l", "r"}
 JOINED = re.compile(r"(arrow|bend|curve|go|keep|lane|merge|only|turn)(left|right)")
 WRITTEN = {"stop", "yield", "text", "word", "words", "letter", "letters", "digit", "digits", "number", "numbers"}
 PHRASES = ("speed limit", "one way", "do not enter", "license plate", "licence plate", "number plate")
@@ -28,11 +30,13 @@ class MirrorHint:
         name: Class name.
         reason: "side": it tells left from right, so that a mirrored object may carry the wrong label. "text": digits
             or writing on it may be mirrored.
+        partner: The class of the other side, if one of that name exists.
     """
 
     cls: int
     name: str
     reason: Reason
+    partner: int | None = None
 
 
 def mirror_hints(names: Mapping[int, str]) -> tuple[MirrorHint, ...]:
@@ -45,11 +49,12 @@ def mirror_hints(names: Mapping[int, str]) -> tuple[MirrorHint, ...]:
         names: Class names by id.
     """
     words = {cls: _words(name) for cls, name in names.items()}
-    known = {tuple(each) for each in words.values()}
+    known = {tuple(each): cls for cls, each in words.items()}
     hints = []
     for cls in sorted(names):
         if _has_side(words[cls], known):
-            hints.append(MirrorHint(cls, names[cls], "side"))
+            partner = known.get(_other_side(words[cls]))
+            hints.append(MirrorHint(cls, names[cls], "side", None if partner == cls else partner))
         elif _has_text(words[cls]):
             hints.append(MirrorHint(cls, names[cls], "text"))
     return tuple(hints)
@@ -61,11 +66,25 @@ def _words(name: str) -> list[str]:
     return re.findall(r"[^\W\d_]+|\d+", spaced.lower())
 
 
-def _has_side(words: list[str], known: set[tuple[str, ...]]) -> bool:
+def _has_side(words: list[str], known: Mapping[tuple[str, ...], int]) -> bool:
     if any(word in SIDES or JOINED.fullmatch(word) for word in words):
         return True
-    other = {"l": "r", "r": "l"}.get(words[-1] if len(words) > 1 else "")
-    return other is not None and (*words[:-1], other) in known
+    return len(words) > 1 and words[-1] in {"l", "r"} and _other_side(words) in known
+
+
+def _other_side(words: list[str]) -> tuple[str, ...]:
+    """Swap left and right in words; a single letter only at the end."""
+    last = len(words) - 1
+    return tuple(
+        OPPOSITE[word] if word in SIDES or (place == last and word in OPPOSITE) else _other_joined(word)
+        for place, word in enumerate(words)
+    )
+
+
+def _other_joined(word: str) -> str:
+    """Swap the side in turnleft; other words stay."""
+    found = JOINED.fullmatch(word)
+    return found[1] + OPPOSITE[found[2]] if found else word
 
 
 def _has_text(words: list[str]) -> bool:

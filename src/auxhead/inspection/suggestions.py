@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import yaml
 
 from auxhead.inspection.boxes import at_imgsz, sides
 from auxhead.inspection.mirrored_names import MirrorHint
@@ -43,19 +44,38 @@ def suggest(truth: Truth, imgsz: int, hints: Sequence[MirrorHint]) -> tuple[Sugg
         hints: Classes that a mirror may change.
 
     Returns:
-        imgsz, bands, center.constant and center.sigma, and fliplr where there are hints. Without a box only fliplr.
+        imgsz, bands, center.constant and center.sigma, and flips and flips.never where there are hints; without a box
+        only those.
     """
     found = []
     if len(truth.boxes):
         sides_net = sides(at_imgsz(truth, imgsz))
         found = [_imgsz(sides_net, truth, imgsz), _bands(sides(truth)), _constant(sides_net), _sigma(sides_net)]
-    if hints:
+    return (*found, *_mirrors(truth.names, hints))
+
+
+def _mirrors(names: Sequence[str], hints: Sequence[MirrorHint]) -> list[Suggestion]:
+    """Pair the classes that are each other's mirror image; no picture with one of the others is to be mirrored."""
+    pairs = {hint.name: names[hint.partner] for hint in hints if hint.partner is not None and hint.cls < hint.partner}
+    alone = [hint.name for hint in hints if hint.partner is None]
+    found = []
+    if pairs:
         reason = (
-            f"compare with the default: {len(hints)} of {len(truth.names)} class names speak of left and right, digits "
-            "or writing (a guess from names only)"
+            "names that are equal but for the side: a mirrored picture gets the mirrored class (a guess from names)"
         )
-        found.append(Suggestion("fliplr", 0.0, reason))
-    return tuple(found)
+        found.append(Suggestion("flips", _typed(pairs), reason))
+    if alone:
+        reason = (
+            "names of sides without a counterpart, digits or writing (a guess from names): look at them, and compare"
+        )
+        found.append(Suggestion("flips.never", _typed(alone), reason))
+    return found
+
+
+def _typed(names: list[str] | dict[str, str]) -> str:
+    """Write class names as they are typed, and as they stand in a data.yaml."""
+    text: str = yaml.safe_dump(names, default_flow_style=True, width=math.inf, allow_unicode=True, sort_keys=False)
+    return text.strip()
 
 
 def _imgsz(sides_net: Floats, truth: Truth, imgsz: int) -> Suggestion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from auxhead.formats import percent, plain
@@ -44,7 +45,7 @@ def remarks(found: Inspection) -> list[str]:
         more = f" and {len(names) - CLASSES} more" if len(names) > CLASSES else ""
         lines.append(f"Classes that a mirror may change, by their names: {', '.join(names[:CLASSES])}{more}")
     lines.append("\nWorth setting:")
-    return lines + [f"  {one.key}={one.value}: {one.reason}" for one in found.suggestions]
+    return lines + [f"  {shlex.quote(f'{one.key}={one.value}')}: {one.reason}" for one in found.suggestions]
 
 
 def _images(name: str, one: SplitInspection) -> list[str]:
