@@ -15,9 +15,12 @@ from PIL import Image
 from tests.augmentation.pictures import GRAY, build, make_pictures
 from ultralytics.cfg import get_cfg
 
+from auxhead.augmentation import dataset as module
 from auxhead.augmentation.crops import Crops, cut_labels, draw_window, in_pixels, resolve_crops
 from auxhead.augmentation.dataset import Views
 from auxhead.keys.augmentation import CropsKeys
+
+pytestmark = pytest.mark.core
 
 ALWAYS = Crops(share=1.0, shortest=0.35, longest=0.7, small=32.0, shrunk=False, imgsz=128, least=0.0)
 BOXES = [[(3, 20, 30, 20, 20), (3, 150, 100, 24, 24)], [(3, 180, 20, 60, 60)], [], [(3, 90, 90, 9, 9)]]
@@ -78,6 +81,24 @@ def test_the_same_random_numbers_give_the_same_windows_of_both(data: Path) -> No
     assert 2 < cut.sum() < 10
     assert native[cut] == pytest.approx(2 * half[cut], abs=2)  # the picture is twice as large as imgsz
     assert after == after_half
+
+
+@pytest.mark.parametrize("shrunk", [False, True])
+def test_mosaics_are_made_of_cuts_from_the_first_picture_on(shrunk: bool, data: Path) -> None:
+    dataset = build(data, Views(crops=Crops(**{**vars(ALWAYS), "shrunk": shrunk})), "detect", mosaic=1.0)
+    random.seed(2)
+    assert dataset[0]["img"].shape == (3, 128, 128)
+    assert dataset.buffer == [0] * len(dataset.buffer)
+    assert dataset.ims[0].shape[:2] == ((96, 128) if shrunk else (192, 256))
+
+
+def test_few_large_pictures_are_held(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HELD", 2 * 192 * 256 * 3)
+    monkeypatch.setattr(module, "FEWEST", 1)
+    dataset = build(data, Views(crops=ALWAYS), "detect", mosaic=1.0)
+    for index in (0, 1, 2, 3):
+        assert dataset[index]["img"].shape == (3, 128, 128)
+    assert sum(picture is not None for picture in dataset.ims) <= 2
 
 
 @pytest.mark.parametrize("cache", [None, "ram"])

@@ -20,6 +20,8 @@ from auxhead.augmentation.flips import Flips, resolve_flips, with_classes
 from auxhead.errors import ConfigError, DataError
 from auxhead.keys.augmentation import FlipsKeys
 
+pytestmark = pytest.mark.core
+
 DATA = {"names": dict(enumerate(NAMES)), "yaml_file": "signs.yaml"}
 SIDES = Flips((1, 0, 2, 3), frozenset())
 PICTURES = [

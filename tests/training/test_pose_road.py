@@ -129,7 +129,12 @@ def test_keys_of_the_labels_arrive(keys: dict[str, Any]) -> None:
 def test_segment_route(keys: dict[str, Any], small_models: Path) -> None:
     model = str(small_models / "small-seg.yaml")
     changed = {**keys, "route": "segment", "model": model, "segment.shape": "ellipse", "epochs": 1}
-    result = auxhead.train(**changed, name="segmented")
+    shown = {"flips": {"prohibition": "warning"}, "crops": 0.5, "crops.force": True}
+    seen: list[Any] = []
+    watch = {"on_train_start": lambda trainer: seen.append(trainer.train_loader.dataset)}
+    result = auxhead.train(**changed, **shown, name="segmented", callbacks=watch)
+    assert seen[0].views.crops.share == 0.5
+    assert seen[0].views.flips.partner == (3, 1, 2, 0, 4, 5)
     assert type(load_checkpoint(str(result.save_dir / "weights" / "best.pt"))[0]) is SegmentationModel
     assert type(load_checkpoint(str(result.best))[0]) is DetectionModel
     before, after = result.certificate.validation

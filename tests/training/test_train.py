@@ -310,7 +310,13 @@ def test_background_only_data_trains_without_nan(signs: Path, quick: dict[str, A
         label.write_text("")
     data = tmp_path / "data" / "data.yaml"
     YAML.save(data, {**YAML.load(signs), "path": str(tmp_path / "data")})
-    result = auxhead.train(**{**quick, "data": str(data), "epochs": 1}, project=str(tmp_path))
+    shown: dict[str, Any] = {
+        "flips": {"warning": "prohibition"},
+        "flips.never": ["ahead"],
+        "crops": 0.9,
+        "crops.force": True,
+    }
+    result = auxhead.train(**{**quick, **shown, "data": str(data), "epochs": 1}, project=str(tmp_path))
     table = columns(result.save_dir)
     assert table["train/center_loss"] == [0.0]
     assert all(value == value for values in table.values() for value in values)
@@ -566,6 +572,11 @@ def test_unreadable_images_and_bad_labels_stop_the_run_and_are_named(
         ({"distill_model": "yolov8n.yaml"}, ConfigError, "distill_model"),
         ({"heads": "centre"}, ConfigError, "did you mean center"),
         ({"epoch": 3}, ConfigError, "did you mean epochs"),
+        ({"flips": {"warnin": "stop"}}, ConfigError, "did you mean warning"),
+        ({"flips": {"warning": "stop"}, "single_cls": True}, ConfigError, "one class of all"),
+        ({"crops": 0.5}, DataError, "1.00 times"),
+        ({"crops": 0.5, "crops.force": True, "rect": True}, ConfigError, "rect=true"),
+        ({"crops.small": 9.0}, ConfigError, "only with crops="),
     ],
 )
 def test_bad_input_is_one_error_and_leaves_nothing(

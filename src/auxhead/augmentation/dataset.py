@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from copy import copy
 from dataclasses import dataclass
 from random import random
@@ -18,6 +17,11 @@ from auxhead.augmentation.crops import Crops, Window, cut_labels, draw_window, i
 from auxhead.augmentation.flips import Flips, with_classes
 
 Pixels = npt.NDArray[np.uint8]
+
+HELD = 512 * 2**20
+"""Bytes of native pictures that a loading process holds at most, for mosaics to be made of. Source: own choice."""
+FEWEST = 16
+"""Pictures that it holds all the same. Source: own choice, a batch."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,20 @@ class Views:
 class ViewDataset(YOLODataset):
     """Training pictures of which some are cut from native pixels, and whose classes are mirrored with them.
 
-    Without flips and crops it is Ultralytics' data set, random numbers included. `cache="ram"` holds pictures as they
-    are on disk while views are cut from them.
+    Without flips and crops it is Ultralytics' data set, random numbers included. While views are cut, what is held in
+    memory (all pictures with `cache="ram"`, else those that mosaics are made of) are pictures as they are on disk.
     """
+
+    max_buffer_length: int
 
     def __init__(self, *args: Any, views: Views, **kwargs: Any) -> None:
         """Take what Ultralytics' data set takes, and the views."""
         self.views = views
         self.whole = False
         super().__init__(*args, **kwargs)
+        if views.crops is not None:
+            mean = sum(height * width for height, width in map(self._shape, range(self.ni))) * self.channels / self.ni
+            self.max_buffer_length = min(self.max_buffer_length, max(FEWEST, int(HELD / mean)))
 
     @property
     def _cuts_native(self) -> bool:
@@ -84,7 +93,7 @@ class ViewDataset(YOLODataset):
         label = cut_labels(self.labels[index], window, height, width)
         del label["shape"]
         left, top, right, bottom = window
-        label["img"] = _shrunk(picture[top:bottom, left:right], self.imgsz)
+        label["img"] = _shrunk(picture[top:bottom, left:right].copy(), self.imgsz)  # the picture is held
         label["ori_shape"], label["resized_shape"] = (bottom - top, right - left), label["img"].shape[:2]
         label["ratio_pad"] = tuple(
             after / before for after, before in zip(label["resized_shape"], label["ori_shape"], strict=True)
@@ -93,11 +102,11 @@ class ViewDataset(YOLODataset):
         return shown
 
     def load_image(self, i: int, rect_mode: bool = True, resize_short: bool = False) -> Any:
-        """Load a picture as Ultralytics does; where the memory holds native ones, shrink one of them."""
-        if not (self._cuts_native and self.cache == "ram"):
+        """Load a picture as Ultralytics does; while views are cut, from its native pixels."""
+        if not self._cuts_native:
             return super().load_image(i, rect_mode, resize_short)
         native = self._native(i)
-        if self.ims[i] is None:  # it is measured, or cached
+        if self.cache == "ram" and self.ims[i] is None:  # it is measured, or cached
             return native, native.shape[:2], native.shape[:2]
         shrunk = _shrunk(native, self.imgsz)
         return shrunk, native.shape[:2], shrunk.shape[:2]
@@ -121,12 +130,9 @@ class ViewDataset(YOLODataset):
         return int(height), int(width)
 
     def _native(self, index: int) -> Pixels:
-        """Return a picture as it is on disk: from the memory, from Ultralytics' cache on disk, or from its file."""
-        if self.cache == "ram" and self.ims[index] is not None:
-            held: Pixels = self.ims[index]
-            return held
-        reader = copy(self)  # that holds no picture, keeps none, and resizes to the size that they have
-        reader.ims, reader.augment, reader.imgsz = defaultdict(lambda: None), False, self._shape(index)
+        """Return a picture as it is on disk; it is held where Ultralytics would hold the shrunk one."""
+        reader = copy(self)  # shares what is held
+        reader.imgsz = self._shape(index)  # so that nothing is resized
         native: Pixels = YOLODataset.load_image(reader, index, rect_mode=False)[0]
         return native
 

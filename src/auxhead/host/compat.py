@@ -37,16 +37,28 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.data:build_yolo_dataset": TouchPoint(
         "cfg, img_path, batch, data, mode=, ...", "a split is scanned as a validation scans it"
     ),
+    "ultralytics.data.augment:CopyPaste.get_params": TouchPoint("self, labels", "pasted objects are mirrored"),
+    "ultralytics.data.augment:RandomFlip.apply_instances": TouchPoint("self, labels, params", "classes are mirrored"),
+    "ultralytics.data.augment:RandomFlip.get_params": TouchPoint("self, labels", "some pictures are never mirrored"),
+    "ultralytics.data.base:BaseDataset.check_cache_ram": TouchPoint(
+        "self, ...", "the memory for native pictures is told before it is taken"
+    ),
+    "ultralytics.data.base:BaseDataset.get_image_and_label": TouchPoint(
+        "self, index", "views are cut where pictures are read"
+    ),
     "ultralytics.data.base:BaseDataset.get_img_files": TouchPoint(
         "self, img_path, ...", "images that were left out are found by listing again"
     ),
     "ultralytics.data.base:BaseDataset.load_image": TouchPoint(
-        "self, i, ...", "images of a mosaic buffer are loaded again after a resume"
+        "self, i, rect_mode, resize_short", "native pictures are held, and those of a mosaic buffer loaded again"
     ),
     "ultralytics.data.build:InfiniteDataLoader.__iter__": TouchPoint(
         "self", "a loader goes on where another one stood"
     ),
     "ultralytics.data.build:InfiniteDataLoader.reset": TouchPoint("self", "new workers go on where others stood"),
+    "ultralytics.data.dataset:YOLODataset.build_transforms": TouchPoint("self, hyp", "mirrors are told the classes"),
+    "ultralytics.data.dataset:YOLODataset.close_mosaic": TouchPoint("self, hyp", "whole pictures are shown from there"),
+    "ultralytics.data.dataset:YOLODataset.update_labels_info": TouchPoint("self, label", "labels of cuts are finished"),
     "ultralytics.data.utils:check_det_dataset": TouchPoint(
         "dataset, split=, ...", "a data.yaml is read by Ultralytics"
     ),
@@ -82,6 +94,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.engine.trainer:BaseTrainer.setup_model": TouchPoint("self", "what is no model is one error"),
     "ultralytics.engine.trainer:BaseTrainer.validate": TouchPoint(
         "self", "the best checkpoint can follow another metric"
+    ),
+    "ultralytics.models.yolo.detect:DetectionTrainer.build_dataset": TouchPoint(
+        "self, img_path, mode, batch", "training pictures are shown as the plan says"
     ),
     "ultralytics.models.yolo.detect:DetectionTrainer.get_dataloader": TouchPoint(
         "self, dataset_path, batch_size, rank, mode", "loaders can go on after a resume"

@@ -23,8 +23,8 @@ def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
     Args:
         callbacks: Functions of the trainer by the name of Ultralytics' event, such as on_fit_epoch_end.
         **keys: Every key of `yolo detect train` (`data`, `model`, `epochs`, `imgsz`, ...), and ours: `heads` ("center",
-            {"center": {"gain": 6}}, or "none"), `recipe`, `select`, `on_error`, `cpu_bf16`, `trust`; `resume` names the
-            folder of a run to go on with.
+            {"center": {"gain": 6}}, or "none"), `flips` ({"left": "right"}), `crops` (0 to 1), `recipe`, `select`,
+            `on_error`, `cpu_bf16`, `trust`; `resume` names the folder of a run to go on with.
 
     Returns:
         Paths, metrics, gradient shares and the certificate.
@@ -49,7 +49,8 @@ def trainer(**keys: Any) -> type[HeadTrainer]:
     """Return a trainer class for Ultralytics' own entry point: `YOLO("yolov8n.pt").train(trainer=..., data=...)`.
 
     Args:
-        **keys: Our keys only: `heads`, `select`, `on_error`, `cpu_bf16`. Ultralytics' keys go to its `train`.
+        **keys: Our keys only: `heads`, `flips`, `crops`, `select`, `on_error`, `cpu_bf16`. Ultralytics' keys go to its
+            `train`.
 
     Raises:
         ConfigError: A key or value is wrong, or belongs to Ultralytics (recipes that set such keys do, too).
