@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,26 +116,26 @@ def cut_labels(label: Mapping[str, Any], window: Window, height: int, width: int
         The label in shares of the window. An object stays when its box's center lies inside and 30 % of its area is
         visible; its box and polygon end at the window, and keypoints outside are marked as not visible.
     """
-    cut = deepcopy(dict(label))
-    start = np.array([window[0] / width, window[1] / height], dtype=np.float32)
-    size = np.array([(window[2] - window[0]) / width, (window[3] - window[1]) / height], dtype=np.float32)
-    boxes = cut["bboxes"]
-    center, half = (boxes[:, :2] - start) / size, boxes[:, 2:] / size / 2
-    whole = np.concatenate([center - half, center + half], axis=1)
-    inside = whole.clip(0, 1)
-    area = np.prod(whole[:, 2:] - whole[:, :2], axis=1)
-    visible = np.prod(inside[:, 2:] - inside[:, :2], axis=1) >= VISIBLE * area
-    keep = visible & (area > 0) & ((center >= 0) & (center < 1)).all(axis=1)
-    cut["cls"] = cut["cls"][keep]
-    cut["bboxes"] = (
-        np.concatenate([inside[:, :2] + inside[:, 2:], 2 * (inside[:, 2:] - inside[:, :2])], axis=1)[keep] / 2
+    cut = dict(label)
+    start, end = np.array(window[:2], np.float32), np.array(window[2:], np.float32)
+    picture, size = np.array([width, height], np.float32), end - start
+    center, half = label["bboxes"][:, :2] * picture, label["bboxes"][:, 2:] * picture / 2
+    left_top, right_bottom = np.maximum(center - half, start), np.minimum(center + half, end)
+    seen, area = (right_bottom - left_top).prod(axis=1), 4 * half.prod(axis=1)
+    keep = ((center >= start) & (center < end)).all(axis=1) & (area > 0) & (seen >= VISIBLE * area)
+    left_top, right_bottom = left_top[keep], right_bottom[keep]
+    cut["cls"] = label["cls"][keep]
+    cut["bboxes"] = np.concatenate(
+        [((left_top + right_bottom) / 2 - start) / size, (right_bottom - left_top) / size], 1
     )
     cut["segments"] = [
-        ((segment - start) / size).clip(0, 1) for segment, kept in zip(cut["segments"], keep, strict=False) if kept
+        ((segment * picture - start) / size).clip(0, 1)
+        for segment, kept in zip(label["segments"], keep, strict=False)
+        if kept
     ]
-    if cut.get("keypoints") is not None:
-        points = cut["keypoints"][keep]
-        points[..., :2] = (points[..., :2] - start) / size
+    if label.get("keypoints") is not None:
+        points = label["keypoints"][keep]
+        points[..., :2] = (points[..., :2] * picture - start) / size
         points[..., 2][((points[..., :2] < 0) | (points[..., :2] > 1)).any(axis=-1)] = 0
         cut["keypoints"] = points
     return cut

@@ -93,13 +93,15 @@ class ViewDataset(YOLODataset):
         label = cut_labels(self.labels[index], window, height, width)
         del label["shape"]
         left, top, right, bottom = window
-        label["img"] = _shrunk(picture[top:bottom, left:right].copy(), self.imgsz)  # the picture is held
+        view = picture[top:bottom, left:right]
+        shown = _shrunk(view, self.imgsz)
+        label["img"] = view.copy() if shown is view else shown  # the picture itself is held
         label["ori_shape"], label["resized_shape"] = (bottom - top, right - left), label["img"].shape[:2]
         label["ratio_pad"] = tuple(
             after / before for after, before in zip(label["resized_shape"], label["ori_shape"], strict=True)
         )
-        shown: dict[str, Any] = self.update_labels_info(label)
-        return shown
+        finished: dict[str, Any] = self.update_labels_info(label)
+        return finished
 
     def load_image(self, i: int, rect_mode: bool = True, resize_short: bool = False) -> Any:
         """Load a picture as Ultralytics does; while views are cut, from its native pixels."""
