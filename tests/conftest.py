@@ -145,7 +145,7 @@ def trained(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory):
     """A finished run with a center head, shared by tests that only read it."""
     import auxhead
 
-    return auxhead.train(**tiny, heads="center", project=str(tmp_path_factory.mktemp("runs")), name="run")
+    return auxhead.train(**{**tiny, "heads": "center"}, project=str(tmp_path_factory.mktemp("runs")), name="run")
 
 
 @pytest.fixture

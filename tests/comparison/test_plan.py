@@ -42,7 +42,7 @@ def test_relative_data_counts_from_the_plans_folder_if_it_is_there(signs: Path, 
     assert read_plan(elsewhere, {}, {})[1].data == "data.yaml"
 
 
-@pytest.mark.parametrize("name", ["controls", "price", "quick"])
+@pytest.mark.parametrize("name", ["controls", "levers", "price", "quick"])
 def test_ready_made_plans_resolve_on_any_data(name: str, signs: Path) -> None:
     found, own = read_plan(name, {"data": str(signs)}, {"imgsz": 64, "epochs": 2})
     plan = resolve_plan(found, own)

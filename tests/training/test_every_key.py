@@ -65,7 +65,7 @@ def own_data(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_it_trains_and_ships(keys: dict[str, Any], quick: dict[str, Any], own_data: Path, tmp_path: Path) -> None:
     place = {"data": str(own_data), "project": str(tmp_path), "name": "run"}
-    result = auxhead.train(**{**quick, "epochs": 1, **place, **keys})
+    result = auxhead.train(**{**quick, "heads": "center", "epochs": 1, **place, **keys})
     assert result.certificate.float32_difference == 0
 
 
@@ -93,7 +93,7 @@ def test_what_is_refused_is_in_the_table(
     keys: dict[str, Any], message: str, quick: dict[str, Any], tmp_path: Path
 ) -> None:
     with pytest.raises(auxhead.AuxHeadError, match=message):
-        auxhead.train(**{**quick, "epochs": 1, "project": str(tmp_path), "name": "run", **keys})
+        auxhead.train(**{**quick, "heads": "center", "epochs": 1, "project": str(tmp_path), "name": "run", **keys})
     assert not (tmp_path / "run").exists()
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
     table = page[page.index("| refused | why |") : page.index("`--dry-run` checks keys")]

@@ -139,7 +139,7 @@ def test_commands_with_keys_of_their_own() -> None:
 def test_every_key_of_ultralytics_passes_unchanged() -> None:
     plan, arguments = resolve(DEFAULT_CFG_DICT)
     assert arguments == DEFAULT_CFG_DICT
-    assert plan == RunPlan(heads={"center": CenterSpec()})
+    assert plan == RunPlan()
     for key, value in DEFAULT_CFG_DICT.items():
         assert resolve({key: value})[1] == {**NOT_OURS, key: value}
     own = {"augmentations": [object()], "save_dir": "x", "device": [0, 1], "epochs": 1e2, "name": 7}
@@ -201,7 +201,7 @@ def test_model_and_data_have_to_be_named_together_with_all_other_mistakes() -> N
         ({"data": "a.yaml"}, ["model: required; name one file with model=FILE"]),
         ({"model": 3, "data": ""}, ["model=3: expected a file, model=FILE"]),
         (
-            {"epoch": 3, "center.gian": 1, "select": "mAP"},
+            {"epoch": 3, "heads": "center", "center.gian": 1, "select": "mAP"},
             [
                 "select='mAP': Input should be 'mAP50-95' or 'mAP50'",
                 "center.gian: unknown key; did you mean center.gain?",
@@ -226,7 +226,7 @@ def test_model_and_data_have_to_be_named_together_with_all_other_mistakes() -> N
     "keys",
     [
         {"heads": "center", "center.gain": 6, "center.metric": "nwd"},
-        {"center.gain": 6.0, "center.metric": "nwd"},
+        {"center.gain": 6.0, "center.metric": "nwd", "heads": "center"},
         {"heads": {"center": {"gain": 6, "metric": "nwd"}}},
         {"heads": {"center": {"gain": 6, "share": None}}, "center.metric": "nwd"},
         {"heads": ["center"], "center.gain": 6, "center.metric": "nwd"},
@@ -249,7 +249,7 @@ def test_no_heads(heads: object) -> None:
 @pytest.mark.parametrize("heads", ["center", {"center": None}, {"center": {}}, ("center",)])
 def test_head_with_its_defaults(heads: object) -> None:
     default = RunPlan(heads={"center": CenterSpec(share=0.1)})
-    assert resolve({"heads": heads})[0] == resolve({})[0] == default
+    assert resolve({"heads": heads})[0] == default
     assert resolve({"heads": heads, "center.gain": None, "center.share": None})[0] == default
 
 
@@ -258,16 +258,16 @@ def test_head_with_its_defaults(heads: object) -> None:
     [
         ({"heads": "centre"}, "heads: 'centre' is no head; did you mean center?"),
         ({"heads": "qqqqq"}, "heads: 'qqqqq' is no head; a head among center"),
-        ({"heads": "none", "center.gain": 6}, "center.gain: head center is not among heads=none"),
+        ({"center.gain": 6}, "center.gain: head center is not among heads=none; write heads=center"),
         ({"centre.gain": 6}, "centre.gain: unknown key; did you mean center.gain"),
         ({"heads": {"center": 6}}, "heads={'center': 6}: "),
         ({"heads": {1: 2}}, "heads={1: 2}: "),
         ({"heads": 5}, "heads=5: "),
-        ({"center.gain": 6, "center.share": 0.2}, "center: gain and share exclude each other"),
-        ({"center.gain": "six"}, "center.gain='six': "),
-        ({"center.gain": True}, "center.gain=True: "),
-        ({"center.schedule": "detach"}, "center: schedule=detach needs schedule_epoch"),
-        ({"center.": 1}, "center.: unknown key"),
+        ({"heads": "center", "center.gain": 6, "center.share": 0.2}, "center: gain and share exclude each other"),
+        ({"heads": "center", "center.gain": "six"}, "center.gain='six': "),
+        ({"heads": "center", "center.gain": True}, "center.gain=True: "),
+        ({"heads": "center", "center.schedule": "detach"}, "center: schedule=detach needs schedule_epoch"),
+        ({"heads": "center", "center.": 1}, "center.: unknown key"),
         ({"center": {"gain": 6}}, "center: unknown key"),
     ],
 )
@@ -287,7 +287,7 @@ def test_tutorial_recipe() -> None:
     assert plan == RunPlan(heads={"center": CenterSpec(metric="oks", sigma=1.0, gain=12.0, visibility=True)})
     assert arguments == {**NOT_OURS, **TUTORIAL}
     written = {f"center.{key}": getattr(plan.heads["center"], key) for key in ("metric", "sigma", "gain", "visibility")}
-    assert RECIPES["tutorial", "native"] == {**written, **TUTORIAL}  # nothing in it goes unused
+    assert RECIPES["tutorial", "native"] == {"heads": "center", **written, **TUTORIAL}  # nothing in it goes unused
 
 
 def test_explicit_keys_win_over_a_recipe() -> None:

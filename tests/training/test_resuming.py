@@ -55,7 +55,7 @@ def data(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stopped(quick: dict[str, Any], data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was stopped after the first of its two epochs."""
     project = tmp_path_factory.mktemp("stopped")
-    keys = {**quick, "data": str(data), "epochs": 2, "batch": 2}
+    keys = {**quick, "heads": "center", "data": str(data), "epochs": 2, "batch": 2}
     with pytest.raises(Stop):
         auxhead.train(**keys, project=str(project), name="run", callbacks={"on_model_save": stop})
     return project / "run"
@@ -183,7 +183,7 @@ def test_what_a_dead_process_has_left_and_does_not_end_is_one_message(
 def test_a_file_in_place_of_the_folder_is_one_message(quick: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "run").write_text("")
     with pytest.raises(OutputError, match="can be written to"):
-        auxhead.train(**quick, project=str(tmp_path), name="run", exist_ok=True)
+        auxhead.train(**quick, heads="center", project=str(tmp_path), name="run", exist_ok=True)
 
 
 def test_a_file_system_without_locks_is_said(
@@ -204,7 +204,7 @@ def test_a_start_over_a_finished_run_leaves_nothing_of_its_end(
 ) -> None:
     run = shutil.copytree(trained.save_dir, tmp_path / "run")
     old = sha256(run / "weights" / "best.pt")
-    keys = {**quick, "epochs": 1, "project": str(tmp_path), "name": "run", "exist_ok": True}
+    keys = {**quick, "heads": "center", "epochs": 1, "project": str(tmp_path), "name": "run", "exist_ok": True}
     with pytest.raises(Stop):
         auxhead.train(**keys, callbacks={event: stop})
     assert not (run / "result.json").exists()
@@ -320,14 +320,18 @@ def test_a_run_that_diverges_keeps_its_last_good_epoch(
 
     run, first = tmp_path / "late", 1
     with pytest.raises(DivergedError, match=r"in epoch 2\n.*loss.*\n.*\n.*lr0 .*epoch 1 is kept"):
-        auxhead.train(**quick, project=str(tmp_path), name="late", callbacks={"on_train_batch_start": poison})
+        auxhead.train(
+            **quick, heads="center", project=str(tmp_path), name="late", callbacks={"on_train_batch_start": poison}
+        )
     assert state.load_state(run / "weights" / "last.state.pt")["epoch"] == 0
     first = 5
     auxhead.train(resume=str(run))
     assert epochs(run) == [1, 2]
     first = 0
     with pytest.raises(DivergedError, match="in epoch 1") as caught:
-        auxhead.train(**quick, project=str(tmp_path), name="early", callbacks={"on_train_batch_end": poison})
+        auxhead.train(
+            **quick, heads="center", project=str(tmp_path), name="early", callbacks={"on_train_batch_end": poison}
+        )
     assert "is kept" not in caught.value.fix
     assert not list(tmp_path.glob("early/weights/*"))
 
@@ -342,4 +346,4 @@ def test_a_disk_that_fails_is_one_message(
     with monkeypatch.context() as patch:
         patch.setattr(BaseTrainer, "save_metrics", full)
         with pytest.raises(OutputError, match=rf"{os.strerror(number)}\nwhere: +results\.csv\nfix: .*resume="):
-            auxhead.train(**quick, project=str(tmp_path), name="run")
+            auxhead.train(**quick, heads="center", project=str(tmp_path), name="run")

@@ -266,7 +266,9 @@ def test_ultralytics_own_entry_point_with_a_finetuned_pt(
 
 def test_other_class_counts_keep_pretrained_widths_and_still_certify(tiny: dict[str, Any], tmp_path: Path) -> None:
     YOLO("yolov8n.yaml").save(str(tmp_path / "coco.pt"))  # 80 classes: a wider class branch than 6 classes give
-    result = auxhead.train(**{**tiny, "model": str(tmp_path / "coco.pt"), "epochs": 1}, project=str(tmp_path))
+    result = auxhead.train(
+        **{**tiny, "heads": "center", "model": str(tmp_path / "coco.pt"), "epochs": 1}, project=str(tmp_path)
+    )
     assert result.certificate.counts == result.certificate.stock_counts
 
 
@@ -292,14 +294,14 @@ def test_select_keeps_the_best_epoch_by_that_metric(quick: dict[str, Any], tmp_p
 
 
 def test_without_validation_the_table_stays_straight(quick: dict[str, Any], tmp_path: Path) -> None:
-    result = auxhead.train(**quick, val=False, project=str(tmp_path), name="noval")
+    result = auxhead.train(**quick, heads="center", val=False, project=str(tmp_path), name="noval")
     table = columns(result.save_dir)
     assert table["epoch"] == [1, 2]
     assert table["share/center"] == pytest.approx([0.1, 0.1], rel=1e-2)
 
 
 def test_saving_only_at_the_end_still_ships(quick: dict[str, Any], tmp_path: Path) -> None:
-    result = auxhead.train(**quick, save=False, project=str(tmp_path), name="unsaved")
+    result = auxhead.train(**quick, heads="center", save=False, project=str(tmp_path), name="unsaved")
     assert result.best.exists()
     assert result.certificate.epoch == 2
 
@@ -316,7 +318,9 @@ def test_background_only_data_trains_without_nan(signs: Path, quick: dict[str, A
         "crops": 0.9,
         "crops.force": True,
     }
-    result = auxhead.train(**{**quick, **shown, "data": str(data), "epochs": 1}, project=str(tmp_path))
+    result = auxhead.train(
+        **{**quick, "heads": "center", **shown, "data": str(data), "epochs": 1}, project=str(tmp_path)
+    )
     table = columns(result.save_dir)
     assert table["train/center_loss"] == [0.0]
     assert all(value == value for values in table.values() for value in values)
@@ -349,7 +353,7 @@ def test_tensorboard_sees_the_heads_loss_by_name(
     monkeypatch.setattr("ultralytics.utils.TESTS_RUNNING", False)
     monkeypatch.setitem(SETTINGS, "tensorboard", True)
     monkeypatch.delitem(sys.modules, tracker.__name__)
-    auxhead.train(**{**quick, "epochs": 1}, project=str(tmp_path), name="tb")
+    auxhead.train(**{**quick, "heads": "center", "epochs": 1}, project=str(tmp_path), name="tb")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(tmp_path / "tb"))
@@ -358,7 +362,7 @@ def test_tensorboard_sees_the_heads_loss_by_name(
 
 
 def test_frozen_detector_is_warned_about(tiny: dict[str, Any], tmp_path: Path, caplog) -> None:
-    result = auxhead.train(**{**tiny, "epochs": 1, "freeze": 22}, project=str(tmp_path))
+    result = auxhead.train(**{**tiny, "heads": "center", "epochs": 1, "freeze": 22}, project=str(tmp_path))
     assert "leaves nothing that heads could teach" in caplog.text
     assert result.gradients == {}
 
@@ -478,7 +482,7 @@ def test_end_to_end_family_trains_resumes_with_its_heads_and_ships(tiny: dict[st
     def stop(trainer: Any) -> None:
         raise Stop
 
-    keys = {**tiny, "model": "yolo26n.yaml", "project": str(tmp_path), "name": "e2e"}
+    keys = {**tiny, "heads": "center", "model": "yolo26n.yaml", "project": str(tmp_path), "name": "e2e"}
     with pytest.raises(Stop):
         auxhead.train(**keys, callbacks={"on_fit_epoch_end": stop})
     result = auxhead.train(resume=str(tmp_path / "e2e"))
@@ -498,7 +502,7 @@ def test_nan_in_the_middle_recovers_heads_and_goes_on(quick: dict[str, Any], tmp
                 for parameter in trainer.criterion.heads.parameters():
                     parameter.fill_(float("nan"))
 
-    result = auxhead.train(**quick, project=str(tmp_path), callbacks={"on_train_batch_start": poison})
+    result = auxhead.train(**quick, heads="center", project=str(tmp_path), callbacks={"on_train_batch_start": poison})
     table = columns(result.save_dir)
     assert done
     assert table["epoch"] == [1, 2]
@@ -589,7 +593,7 @@ def test_bad_input_is_one_error_and_leaves_nothing(
     (tmp_path / "none").mkdir()
     (tmp_path / "noimages.yaml").write_text("train: none\nval: none\nnames: {0: a}\n")
     with pytest.raises(error, match=words):
-        auxhead.train(**{**tiny, "project": str(tmp_path / "runs"), **change})
+        auxhead.train(**{**tiny, "heads": "center", "project": str(tmp_path / "runs"), **change})
     assert not list((tmp_path / "runs").rglob("args.yaml")) if (tmp_path / "runs").exists() else True
 
 
@@ -607,7 +611,9 @@ def test_full_disk_keeps_the_last_good_files(quick: dict[str, Any], tmp_path: Pa
             monkeypatch.setattr(os, "fsync", fsync)
 
     with pytest.raises(OutputError, match="No space left"):
-        auxhead.train(**quick, project=str(tmp_path), name="full", callbacks={"on_train_epoch_end": fill_disk})
+        auxhead.train(
+            **quick, heads="center", project=str(tmp_path), name="full", callbacks={"on_train_epoch_end": fill_disk}
+        )
     weights = tmp_path / "full" / "weights"
     assert (weights / "best.pt").read_bytes() == good["best"]
     assert not list(weights.glob(".*"))

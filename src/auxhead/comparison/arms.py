@@ -54,10 +54,13 @@ PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "center-sigma1": lambda _base: {"heads": "center", "center.sigma": 1.0},
     "center-tutorial": lambda _base: {"heads": "center", "recipe": "tutorial"},
     "tutorial": lambda _base: {"route": "pose", "recipe": "tutorial"},
+    "crops": lambda _base: {"crops": 0.67},
+    "crops-shrunk": lambda _base: {"crops": 0.67, "crops.from": "shrunk"},
     "p2": lambda base: {"model": sibling(base["model"], "p2")},
     "ghost-p2": lambda base: {"model": sibling(base["model"], "ghost-p2")},
     "p234": lambda base: {"model": sibling(base["model"], "p234")},
     "p234-down": lambda base: {"model": sibling(base["model"], "p234-down")},
+    "p234-crops": lambda base: {"model": sibling(base["model"], "p234"), "crops": 0.67},
     "larger": lambda base: {"imgsz": _larger(base)},
     "larger-slim": lambda base: {"imgsz": _larger(base), "model": sibling(base["model"], "slim")},
 }

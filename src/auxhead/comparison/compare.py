@@ -77,7 +77,8 @@ def compare(
     """Train arms times seeds under equal conditions, measure all of them, and say what the differences are worth.
 
     Args:
-        plan: A plan's YAML file, or the name of a ready-made plan (controls, price, quick); None: `keys` say all.
+        plan: A plan's YAML file, or the name of a ready-made plan (controls, levers, price, quick); None: `keys` say
+            all.
         progress: Called as progress(task, done, total).
         watch: Called as watch(run, state, remark) when a run's state changes.
         say: Called with a sentence for each change of an edited plan.

@@ -18,7 +18,8 @@ class TrainKeys(Keys):
     """The keys of `auxhead train` that Ultralytics doesn't have."""
 
     heads: str = Field(
-        default="center", description="removable heads, comma-separated; none trains the plain detector the same way"
+        default="none",  # Source: own evidence (docs/evidence): no head has shown a gain yet
+        description="removable heads, comma-separated, such as center; none trains the detector alone",
     )
     route: Route = Field(
         default="native",
@@ -43,6 +44,7 @@ RECIPES: dict[tuple[Recipe, Route], dict[str, Any]] = {
     # Source: Mohammed Yasin, "Pose Head For Auxiliary Loss" (2024): OKS sigma 1.0 (Ultralytics' for one keypoint),
     # pose gain 12, kobj 1 = 12 / 12, box and dfl gains 0.01, and flips off, as Ultralytics did without flip_idx.
     ("tutorial", "native"): {
+        "heads": "center",
         "center.metric": "oks",
         "center.sigma": 1.0,
         "center.gain": 12.0,

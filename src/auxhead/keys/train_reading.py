@@ -173,9 +173,9 @@ def with_recipe(keys: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         keys: Keys of a training; without `recipe` they come back as they are.
     """
-    names = [*_names(str(keys.get("heads", TrainKeys().heads))), *ROUTE_KEYS]
     asked: Any = (keys.get("recipe"), keys.get("route", TrainKeys().route))
     settings = RECIPES.get(asked, {}) if all(isinstance(word, str) for word in asked) else {}
+    names = [*_names(str(keys.get("heads", settings.get("heads", "")))), *ROUTE_KEYS]
     recipe = {key: value for key, value in settings.items() if "." not in key or key.partition(".")[0] in names}
     for given, replaced in (("share", "gain"), ("gain", "share")):  # two ways to say one thing
         recipe = {
@@ -271,7 +271,8 @@ def _idle(key: str, own: TrainKeys) -> str:
     if prefix not in head_names():
         return unknown(key, known_keys())
     if own.route == "native":
-        return f"{key}: head {prefix} is not among heads={own.heads}"
+        asked = [*_names(own.heads), prefix]
+        return f"{key}: head {prefix} is not among heads={own.heads}; write heads={','.join(asked)}"
     return f"{key}: heads belong to the native route, not to route={own.route}"
 
 
