@@ -132,11 +132,29 @@ def test_wrong_names_come_all_at_once() -> None:
         resolve_flips(FlipsKeys(swap={"lefd": "right"}, never=["txt"]), DATA)
     assert "lefd: no class of that name; did you mean left?" in raised.value.found
     assert "txt: no class of that name; did you mean text?" in raised.value.found
+    with pytest.raises(ConfigError, match="left: several classes of that name"):
+        resolve_flips(FlipsKeys(never=["left"]), {"names": {0: "left", 1: "left"}})
     with pytest.raises(ConfigError, match="one class of all"):
         resolve_flips(FlipsKeys(swap={"left": "right"}), DATA, single_cls=True)
 
 
-@pytest.mark.parametrize("entry", [{"flips": True}, {"flips": {"left": "right", "ball": "right"}}, {"flips": "left"}])
+NESTED = "{left: " + "[" * 5000 + "]" * 5000 + "}"
+ENDLESS = "{left: &a [x, x], right: &b [*a, *a], ball: [*b, *b]}"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"flips": True},
+        {"flips": {"left": "right", "ball": "right"}},
+        {"flips": "left"},
+        {"flips": NESTED},
+        {"flips": ENDLESS},
+        {"flips.never": [["left"]]},
+        {"flips.never": {"left": "right"}},
+    ],
+    ids=lambda entry: str(entry)[:40],
+)
 def test_wrong_entries_of_the_data_yaml_are_named(entry: dict[str, Any]) -> None:
     with pytest.raises(DataError) as raised:
         resolve_flips(FlipsKeys(), {**DATA, **entry})

@@ -75,9 +75,11 @@ def resolve_flips(asked: FlipsKeys, data: Mapping[str, Any], *, single_cls: bool
     flips = completed(asked, data)
     names = {str(name): int(cls) for cls, name in data["names"].items()}
     named = [*(flips.swap or {}).keys(), *(flips.swap or {}).values(), *(flips.never or ())]
+    every = [str(name) for name in data["names"].values()]
     unknown = [name for name in dict.fromkeys(named) if name not in names]
-    if unknown:
-        problems = [f"{name}: no class of that name; {closest(name, names)}".removesuffix("; ") for name in unknown]
+    problems = [f"{name}: no class of that name; {closest(name, names)}".removesuffix("; ") for name in unknown]
+    problems += [f"{name}: several classes of that name" for name in dict.fromkeys(named) if every.count(name) > 1]
+    if problems:
         raise config_error(problems, "classes of the data set in flips= and flips.never=", "correct the names")
     if single_cls and named:
         if asked.swap or asked.never:

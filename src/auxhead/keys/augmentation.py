@@ -35,15 +35,15 @@ class FlipsKeys(Keys):
             message = "expected {class: its mirror image}"
             raise ValueError(message)  # noqa: TRY004  pydantic tells no other
         split = ((key, other) if other else _halves(key) for key, other in found.items())  # {a:b} without a space
-        return {str(key): str(other) for key, other in split}
+        return {_name(key): _name(other) for key, other in split}
 
     @field_validator("never", mode="before")
     @classmethod
     def _read_names(cls, value: Any) -> Any:
         found = _read(value)
         if isinstance(found, (list, tuple)):
-            return [str(name) for name in found]
-        return found if found is None or isinstance(found, Mapping) else [str(found)]  # one name needs no brackets
+            return [_name(name) for name in found]
+        return found if found is None else [_name(found)]  # one name needs no brackets
 
     @model_validator(mode="after")
     def _require_pairs(self) -> FlipsKeys:
@@ -162,9 +162,17 @@ def _read(value: Any) -> Any:
         return value
     try:
         return yaml.load(value, Loader=yaml.BaseLoader)  # noqa: S506  builds text, lists and dictionaries only
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         message = "expected {class: its mirror image} or [class, class]"
         raise ValueError(message) from None
+
+
+def _name(value: Any) -> str:
+    """Take a class name; what is nested in one may be endless, and is not looked at."""
+    if isinstance(value, (Mapping, list, tuple, set)):
+        message = "expected names of classes, not lists in lists"
+        raise ValueError(message)  # noqa: TRY004  pydantic tells no other
+    return str(value)
 
 
 def _halves(text: Any) -> tuple[str, str]:
