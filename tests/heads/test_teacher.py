@@ -195,9 +195,8 @@ def test_losses_by_hand() -> None:
 def test_sums_are_over_what_is_seen_in_all_levels() -> None:
     seen, student = raw(64, (8.0, 16.0), shift=1.0), trained(raw(64, (8.0, 16.0), seed=1))
     once = teaching_losses(student, seen, targets(student), scale=1)
-    twice = {name: torch.cat([value, value]) for name, value in (("boxes", student.boxes), ("scores", student.scores))}
     more = replace(seen, boxes=seen.boxes.repeat(2, 1, 1), scores=seen.scores.repeat(2, 1, 1))
-    both = replace(student, **twice)
+    both = replace(student, boxes=student.boxes.repeat(2, 1, 1), scores=student.scores.repeat(2, 1, 1))
     again = teaching_losses(both, more, targets(both), scale=1)
     assert all(again[name].item() == pytest.approx(once[name].item(), rel=1e-4) for name in once)
 
@@ -279,11 +278,11 @@ def test_the_teacher_is_shown_the_large_picture_where_there_is_one() -> None:
         shown.append(tuple(images.shape))
         return raw(images.shape[-1], (8.0, 16.0))
 
-    for scale, size in ((1, 32), (2, 64)):
-        head = TeacherHead(TeacherSpec(weights="t.pt", scale=scale), SHARED)
+    for spec in (TeacherSpec(weights="t.pt", scale=1), TeacherSpec(weights="t.pt", scale=2)):
+        head = TeacherHead(spec, SHARED)
         head.meet(look)
         batch = targets(student)
-        large = {LARGE: torch.zeros(2, 3, size, size)} if scale > 1 else {}
+        large = {LARGE: torch.zeros(2, 3, 64, 64)} if spec.scale > 1 else {}
         output = head([torch.zeros(2, 16, 4, 4), torch.zeros(2, 32, 2, 2)])
         assert output.numel() == 0
         head.loss(output, replace(batch, batch={**batch.batch, **large}))
