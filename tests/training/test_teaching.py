@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from tests.training.conftest import save_model
 from torch.nn import functional as F
-from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel, PoseModel
 from ultralytics.utils import YAML
 
@@ -28,25 +27,6 @@ from auxhead.model.choices import RunPlan
 from auxhead.training.start_facts import Witness
 from auxhead.training.teaching.check import check_teacher, settled
 from auxhead.training.trainer import make_trainer
-
-
-def save(model: nn.Module, path: Path) -> Path:
-    shell = YOLO("yolov8n.yaml")
-    shell.model = model
-    shell.save(path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def teacher(signs: Path, small_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small detector of the same classes, in another order, that sees something everywhere."""
-    torch.manual_seed(7)
-    names = list(YAML.load(signs)["names"].values())[::-1]
-    model = DetectionModel(str(small_models / "small.yaml"), nc=len(names), verbose=False)
-    model.names = dict(enumerate(names))
-    for branch in model.model[-1].cv3:
-        nn.init.normal_(branch[-1].bias)
-    return save(model, tmp_path_factory.mktemp("teachers") / "teacher.pt")
 
 
 def keys_of(teacher: Path, **keys: Any) -> dict[str, Any]:
@@ -167,7 +147,7 @@ def other(kind: str, signs: Path, small_models: Path, folder: Path) -> Path:
     }[kind]()
     if len(model.names) == len(names):
         model.names = dict(names)
-    return save(model, folder / f"{kind}.pt")
+    return save_model(model, folder / f"{kind}.pt")
 
 
 @pytest.mark.parametrize(
