@@ -92,11 +92,13 @@ def test_decoding_is_that_of_ultralytics_loss(bins: int) -> None:
     assert decode_boxes(seen, image[:0], anchor[:0]).shape == (0, 4)
 
 
-def test_cells_beyond_the_128th_are_where_they_are_also_in_bfloat16() -> None:
-    boxes = torch.ones(1, 4, 300, dtype=torch.bfloat16)
-    seen = RawPredictions(boxes, torch.zeros(1, 3, 300, dtype=torch.bfloat16), ((1, 300),), (4.0,))
-    box = decode_boxes(seen, torch.tensor([0]), torch.tensor([299]))
-    assert box.tolist() == [[4 * 298.5, 4 * -0.5, 4 * 300.5, 4 * 1.5]]
+def test_boxes_are_as_exact_in_bfloat16_also_beyond_the_128th_cell() -> None:
+    boxes = torch.randn(1, 64, 300, generator=torch.Generator().manual_seed(0)).bfloat16()
+    seen = RawPredictions(boxes, torch.zeros(1, 3, 300).bfloat16(), ((1, 300),), (4.0,))
+    there = torch.tensor([0]), torch.tensor([299])
+    bins = boxes[0, :, 299].double().view(4, 16).softmax(-1) @ torch.arange(16.0).double()
+    expected = 4 * (torch.tensor([299.5, 0.5, 299.5, 0.5]) + torch.tensor([-1, -1, 1, 1]) * bins)
+    assert decode_boxes(seen, *there)[0].tolist() == pytest.approx(expected.tolist(), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def batch(size: int = 64, scale: int = 1) -> dict[str, Tensor]:
 
 
 def taught(model: DetectionModel, teacher: Teacher, **keys: Any) -> HeadCriterion:
-    specs = {"teacher": TeacherSpec(weights="t.pt", warmup=0, **keys)}
+    specs = {"teacher": TeacherSpec(**{"weights": "t.pt", "warmup": 0, **keys})}
     criterion = attach(model, specs, epochs=10)
     criterion.detection = model.init_criterion()
     head = criterion.heads["teacher"]
@@ -147,6 +147,18 @@ def test_the_share_is_measured_through_the_detectors_own_head() -> None:
     assert items["teach_cls_loss"] == items["teach_box_loss"] == 0
     loss.sum().backward()
     assert criterion.log.close_epoch()["share/teacher"] == 0
+
+
+def test_teaching_rises_over_its_first_batches() -> None:
+    teacher, data = Teacher(detector(seed=3), range(3)), batch()
+    found = []
+    for warmup in (0, 10):
+        model = detector()
+        frozen_statistics(model)
+        taught(model, teacher, gain=1.0, warmup=warmup)
+        found.append([model(data)[1]["teach_cls_loss"].item() for _ in range(2)])
+    (whole, _), (first, second) = found
+    assert (first, second) == (pytest.approx(whole / 10), pytest.approx(whole / 5))
 
 
 def test_the_teacher_is_nowhere_in_the_model_and_stays_as_it_is() -> None:
