@@ -20,9 +20,10 @@ from auxhead.comparison.arms import PRESETS
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.heads.center import CenterSpec
+from auxhead.keys.heads.teacher import TeacherSpec
 from auxhead.keys.inspect import InspectKeys
 from auxhead.keys.reading import read_words
-from auxhead.keys.train import TrainKeys
+from auxhead.keys.train import OF_RESUME, TrainKeys
 from auxhead.keys.train_reading import read_train_words
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL
 from auxhead.training.resolve import resolve
@@ -48,7 +49,8 @@ def test_commands_and_links_of_a_page(page: Path) -> None:
         for line in block.splitlines():
             if line.startswith("auxhead train"):
                 keys = read_train_words(shlex.split(line, comments=True)[2:])
-                resolve({key: value for key, value in keys.items() if key != "resume"})
+                again = {"resume", *OF_RESUME} if "resume" in keys else set()
+                resolve({key: value for key, value in keys.items() if key not in again})
     for target in re.findall(r"\]\(([^)#:]+)\)", TEXTS[page]):
         assert (page.parent / target).exists(), target
 
@@ -61,22 +63,32 @@ def test_python_snippets_call_what_there_is() -> None:
                     assert node.attr in auxhead.__all__
 
 
+def stated_defaults(page: str) -> dict[str, str]:
+    """Read the tables of a page: the last column by the first."""
+    rows = re.findall(r"^\|(.+?)\|(?:.+)\|(.*)\|$", page, re.MULTILINE)
+    return {first.strip(" `"): last.strip(" `") for first, last in rows}
+
+
+def assert_stated(stated: str, default: Any) -> None:
+    if isinstance(default, bool):
+        assert stated == str(default).lower()
+    elif isinstance(default, (int, float)) and "/" not in stated:
+        assert float(stated) == default
+    elif isinstance(default, str):
+        assert stated == default
+
+
 def test_pages_name_every_key_and_its_default() -> None:
     training, center = TEXTS[ROOT / "docs" / "training.md"], TEXTS[ROOT / "docs" / "center-head.md"]
     for name in TrainKeys.model_fields:
         assert f"`{name}=`" in training
-    rows = {
-        row[0].strip(" `"): row[-1].strip(" `")
-        for row in re.findall(r"^\|(.+?)\|(?:.+)\|(.*)\|$", center, re.MULTILINE)
-    }
-    for name, field in CenterSpec.model_fields.items():
-        stated = rows[f"center.{name}"]
-        if isinstance(field.default, bool):
-            assert stated == str(field.default).lower()
-        elif isinstance(field.default, float) and "/" not in stated:
-            assert float(stated) == field.default
-        elif isinstance(field.default, str):
-            assert stated == field.default
+    for head, page, spec in (
+        ("center", center, CenterSpec),
+        ("teacher", TEXTS[ROOT / "docs" / "teacher.md"], TeacherSpec),
+    ):
+        stated = stated_defaults(page)
+        for name, field in spec.model_fields.items():
+            assert_stated(stated[f"{head}.{name}"], field.default)
     assert f"Every {INTERVAL} batches ({WARMUP_INTERVAL} during warm-up)" in TEXTS[ROOT / "docs" / "gradient-shares.md"]
 
 

@@ -35,8 +35,10 @@ def test_a_file_is_read_and_what_is_given_beside_it_wins(signs: Path, tmp_path: 
 
 def test_relative_data_counts_from_the_plans_folder_if_it_is_there(signs: Path, tmp_path: Path) -> None:
     plan = signs.parent / "beside.yaml"
-    plan.write_text("data: data.yaml\narms: {plain: {}, b: {box: 1.0}}\n")
-    assert read_plan(plan, {}, {})[1].data == str(signs.resolve())
+    plan.write_text("data: data.yaml\narms: {plain: {}, b: {box: 1.0, model: data.yaml, teacher.weights: data.yaml}}\n")
+    own = read_plan(plan, {}, {})[1]
+    assert own.data == str(signs.resolve())
+    assert own.arms["b"] == {"box": 1.0, "model": own.data, "teacher.weights": own.data}  # any file will do here
     elsewhere = tmp_path / "elsewhere.yaml"
     elsewhere.write_text("data: data.yaml\narms: {plain: {}, b: {box: 1.0}}\n")
     assert read_plan(elsewhere, {}, {})[1].data == "data.yaml"

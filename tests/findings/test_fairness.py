@@ -64,6 +64,7 @@ def test_equal_runs_are_fair_and_say_what_was_equal() -> None:
             {"initial": {**FACTS["initial"], "model.0.weight": "16x3:cc", "pose": "1:dd"}},
             "1 initial",
         ),
+        ({"heads": "teacher", "teacher.scale": 1}, {"batches": ["x", "y"], "loaded": {"teacher.scale": 1}}, "first"),
         ({"heads": "center"}, {"epochs_done": 2}, "epochs trained"),
         ({"heads": "center"}, {"batch_at_end": 2}, "batch at the end"),
     ],
@@ -90,6 +91,23 @@ def test_what_an_arm_declares_or_cannot_have_equal_is_a_note(declared: Any, chan
     fair = found(declared, **changes)
     assert fair.differences == []
     assert {row["arm"] for row in fair.notes} == {"b"}
+
+
+def test_pictures_loaded_at_another_size_differ_as_declared_and_those_of_one_size_have_to_be_equal() -> None:
+    """Plain, a teacher at twice the size, and its control, which loads as large pictures for nobody."""
+    taught = {"heads": "teacher", "teacher.scale": 2}
+    arms = {"plain": {}, "taught": taught, "alone": {**taught, "teacher.gain": 0.0}}
+    plain = {**FACTS, "loaded": {"teacher.scale": 1}}
+    large = {**FACTS, "loaded": {"teacher.scale": 2}, "batches": ["large", "larger"]}
+    runs = {("plain", 0): plain, ("taught", 0): large, ("alone", 0): large}
+    for control in arms:
+        fair = check(arms, control, runs)
+        assert fair.differences == []
+    kinds = {row["arm"]: row["kind"] for row in check(arms, "alone", runs).notes if row["what"] == "first batches"}
+    assert kinds == {"plain": "declared", "taught": "equal"}
+    other = {**runs, ("taught", 0): {**large, "batches": ["large", "another"]}}
+    assert [row["what"] for row in check(arms, "alone", other).differences] == ["first batches"]
+    assert check(arms, "plain", other).differences == []
 
 
 def test_a_changed_budget_is_said_even_when_it_is_declared() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from ultralytics.nn.modules.head import Pose
 from ultralytics.utils.loss import KeypointLoss, v8PoseLoss
 
-from auxhead.heads.base import ObjectSizes, SharedFeatures, Targets
+from auxhead.heads.base import ObjectSizes, RawPredictions, SharedFeatures, Targets
 from auxhead.heads.center import CenterHead, center_loss, decode_centers
 from auxhead.keys.heads.center import CenterSpec, Metric
 
@@ -23,7 +23,8 @@ def targets(foreground: torch.Tensor, boxes: torch.Tensor) -> Targets:
     fine = torch.cartesian_prod(torch.arange(4), torch.arange(4)).flip(-1) + 0.5
     coarse = torch.cartesian_prod(torch.arange(2), torch.arange(2)).flip(-1) + 0.5
     strides = torch.cat([torch.full((16, 1), 8.0), torch.full((4, 1), 16.0)])
-    return Targets(foreground, foreground.long(), boxes, torch.cat([fine, coarse]), strides, (32, 32), {})
+    raw = RawPredictions(torch.zeros(1, 4, 20), torch.zeros(1, 3, 20), ((4, 4), (2, 2)), SHARED.strides)
+    return Targets(foreground, foreground.long(), boxes, torch.cat([fine, coarse]), strides, (32, 32), {}, raw)
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,17 @@ def branch(one: SimpleNamespace) -> bool:
     return told == [(True, True), (False, False)]
 
 
+def single(one: SimpleNamespace) -> bool:
+    """Take the one-to-one branch away: what is left is what the one-to-many branch gives."""
+    model = deepcopy(one.model).eval()
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        both = model(image)[1]["one2many"]
+        model.model[-1].one2one_cv2 = model.model[-1].one2one_cv3 = None
+        alone = model(image)[1]
+    return all(torch.equal(alone[part], both[part]) for part in ("boxes", "scores"))
+
+
 def anchors(one: SimpleNamespace) -> bool:
     keys = {"topk": 10, "num_classes": 1, "alpha": 0.5, "beta": 6.0}
     values = [TaskAlignedAssigner(**keys, stride=stride).stride_val for stride in ([8.0, 16.0, 32.0], [4.0, 8.0])]
@@ -276,6 +287,7 @@ CHECKS: dict[str, Callable[[SimpleNamespace], object]] = {
     "Detect._end2end": branch,
     "Detect.cv2": lambda one: [layers[0].conv.in_channels for layers in one.model.model[-1].cv2] == [64, 128, 256],
     "Detect.legacy": kinds,
+    "Detect.one2one_cv2": single,
     "E2ELoss.o2m": lambda one: one.criterion.o2m == pytest.approx(0.8),
     "E2ELoss.o2o": lambda one: one.criterion.o2o == pytest.approx(0.2),
     "E2ELoss.one2many": lambda one: isinstance(one.criterion.one2many, v8DetectionLoss),

@@ -14,6 +14,7 @@ from tests.patience import HANG
 from ultralytics.utils.dist import ddp_cleanup, generate_ddp_file
 
 from auxhead.keys.heads.center import CenterSpec
+from auxhead.keys.heads.teacher import TeacherSpec
 from auxhead.model.choices import RunPlan
 from auxhead.model.state import load_state
 from auxhead.training.trainer import make_trainer
@@ -44,7 +45,8 @@ trainer.model = state["model"]
 trainer.world_size = 2
 final = {}
 trainer.add_callback("on_train_epoch_end", lambda t: final.update(
-    heads={k: v.clone() for k, v in t.criterion.heads.named_parameters()}, gain=t.criterion.gains["center"].gain,
+    heads={k: v.clone() for k, v in t.criterion.heads.named_parameters()},
+    gain=[t.criterion.gains[name].gain for name in ("center", "teacher")],
     plan=[t.plan.heads["center"].share, t.plan.select]))
 trainer.train()
 torch.save(final, f"{sys.argv[2]}/{rank}.pt")
@@ -52,12 +54,15 @@ distributed.destroy_process_group()
 """
 
 
-def test_two_processes_train_the_same_heads_from_the_launchers_pickle(quick: dict[str, Any], tmp_path: Path) -> None:
+def test_two_processes_train_the_same_heads_from_the_launchers_pickle(
+    quick: dict[str, Any], teacher: Path, tmp_path: Path
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    keys = {**quick, "epochs": 1, "project": str(tmp_path), "name": "two", "val": False}
-    plan = RunPlan(heads={"center": CenterSpec(share=0.25)}, select="mAP50")
+    keys = {**quick, "epochs": 1, "project": str(tmp_path), "name": "two", "val": False, "close_mosaic": 0}
+    heads = {"center": CenterSpec(share=0.25), "teacher": TeacherSpec(weights=str(teacher), scale=2)}
+    plan = RunPlan(heads=heads, select="mAP50")
     trainer = make_trainer(plan)(overrides=keys)
     file = generate_ddp_file(trainer)
     shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
@@ -79,6 +84,7 @@ def test_two_processes_train_the_same_heads_from_the_launchers_pickle(quick: dic
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert first["plan"] == second["plan"] == [0.25, "mAP50"]
     assert first["gain"] == second["gain"]
+    assert all(gain > 0 for gain in first["gain"])
     assert all(torch.equal(value, second["heads"][name]) for name, value in first["heads"].items())
     saved = load_state(tmp_path / "two" / "weights" / "last.state.pt")["auxhead"]["head_state"]
     assert all(torch.equal(value, saved[name]) for name, value in first["heads"].items())

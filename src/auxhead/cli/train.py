@@ -23,11 +23,13 @@ def train(
     _help: Annotated[bool, key_help("train", THEIRS)] = False,
 ) -> None:
     """Train a detector, with removable heads if asked for: data=signs.yaml model=yolov8n.pt epochs=100 imgsz=640."""
+    from auxhead.keys.train import OF_RESUME
     from auxhead.keys.train_reading import read_train_words, require_ours
 
     keys = read_train_words(context.args)
     again = bool(keys.get("resume"))
-    require_ours({**keys, **({"heads": "none"} if again else {})}, files=not again)  # in a second: torch takes ten
+    own = {key: value for key, value in keys.items() if key not in OF_RESUME} | {"heads": "none"} if again else keys
+    require_ours(own, files=not again)  # in a second: torch takes ten
     for line in [] if again else _offer(keys):
         say(line, err=True)
     if dry_run:
@@ -93,12 +95,15 @@ def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
     from auxhead.training.data_check import check_data
     from auxhead.training.model_check import check_arguments, check_model
     from auxhead.training.resolve import resolve
+    from auxhead.training.teaching.check import check_teacher, settled
 
     plan, arguments = resolve(keys, files=True)
     with restricted(trust=plan.trust):
         check_arguments(arguments)
         check_model(arguments, plan)
+        plan = settled(plan)
         arguments = check_data(arguments, plan)
+        check_teacher(plan, arguments)
     return {"auxhead": plan.to_dict(), "ultralytics": arguments, "in_force": in_force(arguments)}
 
 

@@ -17,6 +17,8 @@ from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import closest, validated
 from auxhead.yaml_files import oversized
 
+FILES = ("model", "teacher.weights")
+"""Keys of an arm that may name a file beside the plan."""
 READY_MADE = files("auxhead.comparison") / "plans"
 STAGES = ("screen", "confirm", "budget")
 """Keys of a comparison that screens before it confirms, instead of one with `seeds`."""
@@ -31,8 +33,9 @@ def read_plan(plan: str | Path | None, given: Mapping[str, Any], base: Mapping[s
         base: Shared training keys.
 
     Returns:
-        Its name and its keys, checked one by one. A relative `data`, and a `model` of an arm, count from the plan's
-        folder if they are there. Of a ready-made plan, arms that the model's family has no variant for are left out.
+        Its name and its keys, checked one by one. A relative `data`, and `model` and `teacher.weights` of an arm, count
+        from the plan's folder if they are there. Of a ready-made plan, arms that the model's family has no variant for
+        are left out.
 
     Raises:
         ConfigError: No such plan, or wrong keys or values, all of them at once.
@@ -56,7 +59,7 @@ def read_plan(plan: str | Path | None, given: Mapping[str, Any], base: Mapping[s
 
 
 def _beside(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Let data of a plan, and models of its arms, be files in the plan's folder."""
+    """Let data of a plan, and models and teachers of its arms, be files in the plan's folder."""
 
     def found(value: Any) -> Any:
         there = isinstance(value, str) and (folder / value).is_file()
@@ -67,7 +70,9 @@ def _beside(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         own["data"] = found(own["data"])
     if isinstance(own.get("arms"), Mapping):
         own["arms"] = {
-            arm: {**keys, "model": found(keys["model"])} if isinstance(keys, Mapping) and "model" in keys else keys
+            arm: {key: found(value) if key in FILES else value for key, value in keys.items()}
+            if isinstance(keys, Mapping)
+            else keys
             for arm, keys in own["arms"].items()
         }
     return own

@@ -19,9 +19,12 @@ PIXELS = (
     "imgsz", "batch", "workers", "rect", "multi_scale", "cache", "augmentations", "hsv_h", "hsv_s", "hsv_v", "degrees",
     "translate", "scale", "shear", "perspective", "flipud", "fliplr", "bgr", "mosaic", "mixup", "cutmix", "copy_paste",
     "copy_paste_mode", "auto_augment", "erasing", "fraction", "single_cls", "classes", "route",
-    "flips", "flips.never", "crops", "crops.window", "crops.small", "crops.from", "crops.force",
+    "flips", "flips.never", "crops", "crops.window", "crops.small", "crops.from", "crops.force", "teacher.scale",
 )  # fmt: skip
-"""Keys that change what the network is shown."""
+"""Keys that change what the network is shown. Facts hold Ultralytics' under `arguments`, ours under `loaded`."""
+
+AS_BEFORE = {"teacher.scale": 1}
+"""How pictures were loaded in runs whose facts don't say."""
 
 OF_ROUTE = ("fliplr", "flipud", "overlap_mask", "mask_ratio", "pose", "kobj", "rle")
 """Arguments that Ultralytics' pose and segment trainers set or use themselves."""
@@ -165,7 +168,7 @@ def _same_detector(facts: Facts, control: Facts) -> bool:
 
 def _pixels(declared: Mapping[str, Any], facts: Facts, control: Facts) -> list[str]:
     """Name the keys by which an arm is shown other pixels than the control."""
-    own, others = facts["arguments"], control["arguments"]
+    own, others = ({**run["arguments"], **run.get("loaded", AS_BEFORE)} for run in (facts, control))
     return [key for key in PIXELS if key in declared and (key not in own or own[key] != others.get(key))]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from auxhead.keys.heads.base import HeadSpec
 
-__all__ = ["Head", "HeadSpec", "ObjectSizes", "SharedFeatures", "Targets"]
+__all__ = ["Head", "HeadSpec", "Moment", "ObjectSizes", "RawPredictions", "SharedFeatures", "Targets"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,36 @@ class ObjectSizes:
 
 
 @dataclass(frozen=True)
+class RawPredictions:
+    """What a detector's own head gives for a batch, before anything is decoded; A anchors, level by level, row by row.
+
+    Attributes:
+        boxes: Distances to the four sides, as R bins each, shape (B, 4 R, A); R = 1: the distances, grid cells.
+        scores: Logits of the classes, shape (B, nc, A).
+        levels: Height and width of each level's grid, finest level first.
+        strides: Pixels of the network input per cell of each level.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    levels: tuple[tuple[int, int], ...]
+    strides: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When in a training a batch comes.
+
+    Attributes:
+        batch: Batches before it.
+        closing: Whether it is one of the last `close_mosaic` epochs.
+    """
+
+    batch: int = 0
+    closing: bool = False
+
+
+@dataclass(frozen=True)
 class Targets:
     """One batch as the detection loss has assigned it.
 
@@ -54,6 +84,8 @@ class Targets:
         strides: Pixels per cell of each anchor's level, shape (A, 1).
         image_size: Height and width of the network input, pixels.
         batch: The batch itself, for heads that need more than boxes (masks, keypoints).
+        raw: What the detector predicts, part of the graph; of end-to-end detectors the one-to-many branch.
+        moment: When in the training the batch comes.
     """
 
     foreground: Tensor
@@ -63,6 +95,8 @@ class Targets:
     strides: Tensor
     image_size: tuple[int, int]
     batch: Mapping[str, Any]
+    raw: RawPredictions
+    moment: Moment = Moment()
 
 
 class Head(nn.Module, ABC):
@@ -80,6 +114,10 @@ class Head(nn.Module, ABC):
 
     def fit_data(self, sizes: ObjectSizes) -> None:
         """Take in how large the training objects are; called before the first batch, unless there are no boxes."""
+
+    def strength(self, moment: Moment) -> float:  # noqa: ARG002  for heads whose weight changes
+        """Return what is left of the head's weight at a moment, 0 to 1, beside its schedule."""
+        return 1.0
 
     @abstractmethod
     def forward(self, features: Sequence[Tensor]) -> Tensor:

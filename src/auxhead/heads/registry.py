@@ -9,6 +9,7 @@ from auxhead.keys.heads.registry import installed_head, not_a_head
 
 BUILT_IN = {
     "center": "auxhead.heads.center:CenterHead",
+    "teacher": "auxhead.heads.teacher:TeacherHead",
 }
 """Our own heads; their keys are in `auxhead.keys.heads.registry`."""
 

@@ -96,7 +96,7 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
         "self", "the best checkpoint can follow another metric"
     ),
     "ultralytics.models.yolo.detect:DetectionTrainer.build_dataset": TouchPoint(
-        "self, img_path, mode, batch", "training pictures are shown as the plan says"
+        "self, img_path, mode, batch", "training pictures are shown as the plan says, at the teacher's size"
     ),
     "ultralytics.models.yolo.detect:DetectionTrainer.get_dataloader": TouchPoint(
         "self, dataset_path, batch_size, rank, mode", "loaders can go on after a resume"
@@ -177,6 +177,7 @@ ATTRIBUTES: dict[str, str] = {
     "Detect._end2end": "a stripped head predicts with the branch that its source predicted with",
     "Detect.cv2": "heads learn how wide the shared feature maps are",
     "Detect.legacy": "class branches of both kinds can be built",
+    "Detect.one2one_cv2": "a teacher works without its one-to-one branch",
     "E2ELoss.o2m": "heads weigh as much as the one-to-many branch",
     "E2ELoss.o2o": "both branches of end-to-end models keep their weights",
     "E2ELoss.one2many": "heads learn on its assignment",

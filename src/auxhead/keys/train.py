@@ -40,6 +40,9 @@ class TrainKeys(Keys):
     )
 
 
+OF_RESUME = ("teacher.weights",)
+"""Keys of ours that a resume takes as well: they say where a file of the run is now."""
+
 RECIPES: dict[tuple[Recipe, Route], dict[str, Any]] = {
     # Source: Mohammed Yasin, "Pose Head For Auxiliary Loss" (2024): OKS sigma 1.0 (Ultralytics' for one keypoint),
     # pose gain 12, kobj 1 = 12 / 12, box and dfl gains 0.01, and flips off, as Ultralytics did without flip_idx.

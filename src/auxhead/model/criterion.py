@@ -14,7 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from auxhead.heads.base import Head, HeadSpec, ObjectSizes, Targets
+from auxhead.heads.base import Head, HeadSpec, Moment, ObjectSizes, RawPredictions, Targets
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL, GainControl, GradientLog, gradient_norms
 
 
@@ -44,6 +44,18 @@ def _keep_heads(module: nn.Module, incompatible: Any) -> None:
         incompatible.missing_keys[:] = kept
 
 
+def raw_predictions(branch: Mapping[str, Any], loss: Any) -> RawPredictions:
+    """Name what a branch of Ultralytics' Detect gives, with the strides of its loss."""
+    levels = tuple((int(map_.shape[2]), int(map_.shape[3])) for map_ in branch["feats"])
+    return RawPredictions(branch["boxes"], branch["scores"], levels, tuple(map(float, loss.stride)))
+
+
+def _targets(assigned: tuple[Tensor, ...], batch: dict[str, Any], raw: RawPredictions, moment: Moment) -> Targets:
+    foreground, object_index, boxes, anchors, strides = assigned
+    high, wide = batch["img"].shape[-2:]
+    return Targets(foreground, object_index, boxes, anchors, strides, (high, wide), batch, raw, moment)
+
+
 class HeadCriterion(nn.Module):
     """Ultralytics' detection criterion plus the losses of the heads.
 
@@ -55,6 +67,7 @@ class HeadCriterion(nn.Module):
         term_names: Names of the heads' loss items, known from the first batch on.
         log: Gradient norms and gains since the last epoch.
         epoch: Epoch that the schedules use, from 0, kept by the trainer.
+        closing: Whether the last epochs have begun, those without mosaics, kept by the trainer.
     """
 
     def __init__(self, heads: Mapping[str, Head], epochs: int) -> None:
@@ -67,6 +80,7 @@ class HeadCriterion(nn.Module):
         self.term_names: tuple[str, ...] = ()
         self.log = GradientLog()
         self.epoch = 0
+        self.closing = False
         self.batches = 0
         self.register_load_state_dict_post_hook(_keep_heads)  # type: ignore[no-untyped-call]
 
@@ -98,21 +112,22 @@ class HeadCriterion(nn.Module):
         branch, loss_of = (preds["one2many"], self.detection.one2many) if end_to_end else (preds, self.detection)
         weight = self.detection.o2m if end_to_end else 1.0
         assigned, terms, items = loss_of.get_assigned_targets_and_loss(branch, batch)
-        foreground, object_index, boxes, anchors, strides = assigned
         features = branch["feats"]
         size = batch["img"].shape[0]
-        targets = Targets(foreground, object_index, boxes, anchors, strides, tuple(batch["img"].shape[-2:]), batch)
+        moment = Moment(self.batches, self.closing)
+        targets = _targets(assigned, batch, raw_predictions(branch, loss_of), moment)
         loss = terms * size * weight
         if end_to_end:
             one2one, items = self.detection.one2one.loss(preds["one2one"], batch)
             loss = loss + one2one * self.detection.o2o
         extra = {name: self._run(name, features, targets) for name in self.heads}
+        factors = {name: self._factor(name, moment) for name in self.heads}
         interval = INTERVAL if self._is_warm() else WARMUP_INTERVAL
         if self.batches % interval == 0 and features[0].requires_grad:
-            self._measure(dict(zip(loss_of.loss_names, terms, strict=True)), extra, features)
+            self._measure(dict(zip(loss_of.loss_names, terms, strict=True)), extra, factors, features)
         self.batches += 1
         weighted = {
-            term: value * self._factor(name) * (self.gains[name].gain or 0.0)
+            term: value * factors[name] * (self.gains[name].gain or 0.0)
             for name, terms_ in extra.items()
             for term, value in terms_.items()
         }
@@ -123,8 +138,9 @@ class HeadCriterion(nn.Module):
     def _is_warm(self) -> bool:
         return self.batches >= self.warmup_batches
 
-    def _factor(self, name: str) -> float:
-        return schedule_factor(self._head(name).spec, self.epoch, self.epochs)
+    def _factor(self, name: str, moment: Moment) -> float:
+        head = self._head(name)
+        return schedule_factor(head.spec, self.epoch, self.epochs) * head.strength(moment)
 
     def _head(self, name: str) -> Head:
         return cast("Head", self.heads[name])
@@ -138,7 +154,11 @@ class HeadCriterion(nn.Module):
         return head.loss(head(features), targets)
 
     def _measure(
-        self, detection: dict[str, Tensor], extra: dict[str, dict[str, Tensor]], features: list[Tensor]
+        self,
+        detection: dict[str, Tensor],
+        extra: dict[str, dict[str, Tensor]],
+        factors: dict[str, float],
+        features: list[Tensor],
     ) -> None:
         """Measure gradients, let the gains follow, and log both."""
         norms = gradient_norms(detection, features)
@@ -149,7 +169,7 @@ class HeadCriterion(nn.Module):
             unit = gradient_norms({"head": total}, features)["head"] if total.requires_grad else 0.0
             control = self.gains[name]
             control.update(unit, norms["sum"], warm=self._is_warm())
-            gain = (control.gain or 0.0) * self._factor(name)
+            gain = (control.gain or 0.0) * factors[name]
             row[f"grad/{name}"] = gain * unit
             row[f"share/{name}"] = gain * unit / norms["sum"] if norms["sum"] else 0.0
             row[f"gain/{name}"] = gain

@@ -51,6 +51,7 @@ class Witness:
         self.facts = {
             "arguments": {key: _plain(value) for key, value in vars(trainer.args).items()},
             "initial": tensor_hashes(plain(unwrap_model(trainer.model)).state_dict()),
+            "loaded": {"teacher.scale": getattr(trainer, "picture_scale", 1)},
             "batches": [],
             "resumes": [],
             "hardware": hardware(trainer.device),

@@ -14,6 +14,7 @@ from auxhead.training.launch import Callbacks
 from auxhead.training.model_check import check_arguments
 from auxhead.training.resolve import resolve
 from auxhead.training.result import TrainResult
+from auxhead.training.teaching.check import check_teacher, settled
 from auxhead.training.trainer import HeadTrainer, make_trainer
 
 
@@ -42,7 +43,10 @@ def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
         plan, arguments = resolve(keys, files=True)
         with restricted(trust=plan.trust):
             check_arguments(arguments)
-            return begin(plan, check_data(arguments, plan), callbacks)
+            plan = settled(plan)
+            arguments = check_data(arguments, plan)
+            check_teacher(plan, arguments)
+            return begin(plan, arguments, callbacks)
 
 
 def trainer(**keys: Any) -> type[HeadTrainer]:
@@ -54,6 +58,7 @@ def trainer(**keys: Any) -> type[HeadTrainer]:
 
     Raises:
         ConfigError: A key or value is wrong, or belongs to Ultralytics (recipes that set such keys do, too).
+        ModelError: There is no such teacher.
     """
     plan, arguments = resolve(keys)
     if plan.route != "native":
@@ -71,4 +76,4 @@ def trainer(**keys: Any) -> type[HeadTrainer]:
             where="trainer(...)",
             fix="pass these to YOLO(...).train(...)",
         )
-    return make_trainer(plan)
+    return make_trainer(settled(plan))

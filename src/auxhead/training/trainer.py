@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from ultralytics import __version__ as ultralytics_version
@@ -26,7 +26,6 @@ from auxhead.host.models import model_yaml
 from auxhead.model import state
 from auxhead.model.attach import attach, plain, require_detector
 from auxhead.model.choices import PLAN_FILE, RunPlan
-from auxhead.model.criterion import HeadCriterion
 from auxhead.model.gradients import gain_warnings, gradient_summary
 from auxhead.results_csv import restore
 from auxhead.shipping.certificate import Certificate, certify
@@ -38,12 +37,13 @@ from auxhead.training.pretrained import start_from
 from auxhead.training.result import write_result
 from auxhead.training.resuming.divergence import diverged, mended, require_finite
 from auxhead.training.resuming.leftovers import forget_earlier_run
-from auxhead.training.resuming.trainer import OTHER_DATA, ResumableTrainer
+from auxhead.training.resuming.trainer import OTHER_DATA
+from auxhead.training.teaching.trainer import TaughtTrainer
 
 METRIC_COLUMNS = {"mAP50-95": "metrics/mAP50-95(B)", "mAP50": "metrics/mAP50(B)"}
 
 
-class HeadTrainer(ViewTrainer, ResumableTrainer):
+class HeadTrainer(ViewTrainer, TaughtTrainer):
     """Train a detector with removable heads; what it saves is plain.
 
     Configure it with `make_trainer`; the class itself trains without heads. What differs from `DetectionTrainer`: the
@@ -51,11 +51,8 @@ class HeadTrainer(ViewTrainer, ResumableTrainer):
     `last.state.pt`), a run that goes on does so exactly, and the best checkpoint can be chosen by another metric.
     """
 
-    plan: ClassVar[RunPlan] = RunPlan()
-    model: Any
     best_fitness: Any
     last: Path
-    criterion: HeadCriterion
     certificate: Certificate | None = None
     gain_warnings: tuple[str, ...] = ()
     inexact = ""
@@ -101,6 +98,7 @@ class HeadTrainer(ViewTrainer, ResumableTrainer):
         super().set_model_attributes()
         require_plain(vars(self.args))
         self.criterion = attach(self.model, self.plan.heads, epochs=self.epochs, seed=self.args.seed)
+        self.meet_teacher()
 
     def set_class_weights(self) -> None:
         """Complete the criterion once the training labels are known."""

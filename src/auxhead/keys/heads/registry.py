@@ -10,7 +10,10 @@ from typing import Any
 from auxhead.errors import ConfigError
 from auxhead.keys.heads.base import HeadSpec
 
-BUILT_IN = {"center": "auxhead.keys.heads.center:CenterSpec"}
+BUILT_IN = {
+    "center": "auxhead.keys.heads.center:CenterSpec",
+    "teacher": "auxhead.keys.heads.teacher:TeacherSpec",
+}
 """Where the keys of our own heads stand; their modules are in `auxhead.heads.registry`."""
 
 ENTRY_POINT_GROUP = "auxhead.heads"

@@ -11,11 +11,12 @@ from typing import Any
 from auxhead.errors import AuxHeadError, ResumeError
 from auxhead.formats import require_text
 from auxhead.keys.augmentation import AUGMENTATION_KEYS
-from auxhead.keys.train import TrainKeys
+from auxhead.keys.train import OF_RESUME, TrainKeys
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.training.resolve import resolve
 from auxhead.training.result import RESULT_FILE
 from auxhead.training.resuming.asked import check_asked, require_data, saved_arguments
+from auxhead.training.teaching.check import found_again
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,12 @@ def choose(run: Path, keys: Mapping[str, Any]) -> Chosen:
     Raises:
         ConfigError: A key is unknown or its value wrong.
         DataError: Data named in place of the run's can't be read.
-        ResumeError: It is finished, its files are damaged, its data are gone, or keys can't be obeyed.
+        ResumeError: It is finished, its files are damaged, its data or its teacher are gone, or keys can't be obeyed.
     """
     if (run / RESULT_FILE).is_file():
         raise ResumeError("an unfinished run", "a finished one", str(run), "start a new run")
+    moved = {key: keys[key] for key in OF_RESUME if key in keys}
+    keys = {key: value for key, value in keys.items() if key not in moved}
     own = {*TrainKeys.model_fields, *AUGMENTATION_KEYS} - {"trust"}
     ours = sorted(key for key in keys if key in own or "." in key)
     if ours:
@@ -78,6 +81,7 @@ def choose(run: Path, keys: Mapping[str, Any]) -> Chosen:
     given, arguments = resolve({"heads": "none", **keys})
     asked = {key: arguments[key] for key in keys if key in arguments}
     plan = replace(_read_plan(run), trust=given.trust, other_data="data" in asked)
+    plan = found_again(plan, run, moved.get("teacher.weights"))
     saved = saved_arguments(run)
     saved["data"] = plan.source or saved["data"]
     check_asked(run, asked, saved)

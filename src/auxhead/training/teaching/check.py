@@ -1,0 +1,175 @@
+"""Check a teacher before the first batch: its file, its classes, and the sizes that it is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ultralytics.utils import SETTINGS
+
+from auxhead.errors import ConfigError, ModelError, ResumeError
+from auxhead.files import sha256
+from auxhead.host import checkpoint
+from auxhead.host.arguments import in_force
+from auxhead.host.datasets import read_data
+from auxhead.host.models import weights_file
+from auxhead.keys.heads.teacher import TeacherSpec
+from auxhead.model.choices import RunPlan
+from auxhead.model.teacher import Teacher, class_order, require_teacher
+
+NAME = "teacher"
+GRID = 32  # what image sizes are multiples of, at least. Source: Ultralytics' BaseTrainer._setup_train
+
+
+def teacher_spec(plan: RunPlan) -> TeacherSpec | None:
+    """Return the keys of a run's teacher; None: it has none."""
+    spec = plan.heads.get(NAME)
+    return spec if isinstance(spec, TeacherSpec) else None
+
+
+def settled(plan: RunPlan) -> RunPlan:
+    """Note which file a run's teacher is, by its absolute path and its content; without a teacher nothing changes.
+
+    Raises:
+        ModelError: There is no such file, or it isn't the one that teacher.sha256 names.
+    """
+    spec = teacher_spec(plan)
+    if spec is None or not spec.looks:
+        return plan
+    file = weights_file(str(spec.weights))
+    if file is None:
+        raise ModelError(
+            expected="a teacher: a detector's .pt file",
+            found="no such file, here or in Ultralytics' folder of weights",
+            where=f"teacher.weights={spec.weights}",
+            fix=f"correct the path, or put the file into {SETTINGS['weights_dir']}",
+        )
+    digest = sha256(file)
+    if spec.sha256 not in {None, digest}:
+        fix = "name that file, or leave teacher.sha256= out"
+        raise ModelError(f"a teacher whose SHA-256 is {spec.sha256}", digest, str(file), fix)
+    return _with(plan, spec, file, digest)
+
+
+def found_again(plan: RunPlan, run: Path, moved: str | None) -> RunPlan:
+    """Find the teacher of a run that goes on; without a teacher nothing changes.
+
+    Args:
+        plan: What the run noted.
+        run: Its folder.
+        moved: Where the teacher is said to be now; None: where it was.
+
+    Raises:
+        ResumeError: It isn't there, another file is in its place, or none was ever asked.
+    """
+    spec = teacher_spec(plan)
+    if spec is None or not spec.looks:
+        if moved is not None:
+            found = f"teacher.weights={moved}, and a run without one"
+            raise ResumeError("a run with a teacher", found, str(run), "leave teacher.weights= out")
+        return plan
+    file = Path(moved or str(spec.weights))
+    digest = sha256(file) if file.is_file() else None
+    if digest is None or digest != spec.sha256:
+        raise ResumeError(
+            expected=f"the teacher that this run learns from (SHA-256 {spec.sha256})",
+            found="no such file" if digest is None else f"another file (SHA-256 {digest})",
+            where=str(file),
+            fix=f"bring it back, or say where it is now: auxhead train resume={run} teacher.weights=FILE",
+        )
+    return _with(plan, spec, file, digest)
+
+
+def check_teacher(plan: RunPlan, arguments: Mapping[str, Any]) -> None:
+    """Open the teacher and check all that can be checked before the student is built.
+
+    Args:
+        plan: A settled plan.
+        arguments: Ultralytics' arguments; those about sizes, epochs, `data` and `single_cls` matter.
+
+    Raises:
+        ModelError: The file is no detector, would run code, or has other classes or channels.
+        ConfigError: Sizes or epochs don't suit a teacher; all that is wrong with them.
+    """
+    spec = teacher_spec(plan)
+    if spec is None:
+        return
+    teacher = None
+    if spec.looks:
+        data = read_data(str(arguments["data"]))
+        names = {0: "item"} if arguments.get("single_cls") else data["names"]  # as Ultralytics calls a single class
+        teacher = open_teacher(spec, names, int(data["channels"]), trust=plan.trust)
+    require_sizes(spec, in_force(arguments), teacher, GRID)
+
+
+def open_teacher(spec: TeacherSpec, names: Mapping[int, str], channels: int, *, trust: bool) -> Teacher:
+    """Open a teacher's file, without running its code unless it is trusted.
+
+    Args:
+        spec: Keys of a settled plan.
+        names: The student's classes.
+        channels: Of the data set's pictures.
+        trust: Whether the file's code may run.
+
+    Raises:
+        ModelError: It is no detector that can teach these classes on these pictures.
+    """
+    where = str(spec.weights)
+    opened = checkpoint.open_model(Path(where), trust=trust, accept=lambda *_: "detect")
+    network = require_teacher(opened.model, where)
+    its = int(network.yaml.get("channels", 3))
+    if its != channels:
+        raise ModelError(
+            f"a teacher for pictures with {channels} channels", f"one for {its}", where, "train one on this data set"
+        )
+    return Teacher(network, class_order(network.names, names, where))
+
+
+def require_sizes(spec: TeacherSpec, arguments: Mapping[str, Any], teacher: Teacher | None, grid: int) -> None:
+    """Check that pictures can be shown to student and teacher at once, cell on cell.
+
+    Args:
+        spec: The teacher's keys.
+        arguments: Every argument of Ultralytics' in force.
+        teacher: The teacher; None where none is asked.
+        grid: What the student's image size is rounded up to a multiple of, pixels.
+
+    Raises:
+        ConfigError: They can't; all reasons.
+    """
+    asked = arguments["imgsz"]
+    imgsz = math.ceil(max(asked if isinstance(asked, (list, tuple)) else [asked]) / grid) * grid
+    coarsest = int(max(teacher.strides)) if teacher else 1
+    epochs, closing = arguments["epochs"], arguments["close_mosaic"]
+    problems = []
+    if imgsz * spec.scale % coarsest:
+        problems.append(
+            f"imgsz={asked} and teacher.scale={spec.scale}: {imgsz * spec.scale} px is no multiple of the teacher's "
+            f"coarsest stride, {coarsest}"
+        )
+    if spec.scale > 1 or coarsest > grid:
+        problems += [
+            f"{key}={arguments[key]}: pictures of other sizes than imgsz don't halve into whole cells"
+            for key in ("rect", "multi_scale")
+            if arguments[key]
+        ]
+    if teacher and closing and closing >= epochs and not arguments["time"]:
+        problems.append(
+            f"close_mosaic={closing} of epochs={epochs}: the teacher is silent in the last close_mosaic epochs, which "
+            "are all"
+        )
+    if problems:
+        raise ConfigError(
+            expected="sizes and epochs that suit a teacher",
+            found="; ".join(problems),
+            where="heads=teacher",
+            fix="correct them: imgsz a multiple of 64 suits every teacher, and close_mosaic less than epochs",
+        )
+
+
+def _with(plan: RunPlan, spec: TeacherSpec, file: Path, digest: str) -> RunPlan:
+    noted = spec.model_copy(update={"weights": str(file.resolve()), "sha256": digest})
+    return replace(plan, heads={**plan.heads, NAME: noted})
