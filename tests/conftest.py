@@ -8,13 +8,14 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.processes import Forks
 
 os.environ["YOLO_AUTOINSTALL"] = "false"
 os.environ["YOLO_OFFLINE"] = "true"
@@ -177,6 +178,14 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return SimpleNamespace(returncode=caught.value.code, stdout=streams.out, stderr=streams.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forks(_datasets: None) -> Iterator[Forks]:
+    """Command lines in processes of their own that needn't import torch."""
+    forks = Forks()
+    yield forks
+    forks.end()
 
 
 @pytest.fixture(scope="session", autouse=True)
