@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.comparison.in_process import InProcess
+from tests.comparison.made_up import NOT_DRAWN
 from tests.patience import HANG, wait_for
 from tests.processes import Forks, stuck_trainings
 
@@ -34,6 +35,7 @@ def test_a_comparison_from_its_first_run_to_another_seed(
     folder = tmp_path / "out"
     model = f"model={small_models / 'small.yaml'}"
     words = ["compare", f"data={signs}", model, "arms=plain,center", "seeds=0", "epochs=2", f"out={folder}", *WORDS]
+    monkeypatch.setattr("auxhead.reporting.report.figures", lambda _: NOT_DRAWN)  # those of processes are drawn
     ctrl_c_stops_cleanly(words, folder, call)
     the_same_command_goes_on_and_says_what_it_found_and_where(words, folder, forks)
     the_same_command_again_does_nothing_and_says_the_same(words, folder, call)
