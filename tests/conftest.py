@@ -8,13 +8,15 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.processes import Forks
+from tests.small import SMALL
 
 os.environ["YOLO_AUTOINSTALL"] = "false"
 os.environ["YOLO_OFFLINE"] = "true"
@@ -44,17 +46,25 @@ if WORKER and hasattr(os, "sched_setaffinity"):  # torch's threads wait for each
 
 LONG = (
     "test_cli_compare.py",
-    "test_ray_cluster.py",
     "test_train.py",
+    "test_strip.py",
+    "test_report.py",
+    "test_odd_names.py",
+    "test_strip_checks.py",
+    "test_cli.py",
+    "test_ray_cluster.py",
     "test_kills.py",
     "test_exact_resume.py",
     "test_worker.py",
-    "test_cli.py",
     "test_every_key.py",
+    "test_strip_files.py",
     "test_resuming.py",
+    "test_pose_road.py",
+    "test_preview.py",
+    "test_ddp.py",
     "test_cli_road.py",
+    "test_pretrained.py",
     "test_criterion.py",
-    "test_report.py",
 )
 """Files that take longest, because they train or start processes: begun first, so that the last ones are short."""
 
@@ -100,23 +110,6 @@ def signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(signs: Path) -> dict[str, Any]:
     """Arguments of the smallest training."""
     return {**TINY, "data": str(signs)}
-
-
-SMALL = """
-nc: 80
-scales:
-  n: [1.0, 1.0, 64]
-backbone:
-  - [-1, 1, Conv, [16, 3, 2]]
-  - [-1, 1, Conv, [32, 3, 2]]
-  - [-1, 1, C2f, [32, True]]
-  - [-1, 1, Conv, [64, 3, 2]]
-  - [-1, 1, Conv, [64, 3, 2]]
-  - [-1, 1, Conv, [64, 3, 2]]
-head:
-  - [[3, 4, 5], 1, {head}]
-"""
-"""A model with blocks and levels of YOLOv8, and few layers."""
 
 
 @pytest.fixture(scope="session")
@@ -177,6 +170,14 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return SimpleNamespace(returncode=caught.value.code, stdout=streams.out, stderr=streams.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forks(_datasets: None) -> Iterator[Forks]:
+    """Command lines in processes of their own that needn't import torch."""
+    forks = Forks()
+    yield forks
+    forks.end()
 
 
 @pytest.fixture(scope="session", autouse=True)

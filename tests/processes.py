@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
-from tests.patience import LASTING, wait_for
+from tests.patience import HANG, LASTING, wait_for
 
 STUCK = f"""
 import time
@@ -31,6 +35,53 @@ def stuck_trainings(folder: Path) -> dict[str, str]:
     (folder / "sitecustomize.py").write_text(STUCK)
     known = [os.environ["PYTHONPATH"]] if "PYTHONPATH" in os.environ else []
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *known])}
+
+
+SERVER = """
+import json, os, sys
+from multiprocessing import get_context
+import torch, torchvision  # once for all of them; Ultralytics keeps the streams it finds on its first import
+from auxhead.cli.app import main
+
+def run(words, folder, added, streams):
+    for number, path in enumerate(streams):
+        os.dup2(os.open(path, os.O_RDWR), number)
+    os.chdir(folder)
+    os.environ.update(added)
+    sys.argv = ["auxhead", *words]
+    main()
+
+for line in sys.stdin:
+    process = get_context("fork").Process(target=run, args=json.loads(line))  # ends without taking torch apart
+    process.start()
+    process.join()
+    print(process.exitcode, flush=True)
+"""
+
+
+class Forks:
+    """Commands as processes of their own, forked from one that has loaded torch: that takes longer than most of them.
+
+    Each has its own folder, environment, and streams, which take UTF-8 only.
+    """
+
+    def __init__(self) -> None:
+        """Start the process that is forked."""
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+        line = [sys.executable, "-c", SERVER]
+        self._server = subprocess.Popen(line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, *words: str, place: Path | None = None, **added: str) -> subprocess.CompletedProcess[str]:
+        """Run a command, in a folder if one is given, and with variables added to its environment."""
+        with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as error:
+            asked = [words, str(place or Path.cwd()), added, [os.devnull, out.name, error.name]]
+            print(json.dumps(asked), file=self._server.stdin, flush=True)
+            code = int(self._server.stdout.readline())
+            return subprocess.CompletedProcess(words, code, *(file.read().decode() for file in (out, error)))
+
+    def end(self) -> None:
+        """End the process that is forked."""
+        self._server.communicate(timeout=HANG)
 
 
 def number_in(path: str) -> int:

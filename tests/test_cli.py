@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from tests.patience import HANG, wait_for
+from tests.processes import Forks
 from ultralytics.nn.tasks import load_checkpoint
 
 import auxhead
@@ -48,25 +49,9 @@ def words(quick: dict[str, Any]) -> list[str]:
     return [f"{key}={value}" for key, value in {**quick, "epochs": 1}.items()]
 
 
-SEVERAL = """
-import json, os, sys
-import torch  # once for all of them, as it takes longest; Ultralytics keeps the streams it finds on its first import
-from auxhead.cli.app import main
-
-for words in json.loads(sys.argv[1]):
-    child = os.fork()
-    if not child:
-        sys.argv = ["auxhead", *words]
-        main()
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    for stream in (sys.stdout, sys.stderr):
-        print(f"\\0{code}", end="\\0", file=stream, flush=True)
-"""
-
-
 @pytest.fixture(scope="module")
 def several(
-    words: list[str], signs: Path, tmp_path_factory: pytest.TempPathFactory
+    words: list[str], signs: Path, tmp_path_factory: pytest.TempPathFactory, forks: Forks
 ) -> dict[str, subprocess.CompletedProcess[str]]:
     """What four commands have printed, by the first word: each in a process of its own, with real streams."""
     folder = tmp_path_factory.mktemp("cli")
@@ -77,19 +62,8 @@ def several(
         "detect": ["detect", "train", "--dry-run", *keys, "name=dry", "--epochs=3", "recipe=tutorial"],
         "strip": ["strip", "--json", str(folder / "run"), f"out={folder / 'a.pt'}", f"data={signs}"],
     }
-    done = subprocess.run(
-        [sys.executable, "-c", SEVERAL, json.dumps([*lines.values()])],
-        env={**os.environ, "YOLO_CONFIG_DIR": str(tmp_path_factory.mktemp("settings"))},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=True,
-        timeout=HANG,
-    )
-    out, err = (stream.split("\0") for stream in (done.stdout, done.stderr))
-    ends = zip(lines.values(), out[1::2], out[::2], err[::2], strict=False)
-    return {line[0]: subprocess.CompletedProcess(line, int(code), *streams) for line, code, *streams in ends}
+    fresh = {"YOLO_CONFIG_DIR": str(tmp_path_factory.mktemp("settings"))}
+    return {line[0]: forks.run(*line, place=folder, **fresh) for line in lines.values()}
 
 
 @pytest.fixture(scope="module")

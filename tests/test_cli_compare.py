@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from tests.comparison.in_process import InProcess
+from tests.comparison.made_up import NOT_DRAWN
 from tests.patience import HANG, wait_for
-from tests.processes import stuck_trainings
+from tests.processes import Forks, stuck_trainings
 
 WORDS = ["imgsz=64", "batch=4", "nbs=4", "device=cpu", "workers=0", "optimizer=AdamW", "lr0=0.001", "resamples=20"]
 
@@ -28,14 +29,15 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def test_a_comparison_from_its_first_run_to_another_seed(
-    signs: Path, small_models: Path, tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
+    signs: Path, small_models: Path, tmp_path: Path, call: Any, forks: Forks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One story, as every chapter needs the ones before and trainings are dear."""
     folder = tmp_path / "out"
     model = f"model={small_models / 'small.yaml'}"
     words = ["compare", f"data={signs}", model, "arms=plain,center", "seeds=0", "epochs=2", f"out={folder}", *WORDS]
+    monkeypatch.setattr("auxhead.reporting.report.figures", lambda _: NOT_DRAWN)  # those of processes are drawn
     ctrl_c_stops_cleanly(words, folder, call)
-    the_same_command_goes_on_and_says_what_it_found_and_where(words, folder)
+    the_same_command_goes_on_and_says_what_it_found_and_where(words, folder, forks)
     the_same_command_again_does_nothing_and_says_the_same(words, folder, call)
     the_report_is_written_anew_from_the_folder_alone(folder, call)
     a_report_loads_nothing_that_trains(folder)
@@ -75,18 +77,19 @@ def _workers(folder: Path) -> list[str]:
     return found
 
 
-def the_same_command_goes_on_and_says_what_it_found_and_where(words: list[str], folder: Path) -> None:
-    code, out, error = finish(start(*words))
-    assert code == 0, error
+def the_same_command_goes_on_and_says_what_it_found_and_where(words: list[str], folder: Path, forks: Forks) -> None:
+    done = forks.run(*words)
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout + done.stderr
     runs = folder / "runs"
     plain, center = (json.loads((runs / name / "result.json").read_text()) for name in ("plain-0", "center-0"))
     assert plain["seconds"]["train"] is None  # it went on
     assert center["seconds"]["train"] > 0
     rows = (runs / "plain-0" / "train" / "results.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
-    assert "center against plain: no claim, neither has learned anything" in out + error
-    assert "2 of 2 runs finished" in out + error
-    assert "plain-0: finished" in out + error
+    assert "center against plain: no claim, neither has learned anything" in printed
+    assert "2 of 2 runs finished" in printed
+    assert "plain-0: finished" in printed
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "neither has learned anything" in page
     assert str(folder.parent) not in page  # a page to be sent around names no folder of this machine

@@ -12,26 +12,21 @@ from typing import Any
 
 import pytest
 from tests.patience import HANG, wait_for
+from tests.processes import Forks
 from ultralytics import YOLO
 from ultralytics.utils import SETTINGS, YAML
 
-COMMAND = [sys.executable, "-m", "auxhead"]
-
 
 @pytest.fixture(scope="module")
-def pose_run(signs: Path, quick: dict[str, Any], small_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pose_run(
+    signs: Path, quick: dict[str, Any], small_models: Path, tmp_path_factory: pytest.TempPathFactory, forks: Forks
+) -> Path:
     """A finished `auxhead train route=pose`, as a process of its own; what it printed is in printed.txt."""
     folder = tmp_path_factory.mktemp("road")
     model = small_models / "small-pose.yaml"
     keys = {**quick, "model": model, "epochs": 1, "project": folder, "name": "run", "data": signs}
-    done = subprocess.run(
-        [*COMMAND, "train", "route=pose", *(f"{key}={value}" for key, value in keys.items())],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=HANG,
-    )
+    done = forks.run("train", "route=pose", *(f"{key}={value}" for key, value in keys.items()), place=folder)
+    assert done.returncode == 0, done.stderr
     (folder / "run" / "printed.txt").write_text(done.stdout + done.stderr)
     return folder / "run"
 

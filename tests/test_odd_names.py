@@ -1,4 +1,7 @@
-"""Names of files that are no UTF-8 text, or too long for the system: every command works, or says so in one message."""
+"""Names of files that are no UTF-8 text, or too long for the system: every command works, or says so in one message.
+
+Commands run in processes of their own: what they print can't be sent between pytest's workers.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import csv
 import json
 import os
 import shutil
-import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +18,7 @@ import polars as pl
 import pytest
 import torch
 from tests.findings.ledger_maker import make_ledger
-from tests.patience import HANG
+from tests.processes import Forks
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils import YAML
 
@@ -56,20 +58,6 @@ def place(small_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def auxhead(*words: str, place: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command on streams that take UTF-8 only."""
-    return subprocess.run(
-        [sys.executable, "-m", "auxhead", *words],
-        cwd=place,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=HANG,
-    )
-
-
 WORKS = {
     "inspect": ["inspect", "data={data}", "imgsz=64", "out={odd}/inspected"],
     "convert": ["convert", "data={data}", "to=pose", "out={odd}/converted"],
@@ -82,10 +70,10 @@ WORKS = {
 
 
 @pytest.mark.parametrize("name", WORKS)
-def test_names_that_are_no_text_are_names(name: str, place: Path) -> None:
+def test_names_that_are_no_text_are_names(name: str, place: Path, forks: Forks) -> None:
     odd = place / ODD
     values = {"data": odd / ODD / f"{ODD}.yaml", "odd": odd, "pt": odd / f"{ODD}.pt", "place": place}
-    done = auxhead(*(word.format(**values) for word in WORKS[name]), place=place)
+    done = forks.run(*(word.format(**values) for word in WORKS[name]), place=place)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     if name == "evaluate":
@@ -108,12 +96,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_files_in_utf8_have_to_hold_is_refused_in_one_message(name: str, place: Path) -> None:
+def test_what_files_in_utf8_have_to_hold_is_refused_in_one_message(name: str, place: Path, forks: Forks) -> None:
     odd = place / ODD
     before = sorted(place.rglob("*"))
     words, keys = REFUSED[name]
     values = {"data": odd / ODD / f"{ODD}.yaml", "odd": odd, "pt": odd / f"{ODD}.pt"}
-    done = auxhead(*(word.format(**values) for word in words), place=place)
+    done = forks.run(*(word.format(**values) for word in words), place=place)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("expected:") == 1
@@ -122,15 +110,15 @@ def test_what_files_in_utf8_have_to_hold_is_refused_in_one_message(name: str, pl
     assert sorted(place.rglob("*")) == before
 
 
-def test_a_bad_image_of_an_odd_name_is_told_where_streams_take_text_only(place: Path) -> None:
+def test_a_bad_image_of_an_odd_name_is_told_where_streams_take_text_only(place: Path, forks: Forks) -> None:
     data = place / "bad"
     shutil.copytree(place / "signs", data, ignore=shutil.ignore_patterns("*.cache"))
     YAML.save(data / "data.yaml", {**YAML.load(place / "signs" / "data.yaml"), "path": str(data)})
     (data / "images" / "train" / f"{ODD}.png").write_bytes(b"no image")
     words = ["train", f"data={data / 'data.yaml'}", "model=small.yaml", "--dry-run"]
-    skipped = auxhead(*words, "on_error=skip", place=place)
+    skipped = forks.run(*words, "on_error=skip", place=place)
     assert skipped.returncode == 0, skipped.stderr
-    refused = auxhead(*words, place=place)
+    refused = forks.run(*words, place=place)
     assert refused.returncode == 2, refused.stderr
     for done in (skipped, refused):
         assert "Traceback" not in done.stderr
@@ -139,9 +127,9 @@ def test_a_bad_image_of_an_odd_name_is_told_where_streams_take_text_only(place: 
         assert [row["path"] for row in csv.DictReader(file)] == [f"{data}/images/train/{TOLD}.png"]
 
 
-def test_a_comparison_in_a_folder_of_an_odd_name_gets_its_page_with_pictures(tmp_path: Path) -> None:
+def test_a_comparison_in_a_folder_of_an_odd_name_gets_its_page_with_pictures(tmp_path: Path, forks: Forks) -> None:
     folder = make_ledger(tmp_path / "ledger", seeds=(4,)).rename(tmp_path / ODD)
-    done = auxhead("report", ODD, place=tmp_path)
+    done = forks.run("report", ODD, place=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "data:image/jpeg" in (folder / "report.html").read_text(encoding="utf-8")
 
@@ -161,8 +149,8 @@ def test_a_comparison_in_a_folder_of_an_odd_name_gets_its_page_with_pictures(tmp
     ],
     ids=lambda words: " ".join(words).replace(LONG, "LONG"),
 )
-def test_names_that_are_too_long_for_the_system_are_one_message(words: list[str], place: Path) -> None:
-    done = auxhead(*words, place=place)
+def test_names_that_are_too_long_for_the_system_are_one_message(words: list[str], place: Path, forks: Forks) -> None:
+    done = forks.run(*words, place=place)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.count("expected:") == 1

@@ -15,6 +15,9 @@ from auxhead.comparison import latency
 
 VALUES = {"plain": 0.50, "wide": 0.53, "narrow": 0.49, "dear": 0.60}
 GFLOPS = {"dear": 2.0}
+NOT_DRAWN = dict.fromkeys(("forest", "cost", "screening", "bands", "curves", "precision"))
+"""The figures of a page that has none, for tests of other things: drawing takes a second each time."""
+
 ARMS: dict[str, dict[str, Any]] = {"plain": {}, "wide": {"box": 5.0}, "narrow": {"box": 9.0}, "dear": {"box": 8.0}}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.comparison.made_up import ARMS, make_up, start
+from tests.comparison.made_up import ARMS, NOT_DRAWN, make_up, start
 from tests.comparison.test_worker import make_plan, result
 
 from auxhead.comparison import worker
@@ -20,7 +20,6 @@ from auxhead.comparison.run import Runs
 from auxhead.files import TEMPORARY_SUFFIX
 from auxhead.results_csv import read_rows
 
-NOT_DRAWN = dict.fromkeys(("forest", "cost", "screening", "bands", "curves", "precision"))
 MOVES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
 
 
@@ -115,7 +114,7 @@ def test_a_run(quick: dict[str, Any], tmp_path: Path, killer: Killer) -> None:
 
 def test_a_comparison(signs: Path, tmp_path: Path, killer: Killer, monkeypatch: pytest.MonkeyPatch) -> None:
     executor = make_up(signs.parent, monkeypatch)
-    monkeypatch.setattr("auxhead.reporting.report.figures", lambda _: NOT_DRAWN)  # a second each time
+    monkeypatch.setattr("auxhead.reporting.report.figures", lambda _: NOT_DRAWN)
     few = {name: ARMS[name] for name in ("plain", "wide")}
     wanted = start(signs, tmp_path / "alone", [], arms=few)
     trained = executor.done

@@ -208,8 +208,8 @@ def test_the_class_branch_of_another_release_may_be_wider_and_exports(tmp_path: 
 
 
 @pytest.mark.parametrize("names", [["a", "b"], ("a", "b"), {"0": "a", "1": "b"}, {0: "a", 1: "b"}], ids=str)
-def test_names_in_every_form_that_ultralytics_takes(names: Any, tmp_path: Path) -> None:
-    model = build("yolov8n-pose.yaml", 2)
+def test_names_in_every_form_that_ultralytics_takes(names: Any, small_models: Path, tmp_path: Path) -> None:
+    model = build(str(small_models / "small-pose.yaml"), 2)
     model.names = names
     auxhead.strip(write(model, tmp_path / "renamed.pt"))
     assert load_checkpoint(str(tmp_path / "renamed-detect.pt"))[0].names == {0: "a", 1: "b"}
@@ -232,8 +232,8 @@ def test_the_choice_of_boxes_stays(end2end: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])  # float16: above
-def test_precision_is_kept(dtype: torch.dtype, tmp_path: Path) -> None:
-    model = build("yolov8n-pose.yaml", 1).to(dtype)
+def test_precision_is_kept(dtype: torch.dtype, small_models: Path, tmp_path: Path) -> None:
+    model = build(str(small_models / "small-pose.yaml"), 1).to(dtype)
     certificate = auxhead.strip(write(model, tmp_path / "best.pt", halved=False))
     out = torch.load(tmp_path / "best-detect.pt", weights_only=False)["model"]
     assert {value.dtype for value in out.parameters()} == {dtype}
@@ -258,11 +258,13 @@ def keypoints(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pose_run(keypoints: Path, tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pose_run(
+    keypoints: Path, quick: dict[str, Any], small_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The folder of a stock pose training, with last.pt from its middle as weights/middle.pt."""
     folder = tmp_path_factory.mktemp("pose")
-    arguments = {key: value for key, value in tiny.items() if key != "model"} | {"data": str(keypoints), "epochs": 1}
-    model = YOLO("yolov8n-pose.yaml")
+    arguments = {key: value for key, value in quick.items() if key != "model"} | {"data": str(keypoints), "epochs": 1}
+    model = YOLO(small_models / "small-pose.yaml")
     model.add_callback("on_model_save", lambda trainer: shutil.copy(trainer.last, trainer.wdir / "middle.pt"))
     model.train(**arguments, project=str(folder), name="run")
     return folder / "run"
@@ -305,9 +307,9 @@ def test_run_folder_and_middle_of_training(
     assert out["model"].args["data"] == source["train_args"]["data"]
 
 
-def test_stripped_file_trains_on(pose_run: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
+def test_stripped_file_trains_on(pose_run: Path, quick: dict[str, Any], tmp_path: Path) -> None:
     auxhead.strip(pose_run, tmp_path / "start.pt")
-    result = auxhead.train(**{**tiny, "model": str(tmp_path / "start.pt"), "epochs": 1}, project=str(tmp_path))
+    result = auxhead.train(**{**quick, "model": str(tmp_path / "start.pt"), "epochs": 1}, project=str(tmp_path))
     assert result.certificate.float32_difference == 0
 
 
@@ -344,8 +346,8 @@ def test_real_images_are_compared_and_classes_counted(pose_run: Path, signs: Pat
 
 
 @pytest.fixture(scope="module")
-def stock_pose() -> DetectionModel:
-    return build("yolov8n-pose.yaml", 2)
+def stock_pose(small_models: Path) -> DetectionModel:
+    return build(str(small_models / "small-pose.yaml"), 2)
 
 
 @pytest.fixture
@@ -372,7 +374,7 @@ def test_tensors_that_do_not_match_are_listed(alter, tmp_path: Path) -> None:
 
     for how, found in (
         (widen, r"model\.0\.conv\.weight: \(24, 3, 3, 3\) .* \(16, 3, 3, 3\)"),
-        (add, r"model\.22\.cv2\.0\.0\.extra\.weight: \(3, 2\) in the model, no place"),
+        (add, r"model\.6\.cv2\.0\.0\.extra\.weight: \(3, 2\) in the model, no place"),
         (remove, r"5 differences\n .*model\.1\.bn\.weight: \(32,\) in the detector, missing"),
     ):
         source = alter(how)

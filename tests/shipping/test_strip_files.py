@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
+from tests.small import SMALL
 from torch import nn
 from ultralytics import YOLO
 from ultralytics.nn.modules import head as heads
@@ -30,7 +32,8 @@ from auxhead.shipping.strip_certificate import StripCertificate
 
 @cache
 def stock() -> PoseModel:
-    model = PoseModel("yolov8n-pose.yaml", nc=2, verbose=False).eval()
+    content = yaml.safe_load(SMALL.format(head="Pose, [nc, kpt_shape]"))
+    model = PoseModel({**content, "kpt_shape": [17, 3]}, nc=2, verbose=False).eval()
     model.names = {0: "a", 1: "b"}
     return model
 
@@ -279,7 +282,7 @@ def test_every_refused_layer_is_known_and_explained_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("yaml", "words"),
+    ("name", "words"),
     [
         ("yolov8n-obb.yaml", "oriented-box"),
         ("yolo26n-obb.yaml", "oriented-box"),
@@ -289,14 +292,14 @@ def test_every_refused_layer_is_known_and_explained_once() -> None:
         ("yolov8n-rtdetr.yaml", "RT-DETR"),
     ],
 )
-def test_models_without_a_plain_detector_are_refused(yaml: str, words: str, tmp_path: Path) -> None:
+def test_models_without_a_plain_detector_are_refused(name: str, words: str, tmp_path: Path) -> None:
     with quiet():
-        if "rtdetr" in yaml:
+        if "rtdetr" in name:
             from ultralytics import RTDETR
 
-            RTDETR(yaml).save(str(tmp_path / "best.pt"))
+            RTDETR(name).save(str(tmp_path / "best.pt"))
         else:
-            YOLO(yaml).save(str(tmp_path / "best.pt"))
+            YOLO(name).save(str(tmp_path / "best.pt"))
     refused(tmp_path / "best.pt", words)
 
 
@@ -323,10 +326,10 @@ def test_a_compiled_model_is_unwrapped_once_it_is_trusted(tmp_path: Path) -> Non
     assert auxhead.strip(tmp_path / "compiled.pt", trust=True) is not None
 
 
-@pytest.mark.parametrize("yaml", ["yolov8n.yaml", "yolo26n.yaml", "yolov10n.yaml"])
-def test_plain_detectors_are_left_alone(yaml: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["yolov8n.yaml", "yolo26n.yaml", "yolov10n.yaml"])
+def test_plain_detectors_are_left_alone(name: str, tmp_path: Path) -> None:
     with quiet():
-        YOLO(yaml).save(str(tmp_path / "best.pt"))
+        YOLO(name).save(str(tmp_path / "best.pt"))
     before = files(tmp_path)
     assert auxhead.strip(tmp_path / "best.pt") is None
     assert files(tmp_path) == before

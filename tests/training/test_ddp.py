@@ -19,38 +19,49 @@ from auxhead.model.choices import RunPlan
 from auxhead.model.state import load_state
 from auxhead.training.trainer import make_trainer
 
-WORKER = """
-import os, sys, torch
+WORKERS = """
+import os, sys
+from multiprocessing import get_context
+import torch, torch._inductor  # once for both, as they take longest; Ultralytics reads its rank on its first import
 from torch import distributed, nn
-from ultralytics.utils import DEFAULT_CFG_DICT
-from ultralytics.utils.patches import torch_load
 
 # The launcher is for GPUs only: world_size is 0 on a CPU, and its DDP wrapper names a device index.
 wrap = nn.parallel.DistributedDataParallel
 nn.parallel.DistributedDataParallel = lambda model, device_ids, **keys: wrap(model, **keys)
 
-rank = int(os.environ["RANK"])
-state = torch_load(sys.argv[1], map_location="cpu")  # as the launcher's own script does
+def train(rank):
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank))
+    from ultralytics.utils import DEFAULT_CFG_DICT
+    from ultralytics.utils.patches import torch_load
 
-class Two(state["trainer"]):
-    def _setup_ddp(self):
-        distributed.init_process_group("gloo", rank=rank, world_size=2)
+    state = torch_load(sys.argv[1], map_location="cpu")  # as the launcher's own script does
 
-    def final_eval(self):
-        pass  # Ultralytics validates on the rank's GPU there
+    class Two(state["trainer"]):
+        def _setup_ddp(self):
+            distributed.init_process_group("gloo", rank=rank, world_size=2)
 
-cfg = {**DEFAULT_CFG_DICT, "save_dir": ""}
-trainer = Two(cfg=cfg, overrides=state["args"], _callbacks=state["callbacks"])
-trainer.model = state["model"]
-trainer.world_size = 2
-final = {}
-trainer.add_callback("on_train_epoch_end", lambda t: final.update(
-    heads={k: v.clone() for k, v in t.criterion.heads.named_parameters()},
-    gain=[t.criterion.gains[name].gain for name in ("center", "teacher")],
-    plan=[t.plan.heads["center"].share, t.plan.select]))
-trainer.train()
-torch.save(final, f"{sys.argv[2]}/{rank}.pt")
-distributed.destroy_process_group()
+        def final_eval(self):
+            pass  # Ultralytics validates on the rank's GPU there
+
+    cfg = {**DEFAULT_CFG_DICT, "save_dir": ""}
+    trainer = Two(cfg=cfg, overrides=state["args"], _callbacks=state["callbacks"])
+    trainer.model = state["model"]
+    trainer.world_size = 2
+    final = {}
+    trainer.add_callback("on_train_epoch_end", lambda t: final.update(
+        heads={k: v.clone() for k, v in t.criterion.heads.named_parameters()},
+        gain=[t.criterion.gains[name].gain for name in ("center", "teacher")],
+        plan=[t.plan.heads["center"].share, t.plan.select]))
+    trainer.train()
+    torch.save(final, f"{sys.argv[2]}/{rank}.pt")
+    distributed.destroy_process_group()
+
+ranks = [get_context("fork").Process(target=train, args=(rank,)) for rank in range(2)]
+for rank in ranks:
+    rank.start()
+for rank in ranks:
+    rank.join()
+sys.exit(any(rank.exitcode for rank in ranks))
 """
 
 
@@ -67,20 +78,18 @@ def test_two_processes_train_the_same_heads_from_the_launchers_pickle(
     file = generate_ddp_file(trainer)
     shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
     try:
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", WORKER, str(Path(file).with_suffix(".pt")), str(tmp_path)],
-                env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for rank in range(2)
-        ]
-        outputs = [process.communicate(timeout=HANG)[0] for process in processes]
+        done = subprocess.run(
+            [sys.executable, "-c", WORKERS, str(Path(file).with_suffix(".pt")), str(tmp_path)],
+            env=shared,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=HANG,
+        )
     finally:
         ddp_cleanup(trainer, file)
-    assert [process.returncode for process in processes] == [0, 0], outputs[0][-3000:]
+    assert done.returncode == 0, done.stdout[-3000:]
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert first["plan"] == second["plan"] == [0.25, "mAP50"]
     assert first["gain"] == second["gain"]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.patience import HANG
+from tests.processes import Forks
 
 import auxhead
 from auxhead.errors import AuxHeadError, ConfigError, DataError, ResumeError
@@ -51,14 +49,9 @@ def files(run: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
-def dry(*words: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "auxhead", "train", *words, "--dry-run"]
-    return subprocess.run(line, capture_output=True, text=True, encoding="utf-8", check=False, timeout=HANG)
-
-
-def test_a_dry_run_of_a_resume_says_where_it_goes_on_and_changes_nothing(run: Path) -> None:
+def test_a_dry_run_of_a_resume_says_where_it_goes_on_and_changes_nothing(run: Path, forks: Forks) -> None:
     before = files(run)
-    done = dry(f"resume={run}", "plots=true")
+    done = forks.run("train", f"resume={run}", "plots=true", "--dry-run")
     assert done.returncode == 0, done.stderr
     rows = {
         key.strip(): value.strip()
@@ -70,7 +63,8 @@ def test_a_dry_run_of_a_resume_says_where_it_goes_on_and_changes_nothing(run: Pa
     assert rows["plots (given)"] == "True instead of False"
     assert f"Keys that may be given: {', '.join(OBEYED)}" in " ".join(done.stdout.split())
     assert files(run) == before
-    told = json.loads(dry(f"resume={run / 'weights' / 'last.pt'}", "--json").stdout)
+    words = ["train", f"resume={run / 'weights' / 'last.pt'}", "--dry-run", "--json"]
+    told = json.loads(forks.run(*words).stdout)
     assert (told["run"], told["done"], told["left"], told["changed"]) == (str(run), 1, 2, {})
 
 
@@ -150,9 +144,9 @@ def test_a_damaged_plan_of_a_run_is_one_message(heads: Any, run: Path) -> None:
     assert str(caught.value).count("expected:") == 1
 
 
-def test_a_dry_run_of_a_run_that_another_is_at_is_refused(run: Path) -> None:
+def test_a_dry_run_of_a_run_that_another_is_at_is_refused(run: Path, forks: Forks) -> None:
     with owned(run):
-        done = dry(f"resume={run}")
+        done = forks.run("train", f"resume={run}", "--dry-run")
     assert done.returncode == 2
     assert "a run that no other process is at" in done.stderr
 

@@ -361,16 +361,16 @@ def test_tensorboard_sees_the_heads_loss_by_name(
     assert {"train/center_loss", "share/center", "grad/center"} <= set(events.Tags()["scalars"])
 
 
-def test_frozen_detector_is_warned_about(tiny: dict[str, Any], tmp_path: Path, caplog) -> None:
-    result = auxhead.train(**{**tiny, "heads": "center", "epochs": 1, "freeze": 22}, project=str(tmp_path))
+def test_frozen_detector_is_warned_about(quick: dict[str, Any], tmp_path: Path, caplog) -> None:
+    result = auxhead.train(**{**quick, "heads": "center", "epochs": 1, "freeze": 6}, project=str(tmp_path))
     assert "leaves nothing that heads could teach" in caplog.text
     assert result.gradients == {}
 
 
-def test_real_data_trains_and_ships(real_data, tmp_path: Path, caplog) -> None:
+def test_real_data_trains_and_ships(real_data, small_models: Path, tmp_path: Path, caplog) -> None:
     result = auxhead.train(
         data=str(real_data("hit_uav")),
-        model="yolov8n.yaml",
+        model=str(small_models / "small.yaml"),
         heads="center",
         epochs=1,
         imgsz=64,
