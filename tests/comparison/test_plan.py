@@ -44,6 +44,29 @@ def test_relative_data_counts_from_the_plans_folder_if_it_is_there(signs: Path, 
     assert read_plan(elsewhere, {}, {})[1].data == "data.yaml"
 
 
+def test_every_run_of_an_arm_has_one_teacher_which_has_to_be_there(signs: Path, tmp_path: Path) -> None:
+    file, teacher = tmp_path / "mine.yaml", tmp_path / "big.pt"
+    arm = "{heads: teacher, teacher.weights: big.pt, teacher.scale: 2}"
+    file.write_text(f"data: {signs}\nbase: {{epochs: 20, imgsz: 64}}\narms:\n  plain: {{}}\n  taught: {arm}\n")
+
+    def hashes() -> dict[str, str]:
+        return {run.arm: run.train_hash for run in resolve_plan(*read_plan(file, {"seeds": [0]}, {})).runs()}
+
+    with pytest.raises(ConfigError, match="taught: no such file"):
+        hashes()
+    teacher.write_bytes(b"a teacher")
+    first = hashes()
+    assert hashes() == first
+    teacher.write_bytes(b"another one")
+    assert [arm for arm, found in hashes().items() if found != first[arm]] == ["taught"]
+    shown = differences(resolve_plan(*read_plan(file, {"seeds": [0]}, {})))["taught"]
+    assert shown == {
+        "heads": ("none", "teacher"),
+        "teacher.weights": (None, str(teacher)),
+        "teacher.scale": (None, 2),
+    }
+
+
 @pytest.mark.parametrize("name", ["controls", "levers", "price", "quick"])
 def test_ready_made_plans_resolve_on_any_data(name: str, signs: Path) -> None:
     found, own = read_plan(name, {"data": str(signs)}, {"imgsz": 64, "epochs": 2})

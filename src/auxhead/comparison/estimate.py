@@ -55,7 +55,7 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
     Raises:
         ConfigError: The control can't be trained; the end of its log says why.
     """
-    short = {**plan.keys[plan.control], "epochs": 1}
+    short = {**plan.keys[plan.control], "epochs": 1, "close_mosaic": 0}  # most epochs have mosaics, and any teacher
     once = replace(
         plan,
         keys={plan.control: short},

@@ -23,7 +23,12 @@ from auxhead.host.datasets import read_source
 from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import config_error
 from auxhead.metrics.bands import read_bands
+from auxhead.model.choices import RunPlan
 from auxhead.training.resolve import resolve
+from auxhead.training.teaching.check import settled, teacher_spec
+
+TEACHER = "teacher.sha256"
+"""Key that a plan adds to arms with a teacher."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
             keys[arm] = training_keys(base, arms[arm])
             unequal += refuse_unequal(arm, keys[arm], arms[arm])
             plan, arguments = resolve({**keys[arm], "data": own.data})
+            keys[arm] = {**keys[arm], **_teacher_of(settled(plan))}
         except AuxHeadError as error:
             problems += [f"{arm}: {line.strip()}" for line in error.found.splitlines() if "problem" not in line]
             continue
@@ -198,14 +204,23 @@ def _check_measure(own: PlanKeys) -> None:
     primary_key(own.primary, bands)
 
 
+def _teacher_of(plan: RunPlan) -> dict[str, str]:
+    """Return the key that holds every run of an arm to one teacher: another file is another training."""
+    spec = teacher_spec(plan)
+    return {TEACHER: spec.sha256} if spec and spec.sha256 else {}
+
+
 def differences(plan: ComparisonPlan) -> dict[str, dict[str, tuple[Any, Any]]]:
-    """List by arm the keys that differ from the control's training, with both values; None where a key isn't set."""
+    """List by arm the keys that differ from the control's training, with both values; None where a key isn't set.
+
+    A teacher's digest is left out: `teacher.weights` names the file.
+    """
     control = plan.keys[plan.control]
     return {
         arm: {
             key: (control.get(key), keys.get(key))
             for key in dict.fromkeys([*control, *keys])
-            if control.get(key) != keys.get(key)
+            if control.get(key) != keys.get(key) and key != TEACHER
         }
         for arm, keys in plan.keys.items()
         if arm != plan.control
