@@ -9,11 +9,12 @@ import torch
 from ultralytics.cfg import get_cfg
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.loss import E2ELoss
+from ultralytics.utils.tal import make_anchors
 
 from auxhead.errors import ModelError
 from auxhead.keys.heads.center import CenterSpec
 from auxhead.model.attach import attach, plain, require_detector
-from auxhead.model.criterion import schedule_factor
+from auxhead.model.criterion import schedule_factor, with_exact_grids
 from auxhead.model.gradients import (
     INTERVAL,
     WARMUP_INTERVAL,
@@ -306,3 +307,39 @@ def test_gain_warnings_name_the_figures() -> None:
     assert "0.00141" in class_only[0]
     assert gain_warnings({**row, "grad/box": 0.0, "grad/dfl": 0.0}, [], {"box": 0.0, "cls": 0.5, "dfl": 0.0})
     assert gain_warnings({**row, "grad/cls": 0.0}, [], {**usual, "cls": 0.0}) == []
+
+
+def test_bfloat16_has_no_half_cells_left_on_wide_grids() -> None:
+    maps = [torch.zeros(1, 2, 3, 160, dtype=torch.bfloat16), torch.zeros(1, 2, 2, 80, dtype=torch.bfloat16)]
+    expected = make_anchors([map_.float() for map_ in maps], [4, 8], 0.5)
+    rounded = make_anchors(maps, [4, 8], 0.5)
+    assert not torch.equal(rounded[0].float(), expected[0])
+    preds = with_exact_grids({"one2many": {"feats": maps, "scores": 1}, "one2one": {"feats": maps}})
+    for branch in preds.values():
+        assert all(map(torch.equal, make_anchors(branch["feats"], [4, 8], 0.5), expected))
+    assert preds["one2many"]["scores"] == 1
+    for narrow in ({"feats": maps[1:]}, {"feats": [map_.float() for map_ in maps]}, [maps]):
+        kept = with_exact_grids(narrow)
+        assert kept["feats"][0] is narrow["feats"][0] if isinstance(narrow, dict) else kept is narrow
+
+
+@pytest.mark.parametrize("heads", [{"center": CenterSpec()}, {}])
+def test_anchors_of_a_wide_bfloat16_grid_lie_in_their_cells(heads: dict[str, Any], monkeypatch) -> None:
+    model = detector("yolov8n-p2.yaml")
+    criterion = attach(model, heads, epochs=1)
+    criterion.detection = model.init_criterion()
+    placed: list[torch.Tensor] = []
+    assign = criterion.detection.assigner.forward
+
+    def watch(scores: Any, boxes: Any, anchors: torch.Tensor, *rest: Any) -> Any:
+        placed.append(anchors)
+        return assign(scores, boxes, anchors, *rest)
+
+    monkeypatch.setattr(criterion.detection.assigner, "forward", watch)
+    shown = {**batch(images=1), "img": torch.rand(1, 3, 32, 1056)}
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss, _ = criterion(model.train()(shown["img"]), shown)
+    columns = placed[0][: 8 * 264, 0].unique()  # of stride 4, pixels
+    assert torch.equal(columns.float(), 4 * torch.arange(264) + 2)
+    loss.sum().backward()
+    assert all(parameter.grad is not None for parameter in model.model[0].parameters())

@@ -44,10 +44,40 @@ def _keep_heads(module: nn.Module, incompatible: Any) -> None:
         incompatible.missing_keys[:] = kept
 
 
+HALF_CELLS = 128
+"""Cells up to which bfloat16, with eight significant bits, holds n + 0.5."""
+
+
 def raw_predictions(branch: Mapping[str, Any], loss: Any) -> RawPredictions:
     """Name what a branch of Ultralytics' Detect gives, with the strides of its loss."""
     levels = tuple((int(map_.shape[2]), int(map_.shape[3])) for map_ in branch["feats"])
     return RawPredictions(branch["boxes"], branch["scores"], levels, tuple(map(float, loss.stride)))
+
+
+def with_exact_grids(preds: Any) -> Any:
+    """Let the detection loss place its anchors in float32 where bfloat16 has no half cells left.
+
+    Ultralytics places them in the type of the feature maps, of which it takes nothing but shapes. Beyond 128 cells, as
+    on stride 4 from 513 px on, bfloat16 rounds their centers by half a cell.
+
+    Args:
+        preds: What a detector returns in training: a branch, or several by name.
+
+    Returns:
+        The same, with stand-ins of the same shapes in place of such maps.
+
+    Source:
+        Ultralytics, utils/tal.py, make_anchors, and utils/loss.py, v8DetectionLoss.get_assigned_targets_and_loss.
+    """
+    if not isinstance(preds, dict):
+        return preds
+    if "feats" not in preds:
+        return {name: with_exact_grids(branch) for name, branch in preds.items()}
+    maps = preds["feats"]
+    if all(map_.dtype != torch.bfloat16 or max(map_.shape[2:]) <= HALF_CELLS for map_ in maps):
+        return preds
+    one = maps[0].new_zeros((), dtype=torch.float32)
+    return {**preds, "feats": [one.expand(map_.shape) for map_ in maps]}
 
 
 def _targets(assigned: tuple[Tensor, ...], batch: dict[str, Any], raw: RawPredictions, moment: Moment) -> Targets:
@@ -105,6 +135,8 @@ class HeadCriterion(nn.Module):
             The loss vector times the batch size, and the detached items by name: the detector's as Ultralytics gives
             them, and in training the heads' with their gains applied.
         """
+        features = preds.get("one2many", preds)["feats"] if self.training else []
+        preds = with_exact_grids(preds)
         if not (self.training and self.heads):
             result: tuple[Tensor, dict[str, Tensor]] = self.detection(preds, batch)
             return result
@@ -112,7 +144,6 @@ class HeadCriterion(nn.Module):
         branch, loss_of = (preds["one2many"], self.detection.one2many) if end_to_end else (preds, self.detection)
         weight = self.detection.o2m if end_to_end else 1.0
         assigned, terms, items = loss_of.get_assigned_targets_and_loss(branch, batch)
-        features = branch["feats"]
         size = batch["img"].shape[0]
         moment = Moment(self.batches, self.closing)
         targets = _targets(assigned, batch, raw_predictions(branch, loss_of), moment)
