@@ -58,7 +58,7 @@ def several(
     keys = [*words, f"project={folder}"]
     lines = {
         "env": ["env", "--json"],
-        "train": ["train", "--json", *keys, "name=run", "center.gain=2"],
+        "train": ["train", "--json", *keys, "name=run", "heads=center", "center.gain=2"],
         "detect": ["detect", "train", "--dry-run", *keys, "name=dry", "--epochs=3", "recipe=tutorial"],
         "strip": ["strip", "--json", str(folder / "run"), f"out={folder / 'a.pt'}", f"data={signs}"],
     }
@@ -238,6 +238,11 @@ def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pyt
     wanted = {"epochs": 3, "center.gain": 6, "rect": True, "heads": "center"}
     assert seen == wanted | {"model": "yolov8n.yaml", "data": "signs.yaml"}
     assert done.stdout.strip().endswith(f"The detector to ship: {Path('runs/best.pt')}")
+    assert "p234" not in done.stderr
+    offered = call("train", "model=yolov8s.pt", "data=signs.yaml").stderr
+    assert "model=yolov8s-p234.yaml pretrained=yolov8s.pt" in offered
+    assert "auxhead design data=signs.yaml" in offered
+    assert "p234" not in call("train", "model=mine.yaml", "data=signs.yaml").stderr
 
 
 def test_train_json_is_the_only_output(several: dict[str, subprocess.CompletedProcess[str]]) -> None:

@@ -36,7 +36,7 @@ def begun(event: str, keys: dict[str, Any], project: Path) -> Path:
 @pytest.fixture(scope="module")
 def stopped(quick: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was stopped after the first of its three epochs."""
-    return begun("on_model_save", {**quick, "epochs": 3}, tmp_path_factory.mktemp("stopped"))
+    return begun("on_model_save", {**quick, "heads": "center", "epochs": 3}, tmp_path_factory.mktemp("stopped"))
 
 
 @pytest.fixture

@@ -403,7 +403,7 @@ def wait_for_file(path: Path, process: subprocess.Popen[bytes]) -> None:
 @pytest.mark.core
 def test_killed_run_goes_on_to_the_same_end(quick: dict[str, Any], tmp_path: Path) -> None:
     run = tmp_path / "killed"
-    process = start({**quick, "project": str(tmp_path), "name": "killed"})
+    process = start({**quick, "heads": "center", "project": str(tmp_path), "name": "killed"})
     wait_for_file(run / "weights" / "last.state.pt", process)
     process.send_signal(signal.SIGKILL)
     process.wait()
