@@ -93,6 +93,14 @@ def test_mosaics_are_made_of_cuts_from_the_first_picture_on(shrunk: bool, data: 
     assert dataset.ims[0].shape[:2] == ((96, 128) if shrunk else (192, 256))
 
 
+def test_what_is_painted_on_a_cut_is_not_painted_on_the_picture(data: Path) -> None:
+    half = Crops(**{**vars(ALWAYS), "shortest": 0.5, "longest": 0.5})  # 128 of 256 pixels: nothing is resized
+    dataset = build(data, Views(crops=half), "detect", cache="ram")
+    shown = dataset.get_image_and_label(0)["img"]
+    assert shown.shape == (128, 128, 3)
+    assert not np.shares_memory(shown, dataset.ims[0])
+
+
 def test_few_large_pictures_are_held(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HELD", 2 * 192 * 256 * 3)
     monkeypatch.setattr(module, "FEWEST", 1)

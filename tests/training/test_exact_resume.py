@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -194,6 +195,13 @@ def test_resume_that_cant_be_exact_says_why(
     with pytest.raises(Stop):
         auxhead.train(resume=str(tmp_path / "run"), callbacks=events)
     assert "not bit for bit as without the stop: 1 loading processes instead of 0" in caplog.text
+    plan = tmp_path / "run" / "auxhead.json"
+    own = json.loads(plan.read_text())
+    plan.write_text(json.dumps({**own, "crops": {"share": 0.5, "force": True}}))
+    with pytest.raises(Stop):
+        auxhead.train(resume=str(tmp_path / "run"), callbacks={"on_train_start": stop})
+    assert "not bit for bit as without the stop: other flips= or crops=" in caplog.text
+    plan.write_text(json.dumps(own))
     old = tmp_path / "run" / "weights" / "last.state.pt"
     content = state.load_state(old)
     del content[state.KEY]["standing"]
