@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -176,6 +177,8 @@ def test_certificate_is_written_and_true(trained: auxhead.TrainResult) -> None:
     import hashlib
 
     assert hashlib.sha256(trained.best.read_bytes()).hexdigest() == certificate.sha256
+    assert "of the heads left out" in str(certificate)
+    assert "heads" not in str(replace(certificate, tensors_left_out=0))
 
 
 def test_certificate_refuses_a_file_with_other_weights(trained: auxhead.TrainResult, tmp_path: Path) -> None:

@@ -53,11 +53,12 @@ class Certificate(Proof):
         export = f"  export   {self.export}\n" if self.export else ""
         pictures = f"{self.images} {'validation' if self.real_images else 'random'} images"
         own = self.counts
+        heads = f"{self.tensors_left_out} of the heads left out ({self.left_out_parameters:,} parameters)"
+        left_out, trained = (f"; {heads}", "trained with heads") if self.tensors_left_out else ("", "as trained")
         return f"""\
 Certificate for {self.weights} (epoch {self.epoch}, chosen by {self.select})
-  tensors  {self.tensors_moved} moved, equal bit for bit; {self.tensors_left_out} of the heads left out \
-({self.left_out_parameters:,} parameters)
-  outputs  trained with heads against stock model: difference {self.float32_difference:g} in float32 on {pictures}
+  tensors  {self.tensors_moved} moved, equal bit for bit{left_out}
+  outputs  {trained} against stock model: difference {self.float32_difference:g} in float32 on {pictures}
   saved    in {self.saved_precision}: boxes move by up to {self.saved_box_difference:.3g} px, \
 scores by {self.saved_score_difference:.2g} (as in every Ultralytics file)
   cost     {own.parameters:,} parameters, {own.gflops:.2f} GFLOPs at {self.imgsz} px, {own.layers} layers; \
