@@ -23,7 +23,7 @@ def evaluate(
     with json_only(as_json), progress() as tell:
         from auxhead.evaluation.evaluate import evaluate as run
 
-        result = run(tell, **keys)
+        result = run(progress=tell, **keys)
     if as_json:
         emit(result.to_dict())
         return

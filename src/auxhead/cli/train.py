@@ -133,7 +133,7 @@ def convert(
     with json_only(as_json), progress() as tell:
         from auxhead.training.converted_labels import convert as run
 
-        conversion = run(named(tell, "Converting"), **keys.model_dump(exclude_unset=True))
+        conversion = run(progress=named(tell, "Converting"), **keys.model_dump(exclude_unset=True))
     if as_json:
         emit(conversion.to_dict())
     else:

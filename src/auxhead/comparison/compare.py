@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from auxhead.files import path_given
 from auxhead.findings.analysis import verdict_lines
 from auxhead.formats import by_seed, interval, plain, points, require_text, signed, times, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
@@ -142,6 +143,7 @@ def report(folder: str | Path, **keys: Any) -> Comparison:
         ResumeError: It isn't the folder of a comparison, or a file in it is broken.
         OutputError: The page can't be written.
     """
+    folder = path_given(folder, 'auxhead.report("runs/compare/price")')
     own = validated(ReportKeys, keys)
     written = write_report(folder, own.out, own.control, pictures=own.pictures)
     return Comparison(Path(folder), written.page, written.analysis)
@@ -207,6 +209,7 @@ def _resolve(
     shared = {key: value for key, value in keys.items() if key not in given and key not in where and key != "base"}
     _require_known(shared)
     own = validated(CompareKeys, where)
+    plan = None if plan is None else path_given(plan, 'auxhead.compare("plan.yaml")')
     from auxhead.comparison.data import data_hash  # the checks above need no torch
     from auxhead.comparison.plan import resolve_plan
     from auxhead.comparison.plan_file import read_plan

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,6 +25,7 @@ class Keys(BaseModel):
     """Keys of ours: unknown ones and wrong types are refused, and nothing changes them afterwards."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    object_keys: ClassVar[Mapping[str, str]] = {}  # what is given first, without its key: the key by the file's ending
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,16 @@ def read_words(words: Sequence[str], model: type[BaseModel]) -> dict[str, Any]:
 def of_kind(kind: type, fields: Mapping[str, FieldInfo]) -> set[str]:
     """Name the keys whose values are of one type and no other; they may be optional."""
     return {name for name, field in fields.items() if field.annotation in (kind, kind | None)}
+
+
+def object_key(model: type[Keys], path: str) -> str:
+    """Name the key of what a command is given first; the ending "" stands for all that are not named.
+
+    >>> from auxhead.keys.evaluate import EvaluateKeys
+    >>> object_key(EvaluateKeys, "preds.json"), object_key(EvaluateKeys, "best.pt")
+    ('predictions', 'model')
+    """
+    return model.object_keys.get(Path(path).suffix.lower(), model.object_keys[""])
 
 
 def read_keys(words: Sequence[str], model: type[AnyKeys]) -> AnyKeys:
