@@ -258,7 +258,7 @@ def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pyt
         return SimpleNamespace(best=Path("runs/best.pt"))
 
     monkeypatch.setattr(import_module("auxhead.training.train"), "train", train)
-    files = ["model=yolov8n.yaml", "data=signs.yaml"]
+    files = ["model=yolov8n.yaml", "signs.yaml"]
     done = call("detect", "train", "epochs", "=", "3", "--center.gain=6", "rect", "heads=center", *files)
     assert done.returncode == 0
     wanted = {"epochs": 3, "center.gain": 6, "rect": True, "heads": "center"}
@@ -418,5 +418,5 @@ def test_inspect_prints_writes_and_refuses(signs: Path, call: Callable[..., Any]
     again = call("inspect", f"data={signs}", "imgsz=64", "out=seen")
     assert again.returncode == 2
     assert "exist_ok=true" in again.stderr
-    emitted = call("inspect", f"data={signs}", "imgsz=64", "--json")
+    emitted = call("inspect", str(signs), "imgsz=64", "--json")
     assert json.loads(emitted.stdout) == json.loads(Path("seen/inspect.json").read_text())

@@ -31,7 +31,7 @@ from auxhead.evaluation.tables import Table
 from auxhead.files import path_given, write_atomic
 from auxhead.formats import escaped
 from auxhead.keys.evaluate import EvaluateKeys
-from auxhead.keys.reading import object_key, validated
+from auxhead.keys.reading import by_ending, validated
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.intervals import Interval, bias_corrected, estimate, percentile, resample
@@ -119,7 +119,7 @@ def _with_detector(detector: str | Path, keys: Mapping[str, Any]) -> dict[str, A
     """Put the detector among the keys, which may not name one as well."""
     call = 'auxhead.evaluate("best.pt", data=...)'
     path = path_given(detector, call)
-    key = object_key(EvaluateKeys, path)
+    key = by_ending(EvaluateKeys.object_keys, path)
     if keys.get(key) is not None:
         raise ConfigError(f"one detector, {call}", f"{path} and {key}={keys[key]}", "the keys given", "leave one out")
     return {**keys, key: path}
