@@ -214,6 +214,7 @@ LINES = [
     *([command, "--help"] for command in COMMANDS),
     ["--help"],
     ["--version"],
+    ["help", "train"],
     ["train", "epoch=1"],
     ["train", "center.gian=1", "model=a.pt", "data=b.yaml"],
     ["train", "--dry-run", "select=mAP"],
@@ -228,6 +229,10 @@ LINES = [
     ["demo", "epoch=3"],
     ["compare", "sedes", "data"],
     ["report", "nowhere", "picturs"],
+    ["val", "best.pt"],
+    ["signs.yaml"],
+    ["train", "--data", "x.yaml"],
+    ["strip", "--out", "x.pt"],
 ]
 PROGRAM = """
 import json, sys
@@ -249,4 +254,4 @@ def test_help_and_errors_about_words_load_no_torch() -> None:
         [sys.executable, "-c", PROGRAM, json.dumps(LINES)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stderr.count("auxhead: ConfigError") == len(LINES) - len(COMMANDS) - 2
+    assert done.stderr.count("auxhead: ConfigError") == len(LINES) - len(COMMANDS) - 3

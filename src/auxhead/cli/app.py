@@ -10,6 +10,7 @@ import traceback
 from typing import Annotated, NoReturn
 
 import typer
+from typer.main import get_command
 
 from auxhead._version import __version__
 from auxhead.cli.compare import compare, report
@@ -18,6 +19,7 @@ from auxhead.cli.design import design
 from auxhead.cli.evaluate import evaluate
 from auxhead.cli.inspect import inspect
 from auxhead.cli.parts import WORDS, Json, emit, json_only, say
+from auxhead.cli.spellings import understood
 from auxhead.cli.train import convert, demo, strip, train
 from auxhead.errors import AuxHeadError, OutputError
 from auxhead.formats import printable, shortened
@@ -43,12 +45,13 @@ def main() -> None:
     """Run the command line and exit: 0 done, 2 a mistake we can name, 130 stopped by Ctrl-C, 1 anything else."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be anything, also where Ultralytics prints them
         sys.stdout.reconfigure(errors="backslashreplace")
-    words = sys.argv[1:]
-    if words[:2] == ["detect", "train"]:  # `yolo detect train ...` with one word changed
-        words = words[1:]
-    words = [word.removeprefix("--") if "=" in word else word for word in words]  # `--epochs=3`, as `yolo` takes it
+    commands = get_command(app)
+    options = {
+        name: {"-h", "--help", *(word for one in command.params for word in one.opts)}
+        for name, command in commands.commands.items()  # type: ignore[attr-defined]  # of a group, as there are several
+    }
     try:
-        code = app(words, standalone_mode=False)
+        code = commands(understood(sys.argv[1:], options), standalone_mode=False)
     except AuxHeadError as error:
         _tell(error)
     except OSError as error:
@@ -88,7 +91,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _root(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Train YOLO detectors with extra heads that are thrown away before the weights are shipped."""

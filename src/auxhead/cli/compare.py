@@ -47,7 +47,6 @@ def compare(
 
 def report(
     context: typer.Context,
-    folder: Annotated[str, typer.Argument(help="The folder of a comparison, finished or not.")],
     as_json: Json = False,
     _help: Annotated[bool, key_help("report")] = False,
 ) -> None:
@@ -60,7 +59,7 @@ def report(
     with json_only(as_json):
         from auxhead.comparison.compare import report as run
 
-        found = run(folder, **keys)
+        found = run(**keys)
     if as_json:
         emit(found.to_dict())
     else:

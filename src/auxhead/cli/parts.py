@@ -52,6 +52,26 @@ def models(command: str) -> Iterator[tuple[str, str, type[BaseModel]]]:
         yield from ((f"Keys {name}.* of the route", name, model) for name, model in ROUTE_KEYS.items())
 
 
+def known_words(command: str) -> tuple[set[str], set[str]]:
+    """Name the keys of a command, and those of them that may stand alone."""
+    from auxhead.keys.augmentation import word
+    from auxhead.keys.reading import of_kind
+
+    known, flags = set(), set()
+    for _, prefix, model in models(command):
+        alone = of_kind(bool, model.model_fields)
+        for name, field in model.model_fields.items():
+            known.add(word(prefix, name, field))
+            flags |= {word(prefix, name, field)} if name in alone else set()
+    if command in ("train", "compare"):
+        from auxhead.keys.host import host_flags
+        from auxhead.keys.train_reading import known_keys
+
+        known |= {*known_keys()}
+        flags |= host_flags()
+    return known, flags
+
+
 def key_help(command: str, note: str = "") -> Any:
     """Make a --help flag that lists a command's keys from their models, imported only then.
 

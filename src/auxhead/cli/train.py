@@ -142,7 +142,6 @@ def convert(
 
 def strip(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="A pose or segment model (best.pt), a training state or a run's folder.")],
     check_export: Annotated[
         bool, typer.Option("--check-export", help="Export to ONNX, and compare with a stock detector and onnxruntime.")
     ] = False,
@@ -157,9 +156,9 @@ def strip(
     with json_only(as_json):
         from auxhead.shipping.strip import strip as run
 
-        certificate = run(file, **keys.model_dump(), check_export=check_export)
+        certificate = run(**keys.model_dump(), check_export=check_export)
     if certificate is None:
-        say(f"{file} is a plain detector already; nothing written", err=as_json)
+        say(f"{keys.file} is a plain detector already; nothing written", err=as_json)
     if as_json:
         emit(certificate and certificate.to_dict())
     elif certificate is not None:

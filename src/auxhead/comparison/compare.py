@@ -144,7 +144,7 @@ def report(folder: str | Path, **keys: Any) -> Comparison:
         OutputError: The page can't be written.
     """
     folder = path_given(folder, 'auxhead.report("runs/compare/price")')
-    own = validated(ReportKeys, keys)
+    own = validated(ReportKeys, {"folder": folder, **keys})
     written = write_report(folder, own.out, own.control, pictures=own.pictures)
     return Comparison(Path(folder), written.page, written.analysis)
 

@@ -84,7 +84,7 @@ def parse_words(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:
             problems.append(f"{word}: missing '{key}' value")
         elif word in vocabulary.flags:
             keys[word] = True
-        elif word in vocabulary.known:
+        elif word in vocabulary.known and not (vocabulary.objects and Path(word).exists()):
             problems.append(f"{word}: no value; write {word}=value")
         elif word not in vocabulary.skipped:
             bare.append(word)
