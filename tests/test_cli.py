@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
+from pydantic import ValidationError
 from tests.patience import HANG, wait_for
 from ultralytics.nn.tasks import load_checkpoint
 
 import auxhead
 from auxhead.cli import app
+from auxhead.cli.key_help import typed
+from auxhead.cli.parts import KEYS, PAGE, models
 from auxhead.keys.convert import ConvertKeys, PoseKeys, SegmentKeys
 from auxhead.keys.cost import CostKeys
 from auxhead.keys.demo import DemoKeys
 from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import TrainKeys
+from auxhead.keys.words.grammar import read_value
 from auxhead.shipping.certificate import Certificate
 
 COMMAND = [sys.executable, "-m", "auxhead"]
@@ -128,13 +134,41 @@ def test_help_lists_every_key(command: str, models: dict[str, Any], call: Callab
     done = call(command, "--help")
     assert call(command, "-h").stdout == done.stdout
     assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= PAGE
+    entries = re.split(r"\n(?=  \S+= )|\n\n", done.stdout)  # a line for each key, and those it goes on in
     for prefix, model in models.items():
         for name, field in model.model_fields.items():
-            line = next(line for line in done.stdout.splitlines() if line.split()[:1] == [f"{prefix}{name}="])
+            line = next(" ".join(one.split()) for one in entries if one.split()[:1] == [f"{prefix}{name}="])
             assert field.description in line
-            assert ("(required)" in line) == field.is_required()
-            assert field.is_required() or field.default is None or f"(default {field.default})" in line
+            assert ("required)" in line) == field.is_required()
+            assert field.is_required() or field.default is None or f"default {typed(field.default)})" in line
+            for choice in get_args(field.annotation) if get_origin(field.annotation) is Literal else ():
+                assert str(choice) in line
     assert ("yolo cfg" in done.stdout) == (command == "train")
+
+
+@pytest.mark.parametrize("command", KEYS)
+def test_defaults_are_shown_as_they_are_typed(command: str) -> None:
+    for _, _, model in models(command):
+        for name, field in model.model_fields.items():
+            if field.is_required() or field.default in (None, {}) or isinstance(field.default, str):
+                continue
+            key, value = field.alias or name, read_value(typed(field.default))
+            with suppress(ValidationError):  # of keys that belong together
+                assert getattr(model.model_validate({key: value}), name) == pytest.approx(field.default, rel=1e-5)
+                continue
+            with pytest.raises(ValidationError) as error:
+                model.model_validate({key: value})
+            assert key not in {where for item in error.value.errors() for where in item["loc"]}, (key, value)
+
+
+def test_commands_come_in_the_order_of_the_journey_and_in_whole_sentences(call: Callable[..., Any]) -> None:
+    shown = call("--help").stdout.partition("Commands:")[2]
+    order = ["demo", "inspect", "design", "train", "evaluate", "compare", "report", "convert", "strip", "cost", "env"]
+    assert re.findall(r"^  (\w+)  ", shown, re.MULTILINE) == order
+    assert "..." not in shown
+    assert "with its certificate." in " ".join(shown.split())
+    assert "train [OPTIONS] DATA.yaml model=MODEL [KEY=VALUE]..." in " ".join(call("train", "-h").stdout.split())
 
 
 def test_typos_are_one_message() -> None:

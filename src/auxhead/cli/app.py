@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
@@ -18,7 +19,7 @@ from auxhead.cli.cost import cost
 from auxhead.cli.design import design
 from auxhead.cli.evaluate import evaluate
 from auxhead.cli.inspect import inspect
-from auxhead.cli.parts import WORDS, Json, emit, json_only, say
+from auxhead.cli.parts import PAGE, WORDS, Json, emit, json_only, say
 from auxhead.cli.spellings import understood
 from auxhead.cli.train import convert, demo, strip, train
 from auxhead.errors import AuxHeadError, OutputError
@@ -29,10 +30,25 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": PAGE},
 )
-for command in (train, convert, strip, cost, inspect, design, evaluate, demo, compare, report):
-    app.command(context_settings=WORDS)(command)
+KEYS = "[KEY=VALUE]..."
+JOURNEY: dict[Callable[..., None], str] = {  # and what each is about
+    demo: "",
+    inspect: "DATA.yaml",
+    design: "DATA.yaml like=MODEL",
+    train: "DATA.yaml model=MODEL",
+    evaluate: "BEST.pt|RESULTS.json data=DATA.yaml",
+    compare: "[PLAN]",
+    report: "FOLDER",
+    convert: "DATA.yaml out=FOLDER to=pose|segment",
+    strip: "BEST.pt|FOLDER",
+    cost: "",
+}
+for command, about in JOURNEY.items():
+    line = f"[OPTIONS] {about} {KEYS}" if about else "[OPTIONS]" if command is cost else f"[OPTIONS] {KEYS}"
+    summary = (command.__doc__ or "").partition(": ")[0].rstrip(".")
+    app.command(context_settings=WORDS, options_metavar=line, short_help=f"{summary}.")(command)
 
 DEBUG = "AUXHEAD_DEBUG"
 """Environment variable: where it is set and not 0, an error comes with its whole traceback."""

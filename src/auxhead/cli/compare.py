@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.key_help import key_help
+from auxhead.cli.parts import Json, emit, json_only, page_console, print_table, progress
 
 if TYPE_CHECKING:
     from auxhead.comparison.compare import Comparison
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
 NOTE = """
 Training keys that all arms share work too: model, epochs, imgsz, batch, optimizer, lr0, center.share, ...
-Ready-made plans: controls, levers, price, quick. Ready-made arms: plain, plain-noflip, plain-gains, plain-noflip-gains,
-center, center-noflip, center-nogain, center-sigma1, center-tutorial, tutorial, crops, crops-shrunk, p2, ghost-p2, p234,
-p234-down, p234-crops, larger, larger-slim."""
+Ready-made plans: controls, levers, price, quick.
+Ready-made arms: plain, plain-noflip, plain-gains, plain-noflip-gains, center, center-noflip, center-nogain, \
+center-sigma1, center-tutorial, tutorial, crops, crops-shrunk, p2, ghost-p2, p234, p234-down, p234-crops, larger, \
+larger-slim."""
 
 
 NONE_FINISHED, SOME_FAILED = 1, 3  # exit codes

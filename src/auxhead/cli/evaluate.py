@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.key_help import key_help
+from auxhead.cli.parts import Json, emit, json_only, page_console, print_table, progress
 
 
 def evaluate(
@@ -14,7 +15,7 @@ def evaluate(
     as_json: Json = False,
     _help: Annotated[bool, key_help("evaluate")] = False,
 ) -> None:
-    """Measure small objects, with intervals: model=best.pt (or predictions=preds.json) data=signs.yaml versus=b.pt."""
+    """Measure small objects, with intervals: best.pt (or preds.json) data=signs.yaml versus=b.pt."""
     from auxhead.keys.evaluate import EvaluateKeys
     from auxhead.keys.reading import read_words, validated
 

@@ -1,4 +1,4 @@
-"""What all commands of the command line share: help from the keys, progress, tables and JSON."""
+"""What all commands of the command line share: where their keys stand, progress, tables and JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGE = 132  # columns of tables that don't go to a terminal
 WIDE = 168  # likewise, of tables that also show measured times
-WORDS = {"allow_extra_args": True, "help_option_names": []}
+WORDS = {"allow_extra_args": True, "help_option_names": [], "max_content_width": PAGE}
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
 
 KEYS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -70,34 +70,6 @@ def known_words(command: str) -> tuple[set[str], set[str]]:
         known |= {*known_keys()}
         flags |= host_flags()
     return known, flags
-
-
-def key_help(command: str, note: str = "") -> Any:
-    """Make a --help flag that lists a command's keys from their models, imported only then.
-
-    Args:
-        command: Its name.
-        note: Printed below the keys.
-    """
-
-    def show(context: typer.Context, asked: bool) -> None:
-        if not asked:
-            return
-        from auxhead.keys.augmentation import word
-
-        typer.echo(context.get_help())
-        before = ""
-        for title, prefix, model in models(command):
-            typer.echo(f"\n{title}:" if title != before else "", nl=title != before)
-            before = title
-            for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
-                default = "" if field.default is None else f" (default {field.default})"
-                default = " (required)" if field.is_required() else default
-                typer.echo(f"  {word(prefix, name, field) + '=':26}{field.description}{default}")
-        typer.echo(note)
-        raise typer.Exit
-
-    return typer.Option("--help", "-h", callback=show, is_eager=True, help="Show this message and all keys.")
 
 
 def page_console(page: int = PAGE, *, err: bool = False) -> Console:

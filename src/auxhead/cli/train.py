@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress, say
+from auxhead.cli.key_help import key_help
+from auxhead.cli.parts import Json, emit, json_only, page_console, print_table, progress, say
 from auxhead.progress import named
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def train(
     as_json: Json = False,
     _help: Annotated[bool, key_help("train", THEIRS)] = False,
 ) -> None:
-    """Train a detector, with removable heads if asked for: data=signs.yaml model=yolov8n.pt epochs=100 imgsz=640."""
+    """Train a detector, with removable heads if asked for: signs.yaml model=yolov8n.pt epochs=100 imgsz=640."""
     from auxhead.keys.train import OF_RESUME
     from auxhead.keys.train_reading import read_train_words, require_ours
 
@@ -125,7 +126,7 @@ def convert(
     as_json: Json = False,
     _help: Annotated[bool, key_help("convert")] = False,
 ) -> None:
-    """Write boxes as keypoint or polygon labels: data=signs.yaml out=signs-pose to=pose (or to=segment)."""
+    """Write boxes as keypoint or polygon labels: signs.yaml out=signs-pose to=pose (or to=segment)."""
     from auxhead.keys.convert import ConvertKeys
     from auxhead.keys.reading import read_keys
 
