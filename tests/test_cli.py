@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -300,6 +301,41 @@ def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pyt
     assert done.stdout.strip().endswith(f"The detector to ship: {Path('runs/best.pt')}")
 
 
+@pytest.mark.parametrize(
+    ("asked", "lines"),
+    [
+        ("model=yolov8n.pt epochs=3", "compare price data={data} model=yolov8n.pt epochs=3 imgsz=64"),
+        ("model=yolov8n.pt heads=center", "compare data={data} arms=plain,center model=yolov8n.pt epochs=1 imgsz=64"),
+        (
+            "model=yolov8n-p234.yaml pretrained=yolov8n.pt",
+            "compare data={data} arms=plain,p234 model=yolov8n.pt epochs=1",
+        ),
+        ("model=yolo26s-p2.yaml", "compare data={data} arms=plain,p2 model=yolo26s.yaml epochs=1"),
+        ("model=own/made.yaml", ""),
+    ],
+)
+def test_a_terminal_gets_the_lines_to_go_on_with(
+    asked: str, lines: str, signs: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path("a run")
+    run.mkdir()
+    (run / "args.yaml").write_text(f"data: {signs}\nepochs: 1\nimgsz: 64\nmodel: yolov8n.pt\n")
+    result = SimpleNamespace(best=run / "best.pt", save_dir=run)
+    monkeypatch.setattr(import_module("auxhead.training.train"), "train", lambda **_: result)
+    words = ["train", *asked.split(), str(signs)]
+    assert "Next:" not in call(*words).stdout
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shown = [shlex.split(line) for line in call(*words).stdout.partition("Next:\n")[2].splitlines()]
+    pictures = str(signs.parent / "images" / "val")
+    assert ["auxhead", "evaluate", "a run/best.pt", f"data={signs}"] in shown
+    assert ["yolo", "predict", "model=a run/best.pt", f"source={pictures}"] in shown
+    assert ["yolo", "export", "model=a run/best.pt", "format=onnx"] in shown
+    compare = lines.format(data=signs).split()
+    assert [line[1 : len(compare) + 1] for line in shown if line[1] == "compare"] == ([compare] if compare else [])
+    resumed = [shlex.split(line) for line in call("train", "resume=x").stdout.partition("Next:\n")[2].splitlines()]
+    assert ["auxhead", "compare", "price", f"data={signs}", "model=yolov8n.pt", "epochs=1", "imgsz=64"] in resumed
+
+
 def test_train_json_is_the_only_output(several: dict[str, subprocess.CompletedProcess[str]]) -> None:
     done = several["train"]
     assert done.returncode == 0, done.stderr
@@ -426,6 +462,8 @@ def test_demo_prints_paths_as_they_are(call: Callable[..., Any], monkeypatch: py
     price = module.cost(["yolov8n.yaml"], nc=1, imgsz=64)[0]
     row = module.DemoRow("plain", 0.5, 0.25, 1.25, price, Path("/a[bold]b:warning:/best.pt"))
     monkeypatch.setattr(module, "demo", lambda **_: [row])
+    (emitted,) = json.loads(call("demo", "--json").stdout)
+    assert (emitted["arm"], emitted["best"], emitted["cost"]["nc"]) == ("plain", "/a[bold]b:warning:/best.pt", 1)
     done = call("demo")
     assert "model=/a[bold]b:warning:/best.pt" in done.stdout
     (line,) = (line for line in done.stdout.splitlines() if line.split()[:3] == ["plain", "0.500", "0.250"])

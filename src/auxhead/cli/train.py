@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,8 +43,12 @@ def train(
         result = run(**keys)
     if as_json:
         emit(result.to_dict())
-    else:
-        say(f"\nThe detector to ship: {result.best}")
+        return
+    say(f"\nThe detector to ship: {result.best}")
+    if sys.stdout.isatty():
+        from auxhead.cli.next_steps import next_steps
+
+        say("\n  ".join(["Next:", *next_steps(result, keys)]))
 
 
 def _offer(keys: Mapping[str, Any]) -> list[str]:
@@ -168,6 +173,7 @@ def strip(
 
 def demo(
     context: typer.Context,
+    as_json: Json = False,
     _help: Annotated[bool, key_help("demo")] = False,
 ) -> None:
     """Generate small signs, and train two detectors of about the same price on them. Minutes, no download."""
@@ -176,13 +182,16 @@ def demo(
 
     keys = read_keys(context.args, DemoKeys)
     console = page_console()
-    console.print("Loading PyTorch and Ultralytics ...")
-    from auxhead.demonstration.demo import closing, table
-    from auxhead.demonstration.demo import demo as run
+    with json_only(as_json), progress() as tell:
+        console.print("Loading PyTorch and Ultralytics ...")
+        from auxhead.demonstration.demo import closing, table
+        from auxhead.demonstration.demo import demo as run
 
-    say(f"Drawing small signs, and training two detectors for {keys.epochs} epochs each: minutes on two cores.")
-    with progress() as tell:
+        say(f"Drawing small signs, and training two detectors for {keys.epochs} epochs each: minutes on two cores.")
         rows = run(**keys.model_dump(), progress=tell, say=say)
+    if as_json:
+        emit([row.to_dict() for row in rows])
+        return
     print_table(console, table(rows))
     for line in closing(rows):
         say(line)
