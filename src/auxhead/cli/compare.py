@@ -80,10 +80,10 @@ def _plan_and_keys(words: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
 
 def _dry_run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
     """Return what would be done, as plain data and as what prints it."""
-    from auxhead.comparison.compare import plan_only
+    from auxhead.comparison.compare import compare as run
 
     with progress() as tell:
-        found = plan_only(plan, progress=tell, **keys)
+        found = run(plan, dry_run=True, progress=tell, **keys)
     return found.to_dict(), partial(_print_dry_run, found)
 
 

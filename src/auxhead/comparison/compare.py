@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from auxhead.files import path_given
 from auxhead.findings.analysis import verdict_lines
@@ -67,19 +67,39 @@ class Comparison:
         return "\n".join([*self.verdicts, f"Report: {self.report}"])
 
 
+@overload
 def compare(
     plan: str | Path | None = None,
     *,
+    dry_run: Literal[False] = False,
     progress: Progress | None = None,
     watch: Watch | None = None,
     say: Callable[[str], None] | None = None,
     **keys: Any,
-) -> Comparison:
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    plan: str | Path | None = None, *, dry_run: Literal[True], progress: Progress | None = None, **keys: Any
+) -> DryRun: ...
+
+
+def compare(
+    plan: str | Path | None = None,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+    say: Callable[[str], None] | None = None,
+    **keys: Any,
+) -> Comparison | DryRun:
     """Train arms times seeds under equal conditions, measure all of them, and say what the differences are worth.
 
     Args:
         plan: A plan's YAML file, or the name of a ready-made plan (controls, levers, price, quick); None: `keys` say
             all.
+        dry_run: Check it only, and say what it would do, with the time of one epoch as a measure.
         progress: Called as progress(task, done, total).
         watch: Called as watch(run, state, remark) when a run's state changes.
         say: Called with a sentence for each change of an edited plan.
@@ -88,7 +108,8 @@ def compare(
             `confirm` instead of `seeds`, a few seeds of all arms choose one, and fresh seeds decide about it.
 
     Returns:
-        The verdicts, all numbers and the report. Called again it goes on where it was left.
+        The verdicts, all numbers and the report. Called again it goes on where it was left. With `dry_run`: runs,
+        differences between arms, and the time.
 
     Raises:
         ConfigError: Keys or values are wrong, all of them at once.
@@ -99,6 +120,8 @@ def compare(
         OutputError: `out` holds something else, or can't be written to.
         MissingExtraError: executor=ray without Ray.
     """
+    if dry_run:
+        return _plan_only(plan, keys, progress or silent)
     resolved, own, folder = _resolve(plan, keys, progress or silent)
     from auxhead.comparison.latency import measure_latency
     from auxhead.comparison.rehearsal import rehearse
@@ -158,18 +181,8 @@ def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
     )
 
 
-def plan_only(plan: str | Path | None = None, *, progress: Progress | None = None, **keys: Any) -> DryRun:
-    """Check a comparison and say what it would do, with the time of one epoch as a measure; `--dry-run`.
-
-    Args:
-        plan: As in `compare`.
-        progress: As in `compare`.
-        **keys: As in `compare`.
-
-    Raises:
-        ConfigError, DataError, UnfairComparisonError: As in `compare`.
-    """
-    tell = progress or silent
+def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress) -> DryRun:
+    """Check a comparison and say what it would do."""
     resolved, own, folder = _resolve(plan, keys, tell)
     from auxhead.comparison.dry_run import DryRun
     from auxhead.comparison.estimate import estimate
