@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 import auxhead
+from auxhead.cli.app import app
 from auxhead.cli.parts import KEYS
 from auxhead.cli.spellings import understood
 from auxhead.errors import ConfigError
@@ -65,6 +67,28 @@ def test_what_is_no_command_names_the_line_that_was_meant(typed: str, found: str
         understood(typed.split(), OPTIONS)
     assert error.value.found.startswith(found)
     assert fix in error.value.fix + "\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("auxhead des", ["design"]),
+        ("auxhead train epo", ["epochs="]),
+        ("auxhead evaluate best.pt dist", ["distances=", "distances_px="]),
+        ("auxhead cost yolov8n im", ["imgsz="]),
+        ("auxhead evaluate data = dist", []),
+        ("auxhead inspect sig", []),
+    ],
+)
+def test_a_shell_is_offered_commands_and_keys(
+    line: str, offered: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_AUXHEAD_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "\n".join(line.split()))
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
+    with pytest.raises(SystemExit):
+        get_command(app)([], prog_name="auxhead")
+    assert capsys.readouterr().out.split() == offered
 
 
 def test_these_spellings_reach_the_commands(call: Callable[..., Any], signs: Path) -> None:

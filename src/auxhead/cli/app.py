@@ -19,7 +19,7 @@ from auxhead.cli.cost import cost
 from auxhead.cli.design import design
 from auxhead.cli.evaluate import evaluate
 from auxhead.cli.inspect import inspect
-from auxhead.cli.parts import PAGE, WORDS, Json, emit, json_only, say
+from auxhead.cli.parts import PAGE, SETTINGS, Json, emit, json_only, say
 from auxhead.cli.spellings import understood
 from auxhead.cli.train import convert, demo, strip, train
 from auxhead.errors import AuxHeadError, OutputError
@@ -27,12 +27,10 @@ from auxhead.formats import printable, shortened
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": PAGE},
 )
-KEYS = "[KEY=VALUE]..."
 JOURNEY: dict[Callable[..., None], str] = {  # and what each is about
     demo: "",
     inspect: "DATA.yaml",
@@ -46,9 +44,9 @@ JOURNEY: dict[Callable[..., None], str] = {  # and what each is about
     cost: "",
 }
 for command, about in JOURNEY.items():
-    line = f"[OPTIONS] {about} {KEYS}" if about else "[OPTIONS]" if command is cost else f"[OPTIONS] {KEYS}"
+    line = f"[OPTIONS] {about}".strip()
     summary = (command.__doc__ or "").partition(": ")[0].rstrip(".")
-    app.command(context_settings=WORDS, options_metavar=line, short_help=f"{summary}.")(command)
+    app.command(context_settings=SETTINGS, options_metavar=line, short_help=f"{summary}.")(command)
 
 DEBUG = "AUXHEAD_DEBUG"
 """Environment variable: where it is set and not 0, an error comes with its whole traceback."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import Json, emit, json_only, page_console, print_table, progress
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress
 
 if TYPE_CHECKING:
     from auxhead.comparison.compare import Comparison
@@ -27,7 +27,7 @@ NONE_FINISHED, SOME_FAILED = 1, 3  # exit codes
 
 
 def compare(
-    context: typer.Context,
+    words: Words = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show runs, differences between arms, and the time, from one timed epoch.")
     ] = False,
@@ -35,7 +35,7 @@ def compare(
     _help: Annotated[bool, key_help("compare", NOTE)] = False,
 ) -> None:
     """Train arms times seeds alike, and say what the differences are worth: plan.yaml, or data=... arms=plain,p2."""
-    plan, keys = _plan_and_keys(context.args)
+    plan, keys = _plan_and_keys(words or [])
     show = _dry_run if dry_run else _run
     with json_only(as_json):
         found, table = show(plan, keys)
@@ -48,7 +48,7 @@ def compare(
 
 
 def report(
-    context: typer.Context,
+    words: Words = None,
     as_json: Json = False,
     _help: Annotated[bool, key_help("report")] = False,
 ) -> None:
@@ -56,7 +56,7 @@ def report(
     from auxhead.keys.compare import ReportKeys
     from auxhead.keys.reading import read_words, validated
 
-    keys = read_words(context.args, ReportKeys)
+    keys = read_words(words or [], ReportKeys)
     validated(ReportKeys, keys)
     with json_only(as_json):
         from auxhead.comparison.compare import report as run

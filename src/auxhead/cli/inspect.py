@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import Json, emit, json_only, page_console, print_table, progress, say
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress, say
 
 
 def inspect(
-    context: typer.Context,
+    words: Words = None,
     as_json: Json = False,
     _help: Annotated[bool, key_help("inspect")] = False,
 ) -> None:
@@ -19,7 +17,7 @@ def inspect(
     from auxhead.keys.inspect import InspectKeys
     from auxhead.keys.reading import read_keys
 
-    keys = read_keys(context.args, InspectKeys)
+    keys = read_keys(words or [], InspectKeys)
     with json_only(as_json), progress() as tell:
         from auxhead.inspection.inspect import inspect as run
         from auxhead.inspection.tables import remarks, table

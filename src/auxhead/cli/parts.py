@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGE = 132  # columns of tables that don't go to a terminal
 WIDE = 168  # likewise, of tables that also show measured times
-WORDS = {"allow_extra_args": True, "help_option_names": [], "max_content_width": PAGE}
+SETTINGS = {"help_option_names": [], "max_content_width": PAGE}
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
 
 KEYS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -70,6 +70,17 @@ def known_words(command: str) -> tuple[set[str], set[str]]:
         known |= {*known_keys()}
         flags |= host_flags()
     return known, flags
+
+
+def complete(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer a shell the keys of a command that begin as a word does; names of files it completes by itself."""
+    command, before = context.info_name or "", context.params.get("words") or []
+    if command not in KEYS or "=" in incomplete or before[-1:] == ["="]:  # bash parts data=x into three words
+        return []
+    return [f"{key}=" for key in sorted(known_words(command)[0]) if key.startswith(incomplete)]
+
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", hidden=True, autocompletion=complete)]
 
 
 def page_console(page: int = PAGE, *, err: bool = False) -> Console:

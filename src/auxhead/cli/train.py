@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import Json, emit, json_only, page_console, print_table, progress, say
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress, say
 from auxhead.progress import named
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ THEIRS = "\nAll keys of `yolo detect train` work too (data, model, epochs, imgsz
 
 
 def train(
-    context: typer.Context,
+    words: Words = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and print the plan only.")] = False,
     as_json: Json = False,
     _help: Annotated[bool, key_help("train", THEIRS)] = False,
@@ -28,7 +28,7 @@ def train(
     from auxhead.keys.train import OF_RESUME
     from auxhead.keys.train_reading import read_train_words, require_ours
 
-    keys = read_train_words(context.args)
+    keys = read_train_words(words or [])
     again = bool(keys.get("resume"))
     own = {key: value for key, value in keys.items() if key not in OF_RESUME} | {"heads": "none"} if again else keys
     require_ours(own, files=not again)  # in a second: torch takes ten
@@ -127,7 +127,7 @@ def _word(value: Any) -> str:
 
 
 def convert(
-    context: typer.Context,
+    words: Words = None,
     as_json: Json = False,
     _help: Annotated[bool, key_help("convert")] = False,
 ) -> None:
@@ -135,7 +135,7 @@ def convert(
     from auxhead.keys.convert import ConvertKeys
     from auxhead.keys.reading import read_keys
 
-    keys = read_keys(context.args, ConvertKeys)
+    keys = read_keys(words or [], ConvertKeys)
     with json_only(as_json), progress() as tell:
         from auxhead.training.converted_labels import convert as run
 
@@ -147,7 +147,7 @@ def convert(
 
 
 def strip(
-    context: typer.Context,
+    words: Words = None,
     check_export: Annotated[
         bool, typer.Option("--check-export", help="Export to ONNX, and compare with a stock detector and onnxruntime.")
     ] = False,
@@ -158,7 +158,7 @@ def strip(
     from auxhead.keys.reading import read_keys
     from auxhead.keys.strip import StripKeys
 
-    keys = read_keys(context.args, StripKeys)
+    keys = read_keys(words or [], StripKeys)
     with json_only(as_json):
         from auxhead.shipping.strip import strip as run
 
@@ -172,7 +172,7 @@ def strip(
 
 
 def demo(
-    context: typer.Context,
+    words: Words = None,
     as_json: Json = False,
     _help: Annotated[bool, key_help("demo")] = False,
 ) -> None:
@@ -180,7 +180,7 @@ def demo(
     from auxhead.keys.demo import DemoKeys
     from auxhead.keys.reading import read_keys
 
-    keys = read_keys(context.args, DemoKeys)
+    keys = read_keys(words or [], DemoKeys)
     console = page_console()
     with json_only(as_json), progress() as tell:
         console.print("Loading PyTorch and Ultralytics ...")
