@@ -58,7 +58,7 @@ def understood(words: Sequence[str], options: Mapping[str, Collection[str]]) -> 
         return [first, *_as_keys(first, rest, options[first])]
     if first in OF_YOLO:
         raise _of_yolo(first, rest)
-    if not first.startswith("-") and (lines := _lines(first)):
+    if first and not first.startswith("-") and (lines := _lines(first)):
         fix = "\n          ".join(["say what to do with it", *lines])
         raise ConfigError("a command first, then what it is about", first, "the first word", fix)
     return list(words)
