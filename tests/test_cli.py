@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import torch
+from pydantic import ValidationError
 from tests.patience import HANG, wait_for
 from tests.processes import Forks
 from ultralytics.nn.tasks import load_checkpoint
 
 import auxhead
 from auxhead.cli import app
+from auxhead.cli.key_help import typed
+from auxhead.cli.parts import KEYS, PAGE, models
 from auxhead.keys.convert import ConvertKeys, PoseKeys, SegmentKeys
 from auxhead.keys.cost import CostKeys
 from auxhead.keys.demo import DemoKeys
 from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import TrainKeys
+from auxhead.keys.words.grammar import read_value
 from auxhead.shipping.certificate import Certificate
 
 COMMAND = [sys.executable, "-m", "auxhead"]
@@ -102,13 +109,41 @@ def test_help_lists_every_key(command: str, models: dict[str, Any], call: Callab
     done = call(command, "--help")
     assert call(command, "-h").stdout == done.stdout
     assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= PAGE
+    entries = re.split(r"\n(?=  \S+= )|\n\n", done.stdout)  # a line for each key, and those it goes on in
     for prefix, model in models.items():
         for name, field in model.model_fields.items():
-            line = next(line for line in done.stdout.splitlines() if line.split()[:1] == [f"{prefix}{name}="])
+            line = next(" ".join(one.split()) for one in entries if one.split()[:1] == [f"{prefix}{name}="])
             assert field.description in line
-            assert ("(required)" in line) == field.is_required()
-            assert field.is_required() or field.default is None or f"(default {field.default})" in line
+            assert ("required)" in line) == field.is_required()
+            assert field.is_required() or field.default is None or f"default {typed(field.default)})" in line
+            for choice in get_args(field.annotation) if get_origin(field.annotation) is Literal else ():
+                assert str(choice) in line
     assert ("yolo cfg" in done.stdout) == (command == "train")
+
+
+@pytest.mark.parametrize("command", KEYS)
+def test_defaults_are_shown_as_they_are_typed(command: str) -> None:
+    for _, _, model in models(command):
+        for name, field in model.model_fields.items():
+            if field.is_required() or field.default in (None, {}) or isinstance(field.default, str):
+                continue
+            key, value = field.alias or name, read_value(typed(field.default))
+            with suppress(ValidationError):  # of keys that belong together
+                assert getattr(model.model_validate({key: value}), name) == pytest.approx(field.default, rel=1e-5)
+                continue
+            with pytest.raises(ValidationError) as error:
+                model.model_validate({key: value})
+            assert key not in {where for item in error.value.errors() for where in item["loc"]}, (key, value)
+
+
+def test_commands_come_in_the_order_of_the_journey_and_in_whole_sentences(call: Callable[..., Any]) -> None:
+    shown = call("--help").stdout.partition("Commands:")[2]
+    order = ["demo", "inspect", "design", "train", "evaluate", "compare", "report", "convert", "strip", "cost", "env"]
+    assert re.findall(r"^  (\w+)  ", shown, re.MULTILINE) == order
+    assert "..." not in shown
+    assert "with its certificate." in " ".join(shown.split())
+    assert "train [OPTIONS] DATA.yaml model=MODEL [KEY=VALUE]..." in " ".join(call("train", "-h").stdout.split())
 
 
 def test_typos_are_one_message() -> None:
@@ -232,7 +267,7 @@ def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pyt
         return SimpleNamespace(best=Path("runs/best.pt"))
 
     monkeypatch.setattr(import_module("auxhead.training.train"), "train", train)
-    files = ["model=yolov8n.yaml", "data=signs.yaml"]
+    files = ["model=yolov8n.yaml", "signs.yaml"]
     done = call("detect", "train", "epochs", "=", "3", "--center.gain=6", "rect", "heads=center", *files)
     assert done.returncode == 0
     wanted = {"epochs": 3, "center.gain": 6, "rect": True, "heads": "center"}
@@ -243,6 +278,41 @@ def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pyt
     assert "model=yolov8s-p234.yaml pretrained=yolov8s.pt" in offered
     assert "auxhead design data=signs.yaml" in offered
     assert "p234" not in call("train", "model=mine.yaml", "data=signs.yaml").stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "lines"),
+    [
+        ("model=yolov8n.pt epochs=3", "compare price data={data} model=yolov8n.pt epochs=3 imgsz=64"),
+        ("model=yolov8n.pt heads=center", "compare data={data} arms=plain,center model=yolov8n.pt epochs=1 imgsz=64"),
+        (
+            "model=yolov8n-p234.yaml pretrained=yolov8n.pt",
+            "compare data={data} arms=plain,p234 model=yolov8n.pt epochs=1",
+        ),
+        ("model=yolo26s-p2.yaml", "compare data={data} arms=plain,p2 model=yolo26s.yaml epochs=1"),
+        ("model=own/made.yaml", ""),
+    ],
+)
+def test_a_terminal_gets_the_lines_to_go_on_with(
+    asked: str, lines: str, signs: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path("a run")
+    run.mkdir()
+    (run / "args.yaml").write_text(f"data: {signs}\nepochs: 1\nimgsz: 64\nmodel: yolov8n.pt\n")
+    result = SimpleNamespace(best=run / "best.pt", save_dir=run)
+    monkeypatch.setattr(import_module("auxhead.training.train"), "train", lambda **_: result)
+    words = ["train", *asked.split(), str(signs)]
+    assert "Next:" not in call(*words).stdout
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    shown = [shlex.split(line) for line in call(*words).stdout.partition("Next:\n")[2].splitlines()]
+    pictures = str(signs.parent / "images" / "val")
+    assert ["auxhead", "evaluate", "a run/best.pt", f"data={signs}"] in shown
+    assert ["yolo", "predict", "model=a run/best.pt", f"source={pictures}"] in shown
+    assert ["yolo", "export", "model=a run/best.pt", "format=onnx"] in shown
+    compare = lines.format(data=signs).split()
+    assert [line[1 : len(compare) + 1] for line in shown if line[1] == "compare"] == ([compare] if compare else [])
+    resumed = [shlex.split(line) for line in call("train", "resume=x").stdout.partition("Next:\n")[2].splitlines()]
+    assert ["auxhead", "compare", "price", f"data={signs}", "model=yolov8n.pt", "epochs=1", "imgsz=64"] in resumed
 
 
 def test_train_json_is_the_only_output(several: dict[str, subprocess.CompletedProcess[str]]) -> None:
@@ -371,6 +441,8 @@ def test_demo_prints_paths_as_they_are(call: Callable[..., Any], monkeypatch: py
     price = module.cost(["yolov8n.yaml"], nc=1, imgsz=64)[0]
     row = module.DemoRow("plain", 0.5, 0.25, 1.25, price, Path("/a[bold]b:warning:/best.pt"))
     monkeypatch.setattr(module, "demo", lambda **_: [row])
+    (emitted,) = json.loads(call("demo", "--json").stdout)
+    assert (emitted["arm"], emitted["best"], emitted["cost"]["nc"]) == ("plain", "/a[bold]b:warning:/best.pt", 1)
     done = call("demo")
     assert "model=/a[bold]b:warning:/best.pt" in done.stdout
     (line,) = (line for line in done.stdout.splitlines() if line.split()[:3] == ["plain", "0.500", "0.250"])
@@ -397,5 +469,5 @@ def test_inspect_prints_writes_and_refuses(signs: Path, call: Callable[..., Any]
     again = call("inspect", f"data={signs}", "imgsz=64", "out=seen")
     assert again.returncode == 2
     assert "exist_ok=true" in again.stderr
-    emitted = call("inspect", f"data={signs}", "imgsz=64", "--json")
+    emitted = call("inspect", str(signs), "imgsz=64", "--json")
     assert json.loads(emitted.stdout) == json.loads(Path("seen/inspect.json").read_text())

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.comparison.in_process import InProcess
 from tests.comparison.made_up import NOT_DRAWN
 from tests.patience import HANG, wait_for
 from tests.processes import Forks, stuck_trainings
+
+import auxhead
 
 WORDS = ["imgsz=64", "batch=4", "nbs=4", "device=cpu", "workers=0", "optimizer=AdamW", "lr0=0.001", "resamples=20"]
 
@@ -139,6 +142,19 @@ def test_a_dry_run_shows_the_plan_and_the_time_and_leaves_nothing(
     assert "fliplr=0.0" in done.stdout
     assert "model=yolov8n-p2.yaml" in done.stdout
     assert "About " in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_python_has_the_dry_run_too(signs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module("auxhead.comparison.estimate")
+    arms = {"plain": 1.0, "larger": 2.0}
+    monkeypatch.setattr(module, "estimate", lambda *_: module.Estimate(1.0, 2.0, arms, arms, 3.0))
+    keys: dict[str, Any] = {"data": str(signs), "arms": [*arms], "imgsz": 64, "device": "cpu"}
+    found = auxhead.compare(dry_run=True, **keys)
+    assert isinstance(found, auxhead.DryRun)
+    assert found.to_dict()["differences"]["larger"]["imgsz"] == {"control": 64, "arm": 96}
+    assert "2 arms x 3 seeds" in str(found)
+    assert "larger  imgsz=96" in str(found)
     assert list(tmp_path.iterdir()) == []
 
 

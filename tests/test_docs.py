@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
 
 import auxhead
 from auxhead.comparison.arms import PRESETS
@@ -22,7 +21,7 @@ from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.heads.teacher import TeacherSpec
 from auxhead.keys.inspect import InspectKeys
-from auxhead.keys.reading import read_words
+from auxhead.keys.reading import Keys, read_words
 from auxhead.keys.train import OF_RESUME, TrainKeys
 from auxhead.keys.train_reading import read_train_words
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL
@@ -161,7 +160,7 @@ def test_evaluation_pages_name_every_key_and_show_the_evidence() -> None:
 
 
 def test_evaluate_and_inspect_commands_of_the_pages_have_keys_there_are() -> None:
-    kinds: dict[str, type[BaseModel]] = {"evaluate": EvaluateKeys, "inspect": InspectKeys}
+    kinds: dict[str, type[Keys]] = {"evaluate": EvaluateKeys, "inspect": InspectKeys}
     seen = set()
     for text in TEXTS.values():
         for line in "".join(blocks(text, "")).splitlines():

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from auxhead.comparison.compare import Comparison, compare, report
+    from auxhead.comparison.dry_run import DryRun
     from auxhead.demonstration.demo import demo
     from auxhead.designs.design import design
     from auxhead.designs.result import Designs
@@ -49,6 +50,7 @@ _LAZY = {
     "Conversion": "auxhead.labels.conversion.result",
     "Cost": "auxhead.shipping.cost",
     "Designs": "auxhead.designs.result",
+    "DryRun": "auxhead.comparison.dry_run",
     "Evaluation": "auxhead.evaluation.result",
     "Inspection": "auxhead.inspection.result",
     "StripCertificate": "auxhead.shipping.strip_certificate",
@@ -78,6 +80,7 @@ __all__ = [
     "DataError",
     "Designs",
     "DivergedError",
+    "DryRun",
     "Evaluation",
     "HostVersionError",
     "Inspection",

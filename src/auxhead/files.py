@@ -1,4 +1,4 @@
-"""Files: written beside and moved into place, so that one of ours is whole or absent; and their hash."""
+"""Files: as they are named, written beside and moved into place, so that one of ours is whole or absent; their hash."""
 
 from __future__ import annotations
 
@@ -12,11 +12,28 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from auxhead.errors import OutputError
+from auxhead.errors import ConfigError, OutputError
 from auxhead.processes import is_running
 
 TEMPORARY_SUFFIX = ".auxhead-tmp"
 OLD = 86400.0  # seconds after which nobody is still writing a file. Source: own choice; the largest take minutes
+
+
+def path_given(value: object, call: str) -> str:
+    """Return the file or folder that a function is called with first, as text.
+
+    Args:
+        value: What was given.
+        call: How the function is called, for the message: `auxhead.convert("data.yaml", ...)`.
+
+    Raises:
+        ConfigError: It is no path; whatever else a function takes goes by its name.
+    """
+    if isinstance(value, (str, os.PathLike)):
+        return os.fsdecode(value)
+    found = f"{value!r:.80} ({type(value).__name__})"
+    fix = "correct it; all else goes by its name, such as callbacks= or progress="
+    raise ConfigError(f"a path or a name first, {call}", found, "the first argument", fix)
 
 
 def sha256(path: Path) -> str:

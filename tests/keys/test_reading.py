@@ -26,10 +26,13 @@ from auxhead.keys import host
 from auxhead.keys.compare import CompareKeys
 from auxhead.keys.convert import ConvertKeys
 from auxhead.keys.cost import CostKeys
+from auxhead.keys.design import DesignKeys
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.heads import registry as key_registry
-from auxhead.keys.reading import Vocabulary, join_words, parse_words, read_file, read_keys, read_value, read_words
+from auxhead.keys.inspect import InspectKeys
+from auxhead.keys.reading import Keys, Vocabulary, parse_words, read_file, read_keys, read_words
 from auxhead.keys.train_reading import read_train_words
+from auxhead.keys.words.grammar import join_words, read_value
 
 # -- contracts with Ultralytics -------------------------------------------------------------------------------------
 
@@ -137,6 +140,60 @@ def test_text_stays_text_whatever_it_looks_like(value: str) -> None:
     assert read_words(["out=none"], EvaluateKeys) == {"out": None}
 
 
+@pytest.mark.parametrize(
+    ("words", "model", "keys"),
+    [
+        (["signs.yaml", "imgsz=64"], InspectKeys, {"data": "signs.yaml", "imgsz": 64}),
+        (["imgsz", "=", "64", "2026"], InspectKeys, {"data": "2026", "imgsz": 64}),
+        (["exist_ok", "signs.yaml"], InspectKeys, {"data": "signs.yaml", "exist_ok": True}),
+        (["best.pt", "data=x.yaml"], EvaluateKeys, {"model": "best.pt", "data": "x.yaml"}),
+        (["preds.JSON", "data=x.yaml"], EvaluateKeys, {"predictions": "preds.JSON", "data": "x.yaml"}),
+        (["models/openvino_model", "data=x.yaml"], EvaluateKeys, {"model": "models/openvino_model", "data": "x.yaml"}),
+        (["signs.yaml", "to=pose"], ConvertKeys, {"data": "signs.yaml", "to": "pose"}),
+        (["signs.yaml", "like=yolov8n"], DesignKeys, {"data": "signs.yaml", "like": "yolov8n"}),
+    ],
+)
+def test_the_first_bare_word_is_what_a_command_is_about(
+    words: list[str], model: type[Keys], keys: dict[str, object]
+) -> None:
+    assert read_words(words, model) == keys
+
+
+def test_words_of_ultralytics_keep_their_meaning_beside_the_data() -> None:
+    words = ["detect", "train", "exist_ok", "signs.yaml", "model=a.pt"]
+    assert read_train_words(words) == {"exist_ok": True, "data": "signs.yaml", "model": "a.pt"}
+    with pytest.raises(ConfigError, match="yaml: not a key=value pair"):  # a comparison is about its plan
+        read_train_words(["signs.yaml"], CompareKeys.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.yaml", "data=b.yaml"], "a.yaml: data=b.yaml is given as well"),
+        (["data=b.yaml", "a.yaml"], "a.yaml: data=b.yaml is given as well"),
+        (["a.yaml", "b.yaml"], "b.yaml: data=a.yaml is given as well"),
+        (["exist_okk", "a.yaml"], "exist_okk: not a key=value pair; did you mean exist_ok"),
+        (["imgs"], "imgs: not a key=value pair; did you mean imgsz"),
+    ],
+)
+def test_what_a_command_is_about_is_given_once(words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        read_words(words, InspectKeys)
+    assert "1 problem\n" in error.value.found
+
+
+def test_a_name_that_is_like_a_key_is_read_where_there_is_such_a_file() -> None:
+    Path("imgs").mkdir()
+    assert read_words(["imgs"], InspectKeys) == {"data": "imgs"}
+
+
+def test_the_long_list_of_keys_stands_last() -> None:
+    with pytest.raises(ConfigError) as error:
+        read_keys(["modl=x.pt"], EvaluateKeys)
+    assert max(str(error.value).splitlines(), key=len).startswith("fix: ")
+    assert error.value.fix.endswith(", trust=")
+
+
 def test_a_word_without_a_value_is_named() -> None:
     with pytest.raises(ConfigError, match="latenci: not a key=value pair; did you mean latency"):
         read_words(["latenci", "nc"], CostKeys)
@@ -157,6 +214,7 @@ LINES = [
     *([command, "--help"] for command in COMMANDS),
     ["--help"],
     ["--version"],
+    ["help", "train"],
     ["train", "epoch=1"],
     ["train", "center.gian=1", "model=a.pt", "data=b.yaml"],
     ["train", "--dry-run", "select=mAP"],
@@ -165,10 +223,16 @@ LINES = [
     ["strip", "x.pt", "outt=y"],
     ["cost", "yolov8n", "imgs=3"],
     ["inspect", "imgsz=64"],
+    ["inspect", "a.yaml", "data=b.yaml"],
+    ["train", "a.yaml"],
     ["evaluate", "modl=x"],
     ["demo", "epoch=3"],
     ["compare", "sedes", "data"],
     ["report", "nowhere", "picturs"],
+    ["val", "best.pt"],
+    ["signs.yaml"],
+    ["train", "--data", "x.yaml"],
+    ["strip", "--out", "x.pt"],
 ]
 PROGRAM = """
 import json, sys
@@ -190,4 +254,4 @@ def test_help_and_errors_about_words_load_no_torch() -> None:
         [sys.executable, "-c", PROGRAM, json.dumps(LINES)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stderr.count("auxhead: ConfigError") == len(LINES) - len(COMMANDS) - 2
+    assert done.stderr.count("auxhead: ConfigError") == len(LINES) - len(COMMANDS) - 3

@@ -129,7 +129,7 @@ def test_keys_of_the_labels_arrive(keys: dict[str, Any]) -> None:
 def test_segment_route(keys: dict[str, Any], small_models: Path) -> None:
     model = str(small_models / "small-seg.yaml")
     changed = {**keys, "route": "segment", "model": model, "segment.shape": "ellipse", "epochs": 1}
-    shown = {"flips": {"prohibition": "warning"}, "crops": 0.5, "crops.force": True}
+    shown: dict[str, Any] = {"flips": {"prohibition": "warning"}, "crops": 0.5, "crops.force": True}
     seen: list[Any] = []
     watch = {"on_train_start": lambda trainer: seen.append(trainer.train_loader.dataset)}
     result = auxhead.train(**changed, **shown, name="segmented", callbacks=watch)

@@ -120,7 +120,7 @@ def test_file_of_keys_that_is_none(name: str, content: str | None, found: str) -
 def test_commands_with_keys_of_their_own() -> None:
     keys = read_keys(["out=x", "flip_variant", "epochs", "=", "3"], DemoKeys)
     assert keys == DemoKeys(out="x", flip_variant=True, epochs=3)
-    assert read_keys([], StripKeys) == StripKeys()
+    assert read_keys(["best.pt"], StripKeys) == StripKeys(file="best.pt")
     with pytest.raises(ConfigError) as caught:
         read_keys(["epoch=3", "seed=-1", "outt=x", "fliplr=0.5"], DemoKeys)
     assert caught.value.found.splitlines()[0] == "4 problems"

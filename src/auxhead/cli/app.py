@@ -7,9 +7,11 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
+from typer.main import get_command
 
 from auxhead._version import __version__
 from auxhead.cli.compare import compare, report
@@ -17,20 +19,34 @@ from auxhead.cli.cost import cost
 from auxhead.cli.design import design
 from auxhead.cli.evaluate import evaluate
 from auxhead.cli.inspect import inspect
-from auxhead.cli.parts import WORDS, Json, emit, json_only, say
+from auxhead.cli.parts import PAGE, SETTINGS, Json, emit, json_only, say
+from auxhead.cli.spellings import understood
 from auxhead.cli.train import convert, demo, strip, train
 from auxhead.errors import AuxHeadError, OutputError
 from auxhead.formats import printable, shortened
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": PAGE},
 )
-for command in (train, convert, strip, cost, inspect, design, evaluate, demo, compare, report):
-    app.command(context_settings=WORDS)(command)
+JOURNEY: dict[Callable[..., None], str] = {  # and what each is about
+    demo: "",
+    inspect: "DATA.yaml",
+    design: "DATA.yaml like=MODEL",
+    train: "DATA.yaml model=MODEL",
+    evaluate: "BEST.pt|RESULTS.json data=DATA.yaml",
+    compare: "[PLAN]",
+    report: "FOLDER",
+    convert: "DATA.yaml out=FOLDER to=pose|segment",
+    strip: "BEST.pt|FOLDER",
+    cost: "",
+}
+for command, about in JOURNEY.items():
+    line = f"[OPTIONS] {about}".strip()
+    summary = (command.__doc__ or "").partition(": ")[0].rstrip(".")
+    app.command(context_settings=SETTINGS, options_metavar=line, short_help=f"{summary}.")(command)
 
 DEBUG = "AUXHEAD_DEBUG"
 """Environment variable: where it is set and not 0, an error comes with its whole traceback."""
@@ -43,12 +59,13 @@ def main() -> None:
     """Run the command line and exit: 0 done, 2 a mistake we can name, 130 stopped by Ctrl-C, 1 anything else."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be anything, also where Ultralytics prints them
         sys.stdout.reconfigure(errors="backslashreplace")
-    words = sys.argv[1:]
-    if words[:2] == ["detect", "train"]:  # `yolo detect train ...` with one word changed
-        words = words[1:]
-    words = [word.removeprefix("--") if "=" in word else word for word in words]  # `--epochs=3`, as `yolo` takes it
+    commands = get_command(app)
+    options = {
+        name: {"-h", "--help", *(word for one in command.params for word in one.opts)}
+        for name, command in commands.commands.items()  # type: ignore[attr-defined]  # of a group, as there are several
+    }
     try:
-        code = app(words, standalone_mode=False)
+        code = commands(understood(sys.argv[1:], options), standalone_mode=False)
     except AuxHeadError as error:
         _tell(error)
     except OSError as error:
@@ -88,7 +105,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _root(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Train YOLO detectors with extra heads that are thrown away before the weights are shipped."""

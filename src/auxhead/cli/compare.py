@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.key_help import key_help
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress
 
 if TYPE_CHECKING:
     from auxhead.comparison.compare import Comparison
@@ -16,16 +17,17 @@ if TYPE_CHECKING:
 
 NOTE = """
 Training keys that all arms share work too: model, epochs, imgsz, batch, optimizer, lr0, center.share, ...
-Ready-made plans: controls, levers, price, quick. Ready-made arms: plain, plain-noflip, plain-gains, plain-noflip-gains,
-center, center-noflip, center-nogain, center-sigma1, center-tutorial, tutorial, crops, crops-shrunk, p2, ghost-p2, p234,
-p234-down, p234-crops, larger, larger-slim."""
+Ready-made plans: controls, levers, price, quick.
+Ready-made arms: plain, plain-noflip, plain-gains, plain-noflip-gains, center, center-noflip, center-nogain, \
+center-sigma1, center-tutorial, tutorial, crops, crops-shrunk, p2, ghost-p2, p234, p234-down, p234-crops, larger, \
+larger-slim."""
 
 
 NONE_FINISHED, SOME_FAILED = 1, 3  # exit codes
 
 
 def compare(
-    context: typer.Context,
+    words: Words = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show runs, differences between arms, and the time, from one timed epoch.")
     ] = False,
@@ -33,7 +35,7 @@ def compare(
     _help: Annotated[bool, key_help("compare", NOTE)] = False,
 ) -> None:
     """Train arms times seeds alike, and say what the differences are worth: plan.yaml, or data=... arms=plain,p2."""
-    plan, keys = _plan_and_keys(context.args)
+    plan, keys = _plan_and_keys(words or [])
     show = _dry_run if dry_run else _run
     with json_only(as_json):
         found, table = show(plan, keys)
@@ -46,8 +48,7 @@ def compare(
 
 
 def report(
-    context: typer.Context,
-    folder: Annotated[str, typer.Argument(help="The folder of a comparison, finished or not.")],
+    words: Words = None,
     as_json: Json = False,
     _help: Annotated[bool, key_help("report")] = False,
 ) -> None:
@@ -55,12 +56,12 @@ def report(
     from auxhead.keys.compare import ReportKeys
     from auxhead.keys.reading import read_words, validated
 
-    keys = read_words(context.args, ReportKeys)
+    keys = read_words(words or [], ReportKeys)
     validated(ReportKeys, keys)
     with json_only(as_json):
         from auxhead.comparison.compare import report as run
 
-        found = run(folder, **keys)
+        found = run(**keys)
     if as_json:
         emit(found.to_dict())
     else:
@@ -79,10 +80,10 @@ def _plan_and_keys(words: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
 
 def _dry_run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
     """Return what would be done, as plain data and as what prints it."""
-    from auxhead.comparison.compare import plan_only
+    from auxhead.comparison.compare import compare as run
 
     with progress() as tell:
-        found = plan_only(plan, progress=tell, **keys)
+        found = run(plan, dry_run=True, progress=tell, **keys)
     return found.to_dict(), partial(_print_dry_run, found)
 
 

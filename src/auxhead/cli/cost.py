@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auxhead.cli.parts import PAGE, WIDE, Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.key_help import key_help
+from auxhead.cli.parts import PAGE, WIDE, Json, complete, emit, json_only, page_console, print_table, progress
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -17,7 +18,10 @@ def cost(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="MODEL|KEY=VALUE", help="Names (yolov8n), YAMLs or .pt files, and keys.", show_default=False
+            metavar="MODEL|KEY=VALUE",
+            help="Names (yolov8n), YAMLs or .pt files, and keys.",
+            show_default=False,
+            autocompletion=complete,
         ),
     ] = None,
     as_json: Json = False,

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from auxhead.cli.parts import PAGE, WIDE, Json, emit, json_only, key_help, page_console, print_table, progress, say
+from auxhead.cli.key_help import key_help
+from auxhead.cli.parts import PAGE, WIDE, Json, Words, emit, json_only, page_console, print_table, progress, say
 
 
 def design(
-    context: typer.Context,
+    words: Words = None,
     as_json: Json = False,
     _help: Annotated[bool, key_help("design")] = False,
 ) -> None:
-    """Design detectors for your objects at the price of one you know: data=signs.yaml like=yolov8n out=designs."""
+    """Design detectors for your objects at the price of one you know: signs.yaml like=yolov8n out=designs."""
     from auxhead.keys.design import DesignKeys
     from auxhead.keys.reading import read_keys
 
-    keys = read_keys(context.args, DesignKeys)
+    keys = read_keys(words or [], DesignKeys)
     with json_only(as_json), progress() as tell:
         from auxhead.designs.design import design as run
         from auxhead.designs.tables import remarks, table

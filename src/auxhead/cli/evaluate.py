@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress
+from auxhead.cli.key_help import key_help
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress
 
 
 def evaluate(
-    context: typer.Context,
+    words: Words = None,
     as_json: Json = False,
     _help: Annotated[bool, key_help("evaluate")] = False,
 ) -> None:
-    """Measure small objects, with intervals: model=best.pt (or predictions=preds.json) data=signs.yaml versus=b.pt."""
+    """Measure small objects, with intervals: best.pt (or preds.json) data=signs.yaml versus=b.pt."""
     from auxhead.keys.evaluate import EvaluateKeys
     from auxhead.keys.reading import read_words, validated
 
-    keys = read_words(context.args, EvaluateKeys)
+    keys = read_words(words or [], EvaluateKeys)
     validated(EvaluateKeys, keys)  # before numpy, scipy and polars take their time
     with json_only(as_json), progress() as tell:
         from auxhead.evaluation.evaluate import evaluate as run
 
-        result = run(tell, **keys)
+        result = run(progress=tell, **keys)
     if as_json:
         emit(result.to_dict())
         return

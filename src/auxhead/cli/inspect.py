@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress, say
+from auxhead.cli.key_help import key_help
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress, say
 
 
 def inspect(
-    context: typer.Context,
+    words: Words = None,
     as_json: Json = False,
     _help: Annotated[bool, key_help("inspect")] = False,
 ) -> None:
-    """Look at a data set before training on it: data=signs.yaml imgsz=640 out=signs-inspected."""
+    """Look at a data set before training on it: signs.yaml imgsz=640 out=signs-inspected."""
     from auxhead.keys.inspect import InspectKeys
     from auxhead.keys.reading import read_keys
 
-    keys = read_keys(context.args, InspectKeys)
+    keys = read_keys(words or [], InspectKeys)
     with json_only(as_json), progress() as tell:
         from auxhead.inspection.inspect import inspect as run
         from auxhead.inspection.tables import remarks, table

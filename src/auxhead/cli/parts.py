@@ -1,4 +1,4 @@
-"""What all commands of the command line share: help from the keys, progress, tables and JSON."""
+"""What all commands of the command line share: where their keys stand, progress, tables and JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGE = 132  # columns of tables that don't go to a terminal
 WIDE = 168  # likewise, of tables that also show measured times
-WORDS = {"allow_extra_args": True, "help_option_names": []}
+SETTINGS = {"help_option_names": [], "max_content_width": PAGE}
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
 
 KEYS: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -52,32 +52,35 @@ def models(command: str) -> Iterator[tuple[str, str, type[BaseModel]]]:
         yield from ((f"Keys {name}.* of the route", name, model) for name, model in ROUTE_KEYS.items())
 
 
-def key_help(command: str, note: str = "") -> Any:
-    """Make a --help flag that lists a command's keys from their models, imported only then.
+def known_words(command: str) -> tuple[set[str], set[str]]:
+    """Name the keys of a command, and those of them that may stand alone."""
+    from auxhead.keys.augmentation import word
+    from auxhead.keys.reading import of_kind
 
-    Args:
-        command: Its name.
-        note: Printed below the keys.
-    """
+    known, flags = set(), set()
+    for _, prefix, model in models(command):
+        alone = of_kind(bool, model.model_fields)
+        for name, field in model.model_fields.items():
+            known.add(word(prefix, name, field))
+            flags |= {word(prefix, name, field)} if name in alone else set()
+    if command in ("train", "compare"):
+        from auxhead.keys.host import host_flags
+        from auxhead.keys.train_reading import known_keys
 
-    def show(context: typer.Context, asked: bool) -> None:
-        if not asked:
-            return
-        from auxhead.keys.augmentation import word
+        known |= {*known_keys()}
+        flags |= host_flags()
+    return known, flags
 
-        typer.echo(context.get_help())
-        before = ""
-        for title, prefix, model in models(command):
-            typer.echo(f"\n{title}:" if title != before else "", nl=title != before)
-            before = title
-            for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
-                default = "" if field.default is None else f" (default {field.default})"
-                default = " (required)" if field.is_required() else default
-                typer.echo(f"  {word(prefix, name, field) + '=':26}{field.description}{default}")
-        typer.echo(note)
-        raise typer.Exit
 
-    return typer.Option("--help", "-h", callback=show, is_eager=True, help="Show this message and all keys.")
+def complete(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer a shell the keys of a command that begin as a word does; names of files it completes by itself."""
+    command, before = context.info_name or "", context.params.get("words") or []
+    if command not in KEYS or "=" in incomplete or before[-1:] == ["="]:  # bash parts data=x into three words
+        return []
+    return [f"{key}=" for key in sorted(known_words(command)[0]) if key.startswith(incomplete)]
+
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", hidden=True, autocompletion=complete)]
 
 
 def page_console(page: int = PAGE, *, err: bool = False) -> Console:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auxhead.cli.parts import Json, emit, json_only, key_help, page_console, print_table, progress, say
+from auxhead.cli.key_help import key_help
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress, say
 from auxhead.progress import named
 
 if TYPE_CHECKING:
@@ -17,16 +19,16 @@ THEIRS = "\nAll keys of `yolo detect train` work too (data, model, epochs, imgsz
 
 
 def train(
-    context: typer.Context,
+    words: Words = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and print the plan only.")] = False,
     as_json: Json = False,
     _help: Annotated[bool, key_help("train", THEIRS)] = False,
 ) -> None:
-    """Train a detector, with removable heads if asked for: data=signs.yaml model=yolov8n.pt epochs=100 imgsz=640."""
+    """Train a detector, with removable heads if asked for: signs.yaml model=yolov8n.pt epochs=100 imgsz=640."""
     from auxhead.keys.train import OF_RESUME
     from auxhead.keys.train_reading import read_train_words, require_ours
 
-    keys = read_train_words(context.args)
+    keys = read_train_words(words or [])
     again = bool(keys.get("resume"))
     own = {key: value for key, value in keys.items() if key not in OF_RESUME} | {"heads": "none"} if again else keys
     require_ours(own, files=not again)  # in a second: torch takes ten
@@ -41,8 +43,12 @@ def train(
         result = run(**keys)
     if as_json:
         emit(result.to_dict())
-    else:
-        say(f"\nThe detector to ship: {result.best}")
+        return
+    say(f"\nThe detector to ship: {result.best}")
+    if sys.stdout.isatty():
+        from auxhead.cli.next_steps import next_steps
+
+        say("\n  ".join(["Next:", *next_steps(result, keys)]))
 
 
 def _offer(keys: Mapping[str, Any]) -> list[str]:
@@ -121,19 +127,19 @@ def _word(value: Any) -> str:
 
 
 def convert(
-    context: typer.Context,
+    words: Words = None,
     as_json: Json = False,
     _help: Annotated[bool, key_help("convert")] = False,
 ) -> None:
-    """Write boxes as keypoint or polygon labels: data=signs.yaml out=signs-pose to=pose (or to=segment)."""
+    """Write boxes as keypoint or polygon labels: signs.yaml out=signs-pose to=pose (or to=segment)."""
     from auxhead.keys.convert import ConvertKeys
     from auxhead.keys.reading import read_keys
 
-    keys = read_keys(context.args, ConvertKeys)
+    keys = read_keys(words or [], ConvertKeys)
     with json_only(as_json), progress() as tell:
         from auxhead.training.converted_labels import convert as run
 
-        conversion = run(named(tell, "Converting"), **keys.model_dump(exclude_unset=True))
+        conversion = run(progress=named(tell, "Converting"), **keys.model_dump(exclude_unset=True))
     if as_json:
         emit(conversion.to_dict())
     else:
@@ -141,8 +147,7 @@ def convert(
 
 
 def strip(
-    context: typer.Context,
-    file: Annotated[str, typer.Argument(help="A pose or segment model (best.pt), a training state or a run's folder.")],
+    words: Words = None,
     check_export: Annotated[
         bool, typer.Option("--check-export", help="Export to ONNX, and compare with a stock detector and onnxruntime.")
     ] = False,
@@ -153,13 +158,13 @@ def strip(
     from auxhead.keys.reading import read_keys
     from auxhead.keys.strip import StripKeys
 
-    keys = read_keys(context.args, StripKeys)
+    keys = read_keys(words or [], StripKeys)
     with json_only(as_json):
         from auxhead.shipping.strip import strip as run
 
-        certificate = run(file, **keys.model_dump(), check_export=check_export)
+        certificate = run(**keys.model_dump(), check_export=check_export)
     if certificate is None:
-        say(f"{file} is a plain detector already; nothing written", err=as_json)
+        say(f"{keys.file} is a plain detector already; nothing written", err=as_json)
     if as_json:
         emit(certificate and certificate.to_dict())
     elif certificate is not None:
@@ -167,22 +172,26 @@ def strip(
 
 
 def demo(
-    context: typer.Context,
+    words: Words = None,
+    as_json: Json = False,
     _help: Annotated[bool, key_help("demo")] = False,
 ) -> None:
     """Generate small signs, and train two detectors of about the same price on them. Minutes, no download."""
     from auxhead.keys.demo import DemoKeys
     from auxhead.keys.reading import read_keys
 
-    keys = read_keys(context.args, DemoKeys)
+    keys = read_keys(words or [], DemoKeys)
     console = page_console()
-    console.print("Loading PyTorch and Ultralytics ...")
-    from auxhead.demonstration.demo import closing, table
-    from auxhead.demonstration.demo import demo as run
+    with json_only(as_json), progress() as tell:
+        console.print("Loading PyTorch and Ultralytics ...")
+        from auxhead.demonstration.demo import closing, table
+        from auxhead.demonstration.demo import demo as run
 
-    say(f"Drawing small signs, and training two detectors for {keys.epochs} epochs each: minutes on two cores.")
-    with progress() as tell:
+        say(f"Drawing small signs, and training two detectors for {keys.epochs} epochs each: minutes on two cores.")
         rows = run(**keys.model_dump(), progress=tell, say=say)
+    if as_json:
+        emit([row.to_dict() for row in rows])
+        return
     print_table(console, table(rows))
     for line in closing(rows):
         say(line)

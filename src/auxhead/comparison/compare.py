@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from auxhead.files import path_given
 from auxhead.findings.analysis import verdict_lines
 from auxhead.formats import by_seed, interval, plain, points, require_text, signed, times, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
@@ -66,19 +67,39 @@ class Comparison:
         return "\n".join([*self.verdicts, f"Report: {self.report}"])
 
 
+@overload
 def compare(
     plan: str | Path | None = None,
     *,
+    dry_run: Literal[False] = False,
     progress: Progress | None = None,
     watch: Watch | None = None,
     say: Callable[[str], None] | None = None,
     **keys: Any,
-) -> Comparison:
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    plan: str | Path | None = None, *, dry_run: Literal[True], progress: Progress | None = None, **keys: Any
+) -> DryRun: ...
+
+
+def compare(
+    plan: str | Path | None = None,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+    say: Callable[[str], None] | None = None,
+    **keys: Any,
+) -> Comparison | DryRun:
     """Train arms times seeds under equal conditions, measure all of them, and say what the differences are worth.
 
     Args:
         plan: A plan's YAML file, or the name of a ready-made plan (controls, levers, price, quick); None: `keys` say
             all.
+        dry_run: Check it only, and say what it would do, with the time of one epoch as a measure.
         progress: Called as progress(task, done, total).
         watch: Called as watch(run, state, remark) when a run's state changes.
         say: Called with a sentence for each change of an edited plan.
@@ -87,7 +108,8 @@ def compare(
             `confirm` instead of `seeds`, a few seeds of all arms choose one, and fresh seeds decide about it.
 
     Returns:
-        The verdicts, all numbers and the report. Called again it goes on where it was left.
+        The verdicts, all numbers and the report. Called again it goes on where it was left. With `dry_run`: runs,
+        differences between arms, and the time.
 
     Raises:
         ConfigError: Keys or values are wrong, all of them at once.
@@ -98,6 +120,8 @@ def compare(
         OutputError: `out` holds something else, or can't be written to.
         MissingExtraError: executor=ray without Ray.
     """
+    if dry_run:
+        return _plan_only(plan, keys, progress or silent)
     resolved, own, folder = _resolve(plan, keys, progress or silent)
     from auxhead.comparison.latency import measure_latency
     from auxhead.comparison.rehearsal import rehearse
@@ -142,7 +166,8 @@ def report(folder: str | Path, **keys: Any) -> Comparison:
         ResumeError: It isn't the folder of a comparison, or a file in it is broken.
         OutputError: The page can't be written.
     """
-    own = validated(ReportKeys, keys)
+    folder = path_given(folder, 'auxhead.report("runs/compare/price")')
+    own = validated(ReportKeys, {"folder": folder, **keys})
     written = write_report(folder, own.out, own.control, pictures=own.pictures)
     return Comparison(Path(folder), written.page, written.analysis)
 
@@ -156,18 +181,8 @@ def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
     )
 
 
-def plan_only(plan: str | Path | None = None, *, progress: Progress | None = None, **keys: Any) -> DryRun:
-    """Check a comparison and say what it would do, with the time of one epoch as a measure; `--dry-run`.
-
-    Args:
-        plan: As in `compare`.
-        progress: As in `compare`.
-        **keys: As in `compare`.
-
-    Raises:
-        ConfigError, DataError, UnfairComparisonError: As in `compare`.
-    """
-    tell = progress or silent
+def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress) -> DryRun:
+    """Check a comparison and say what it would do."""
     resolved, own, folder = _resolve(plan, keys, tell)
     from auxhead.comparison.dry_run import DryRun
     from auxhead.comparison.estimate import estimate
@@ -207,6 +222,7 @@ def _resolve(
     shared = {key: value for key, value in keys.items() if key not in given and key not in where and key != "base"}
     _require_known(shared)
     own = validated(CompareKeys, where)
+    plan = None if plan is None else path_given(plan, 'auxhead.compare("plan.yaml")')
     from auxhead.comparison.data import data_hash  # the checks above need no torch
     from auxhead.comparison.plan import resolve_plan
     from auxhead.comparison.plan_file import read_plan

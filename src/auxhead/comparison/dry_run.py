@@ -63,6 +63,11 @@ class DryRun:
         )
         return above, below
 
+    def __str__(self) -> str:
+        """Return the remarks with the arms between them, a line each."""
+        above, below = self.remarks()
+        return "\n".join([above, *("  ".join(row) for row in self.table()[1:]), below])
+
 
 def _words(keys: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={'none' if value is None else value}" for key, value in keys.items())

@@ -184,7 +184,7 @@ def _train(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
         else:
             shutil.rmtree(run, ignore_errors=True)
             witness.file.unlink(missing_ok=True)
-            place = {"project": str(folder.resolve()), "name": TRAINING_FOLDER, "exist_ok": True}
+            place: dict[str, Any] = {"project": str(folder.resolve()), "name": TRAINING_FOLDER, "exist_ok": True}
             train(callbacks=_callbacks(witness, task), **task["keys"], **place)
     _require_finite(run)
     facts = read_json(witness.file)

@@ -17,7 +17,7 @@ from auxhead.designs.offers import Survey, offer, seen_by_a_cell, survey
 from auxhead.designs.prices import Limit, Priced, within
 from auxhead.designs.result import Design, Designs, short_name
 from auxhead.errors import ConfigError, ModelError
-from auxhead.files import require_free, write_atomic
+from auxhead.files import path_given, require_free, write_atomic
 from auxhead.formats import require_text
 from auxhead.host.checkpoint import restricted
 from auxhead.host.cpu import restored_threads
@@ -41,13 +41,14 @@ TOLD_FROM = 0.999  # share of the boxes whose longer side the bins of a design s
 
 
 @restricted()
-def design(progress: Progress | None = None, **keys: Any) -> Designs:
+def design(data: str | Path | None = None, *, progress: Progress | None = None, **keys: Any) -> Designs:
     """Design detectors for the objects of a data set, at the price of one that is known.
 
     Args:
+        data: Its data.yaml.
         progress: Called as progress(task, done, total).
-        **keys: `data`, `like`, `imgsz`, `price` (both, gflops, latency), `budget`, `device`, `rounds`, `out`,
-            `exist_ok`, `pretrained`.
+        **keys: `like`, `imgsz`, `price` (both, gflops, latency), `budget`, `device`, `rounds`, `out`, `exist_ok`,
+            `pretrained`.
 
     Returns:
         Candidates, best first, with their prices and what they offer the boxes of the training split; nothing is
@@ -59,6 +60,8 @@ def design(progress: Progress | None = None, **keys: Any) -> Designs:
         ModelError: `like` is no detector whose layers can be told apart.
         OutputError: `out` holds such files already, or can't be written to.
     """
+    if data is not None:
+        keys["data"] = path_given(data, 'auxhead.design("data.yaml", like=...)')
     own = validated(DesignKeys, keys)
     tell = progress or silent
     if own.out is not None:

@@ -28,10 +28,10 @@ from auxhead.evaluation.sources import (
     read_truth,
 )
 from auxhead.evaluation.tables import Table
-from auxhead.files import write_atomic
+from auxhead.files import path_given, write_atomic
 from auxhead.formats import escaped
 from auxhead.keys.evaluate import EvaluateKeys
-from auxhead.keys.reading import validated
+from auxhead.keys.reading import by_ending, validated
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.intervals import Interval, bias_corrected, estimate, percentile, resample
@@ -53,12 +53,13 @@ from auxhead.progress import Progress, named, silent
 RECALLS = (1, 10, 100)  # Source: pycocotools, Params.maxDets
 
 
-def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
+def evaluate(detector: str | Path | None = None, /, *, progress: Progress | None = None, **keys: Any) -> Evaluation:
     """Measure how well a detector sees what is small, with intervals; or two detectors and their difference.
 
     Args:
+        detector: Its file, or a COCO-format results file (.json) of any detector; or by name: `model`, `predictions`.
         progress: Called as progress(task, done, total).
-        **keys: As on the command line: `data` and either `model` or `predictions`; `versus`, `bands`, `out`, ...
+        **keys: As on the command line: `data`, `versus`, `bands`, `out`, ...
 
     Returns:
         The results, which also lie in `out`: metrics.json, per_image.parquet, the predictions and plots.
@@ -69,7 +70,7 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
         ModelError: A model can't be used, or has other classes than the data.
         OutputError: `out` holds results of something else, or can't be written to.
     """
-    own = validated(EvaluateKeys, keys)
+    own = validated(EvaluateKeys, keys if detector is None else _with_detector(detector, keys))
     tell = progress or silent
     bands = read_bands(own.bands)
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
@@ -112,6 +113,16 @@ def evaluate(progress: Progress | None = None, **keys: Any) -> Evaluation:
     )
     _write(evaluation, folder, own, matched)
     return evaluation
+
+
+def _with_detector(detector: str | Path, keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the detector among the keys, which may not name one as well."""
+    call = 'auxhead.evaluate("best.pt", data=...)'
+    path = path_given(detector, call)
+    key = by_ending(EvaluateKeys.object_keys, path)
+    if keys.get(key) is not None:
+        raise ConfigError(f"one detector, {call}", f"{path} and {key}={keys[key]}", "the keys given", "leave one out")
+    return {**keys, key: path}
 
 
 def _folder(own: EvaluateKeys, sources: Sequence[Path]) -> Path:

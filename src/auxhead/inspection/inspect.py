@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from auxhead.files import require_free, write_atomic
+from auxhead.files import path_given, require_free, write_atomic
 from auxhead.host.anchors import LEVELS, count_candidates, summarize
 from auxhead.host.datasets import read_source
 from auxhead.inspection.boxes import at_imgsz, counts_from_one, disagreeing, measure, sides, truncated
@@ -55,14 +55,16 @@ def inspect(
         Everything is measured without augmentation, in a square letterbox.
 
     Raises:
+        ConfigError: `data` is no path.
         DataError: The data set can't be used, or a split has no label file; bad rows are listed with file and line.
         OutputError: `out` holds such files already, or can't be written to.
     """
+    data = path_given(data, 'auxhead.inspect("data.yaml")')
     if out is not None:
         require_free(Path(out), FILES, exist_ok=exist_ok)
     tell = progress or silent
     imgsz = math.ceil(imgsz / MULTIPLE) * MULTIPLE
-    source = read_source(str(data))
+    source = read_source(data)
     if out is not None:
         require_apart(out, source.splits.values())
     truths, looks = {}, {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -135,13 +135,15 @@ class CompareKeys(Keys):
 class ReportKeys(Keys):
     """The keys of `auxhead report`."""
 
+    object_keys: ClassVar = {"": "folder"}
+
+    folder: str = Field(description="folder of a comparison, finished or not")
     out: str | None = Field(
         default=None, description="html file to write, or a folder (default: report.html in the comparison's folder)"
     )
     control: str | None = Field(
         default=None, description="compare with this arm instead of the plan's control; needs an out= of its own"
     )
-
     pictures: bool = Field(default=True, description="show crops of the images; off for a page that others may see")
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -53,6 +53,8 @@ class SegmentKeys(Keys):
 
 class ConvertKeys(PoseKeys, SegmentKeys):
     """The keys of `auxhead convert`."""
+
+    object_keys: ClassVar = {"": "data"}
 
     data: str = Field(description="data.yaml of the detection data set")
     out: str = Field(description="folder of the new data set")

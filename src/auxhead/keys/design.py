@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ MULTIPLE = 32  # image sizes are multiples of the largest stride. Source: Ultral
 
 class DesignKeys(Keys):
     """The keys of `auxhead design`."""
+
+    object_keys: ClassVar = {"": "data"}
 
     data: str = Field(description="data.yaml of the detection data set")
     like: str = Field(description="detector whose price is the limit: yolov8n, yolo26s.yaml, best.pt")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,6 +17,8 @@ Categories = Literal["own", "index", "ultralytics"]
 
 class EvaluateKeys(Keys):
     """The keys of `auxhead evaluate`."""
+
+    object_keys: ClassVar = {"": "model", ".json": "predictions"}
 
     data: str = Field(description="data.yaml, or with predictions= the truth as a COCO json")
     model: str | None = Field(default=None, description="detector to measure: best.pt, best.onnx, a folder of OpenVINO")

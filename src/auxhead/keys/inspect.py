@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from auxhead.keys.reading import Keys
@@ -9,6 +11,8 @@ from auxhead.keys.reading import Keys
 
 class InspectKeys(Keys):
     """The keys of `auxhead inspect`."""
+
+    object_keys: ClassVar = {"": "data"}
 
     data: str = Field(description="data.yaml of the detection data set")
     imgsz: int = Field(default=640, ge=32, description="size of the network input that pixels refer to")

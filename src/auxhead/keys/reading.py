@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from ast import literal_eval
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from auxhead.errors import ConfigError
+from auxhead.keys.words.grammar import join_words, read_value
 from auxhead.yaml_files import oversized
 
-AnyKeys = TypeVar("AnyKeys", bound=BaseModel)
 OWN_FIX = "correct them; --help lists all keys"
-NAMED = {"none": None, "true": True, "false": False}
 
 
 class Keys(BaseModel):
     """Keys of ours: unknown ones and wrong types are refused, and nothing changes them afterwards."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    object_keys: ClassVar[Mapping[str, str]] = {}  # what is given first, without its key: the key by the file's ending
+
+
+AnyKeys = TypeVar("AnyKeys", bound=Keys)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Vocabulary:
         flags: Keys that mean true when they stand alone.
         verbatim: Keys whose values stay text, whatever they look like.
         skipped: Words that mean nothing here.
+        objects: Keys of what the command is about, which may be left out, by the ending of its name; "" for all others.
         fix: What to do about a mistake.
     """
 
@@ -43,6 +47,7 @@ class Vocabulary:
     flags: Collection[str] = ()
     verbatim: Collection[str] = ()
     skipped: Collection[str] = ()
+    objects: Mapping[str, str] = field(default_factory=dict)
     fix: str = OWN_FIX
 
 
@@ -50,7 +55,8 @@ def parse_words(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:
     """Turn `key=value` words into keys and Python values, in Ultralytics' grammar.
 
     Args:
-        words: What the user typed; spaces around "=" and leading dashes are allowed.
+        words: What the user typed; spaces around "=" and leading dashes are allowed. The first bare word that means
+            nothing else is what the command is about.
         vocabulary: The words there are. Keys that it doesn't know are returned as well: the check of keys names them.
 
     Returns:
@@ -64,6 +70,7 @@ def parse_words(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:
     """
     keys: dict[str, Any] = {}
     problems: list[str] = []
+    bare: list[str] = []
     try:
         joined = join_words(words)
     except ValueError as error:
@@ -77,77 +84,40 @@ def parse_words(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:
             problems.append(f"{word}: missing '{key}' value")
         elif word in vocabulary.flags:
             keys[word] = True
-        elif word in vocabulary.known:
+        elif word in vocabulary.known and not (vocabulary.objects and Path(word).exists()):
             problems.append(f"{word}: no value; write {word}=value")
         elif word not in vocabulary.skipped:
-            problems.append(unknown(word, vocabulary.known, what="not a key=value pair"))
+            bare.append(word)
+    problems += _take_object(bare, keys, vocabulary)
     if problems:
         raise config_error(problems, "key=value words", vocabulary.fix)
     return keys
 
 
-def join_words(words: Sequence[str]) -> list[str]:
-    """Join words that belong together: `a = 1`, `a= 1`, `a =1`, `a=[1, 2]` and `a={b: c}`.
+def _take_object(bare: Sequence[str], keys: dict[str, Any], vocabulary: Vocabulary) -> list[str]:
+    """Put what the command is about among the keys, and say what is wrong with all other bare words."""
+    problems = []
+    for word in bare:
+        mistyped = not re.search(r"[./\\]", word) and closest(word, vocabulary.known) and not Path(word).exists()
+        if mistyped or not vocabulary.objects:
+            problems.append(unknown(word, vocabulary.known, what="not a key=value pair"))
+        elif (key := by_ending(vocabulary.objects, word)) in keys:
+            problems.append(f"{word}: {key}={keys[key]} is given as well; leave one out")
+        else:
+            keys[key] = word
+    return problems
 
-    Raises:
-        ValueError: A bracket is left open or closed too often, or a "=" has no key.
 
-    Source:
-        Ultralytics, cfg/__init__.py, merge_equals_args; but for braces, which it doesn't know.
+def by_ending(objects: Mapping[str, str], path: str) -> str:
+    """Name the key of what a command is about.
 
-    >>> join_words(["epochs", "=", "3", "classes=[1,", "2]"])
-    ['epochs=3', 'classes=[1,2]']
+    >>> by_ending({"": "model", ".json": "predictions"}, "preds.json")
+    'predictions'
     """
-    joined: list[str] = []
-    parts: list[str] = []  # of a value whose brackets are still open
-    depth = place = 0
-    while place < len(words):
-        word = words[place]
-        more = words[place + 1] if place + 1 < len(words) else None
-        if word == "=" and place and more is not None:
-            word, place = f"{_last(joined, words)}={more}", place + 1
-        elif word.endswith("=") and more is not None and "=" not in more:
-            word, place = word + more, place + 1
-        elif word.startswith("=") and place:
-            word = _last(joined, words) + word
-        depth += sum(word.count(bracket) for bracket in "[{") - sum(word.count(bracket) for bracket in "]}")
-        parts.append(word)
-        if not depth:
-            joined.append((" " if "{" in parts[0] else "").join(parts))
-            parts = []
-        place += 1
-    if parts:
-        message = f"'{parts[0]}' has an unmatched bracket."
-        raise ValueError(message)
-    return joined
+    return objects.get(Path(path).suffix.lower(), objects[""])
 
 
-def _last(joined: list[str], words: Sequence[str]) -> str:
-    """Take back the word before a "="."""
-    if not joined:
-        message = f"{' '.join(words)}: a bracket or '=' too many"
-        raise ValueError(message)
-    return joined.pop()
-
-
-def read_value(text: str) -> Any:
-    """Read a value: none, true, false in any case, a Python literal, else text.
-
-    Source:
-        Ultralytics, cfg/__init__.py, smart_value; names of constants in other packages (cv2.X) stay text here.
-
-    >>> read_value("1e-3"), read_value("True"), read_value("none"), read_value("0,8"), read_value("best.pt")
-    (0.001, True, None, (0, 8), 'best.pt')
-    """
-    if text.lower() in NAMED:
-        return NAMED[text.lower()]
-    try:
-        return literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
-
-
-def read_words(words: Sequence[str], model: type[BaseModel]) -> dict[str, Any]:
+def read_words(words: Sequence[str], model: type[Keys]) -> dict[str, Any]:
     """Read the words of a command that takes no keys of Ultralytics; the keys are not checked yet.
 
     Args:
@@ -158,7 +128,8 @@ def read_words(words: Sequence[str], model: type[BaseModel]) -> dict[str, Any]:
         ConfigError: A word is no `key=value`, or the file can't be read.
     """
     fields = model.model_fields
-    return with_file(parse_words(words, Vocabulary(list(fields), of_kind(bool, fields), of_kind(str, fields))))
+    known = Vocabulary(list(fields), of_kind(bool, fields), of_kind(str, fields), objects=model.object_keys)
+    return with_file(parse_words(words, known))
 
 
 def of_kind(kind: type, fields: Mapping[str, FieldInfo]) -> set[str]:
@@ -264,8 +235,10 @@ def validated(model: type[AnyKeys], keys: Mapping[str, Any]) -> AnyKeys:
     try:
         return model.model_validate(keys)
     except ValidationError as error:
-        known = f"keys {', '.join(f'{name}=' for name in model.model_fields)}"
-        raise config_error(describe(error, model), known, OWN_FIX) from error
+        known = ", ".join(f"{name}=" for name in model.model_fields)
+        raise config_error(
+            describe(error, model), "keys there are, and values of their kind", f"{OWN_FIX}: {known}"
+        ) from error
 
 
 def floats(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ Route = Literal["native", "pose", "segment"]
 
 class TrainKeys(Keys):
     """The keys of `auxhead train` that Ultralytics doesn't have."""
+
+    object_keys: ClassVar = {"": "data"}
 
     heads: str = Field(
         default="none",  # Source: own evidence (docs/evidence): no head has shown a gain yet

@@ -85,6 +85,7 @@ def read_train_words(words: Sequence[str], more: Mapping[str, FieldInfo] | None 
         verbatim=of_kind(str, more) | VERBATIM | {"flips", "flips.never"},
         skipped=set(NOT_OURS.values()),
         fix=FIX,
+        objects={} if more else TrainKeys.object_keys,
     )
     return with_key_file(parse_words(words, vocabulary))
 

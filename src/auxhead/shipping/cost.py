@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from ultralytics.nn.tasks import (
 from ultralytics.utils import ROOT
 
 from auxhead.errors import ModelError
+from auxhead.files import path_given
 from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.host.models import model_yaml, weights_file
@@ -68,7 +70,7 @@ class Cost:
 
 @checkpoint.restricted()
 def cost(
-    models: Sequence[str | Path],
+    models: str | Path | Sequence[str | Path],
     *,
     nc: int | None = None,
     kpt_shape: tuple[int, int] | None = None,
@@ -81,7 +83,8 @@ def cost(
     """Count, and on request time, what models cost.
 
     Args:
-        models: Names (yolov8n), YAMLs (yolov8n.yaml) or files (best.pt) of detect, pose, segment or obb models.
+        models: A name (yolov8n), YAML (yolov8n.yaml) or file (best.pt) of a detect, pose, segment or obb model; or
+            several.
         nc: Classes to build them with; None: what the YAML or file has.
         kpt_shape: Keypoints and numbers each (2 or 3) to build pose models with; None: what the YAML or file has.
         imgsz: Image size, pixels.
@@ -95,23 +98,31 @@ def cost(
         One entry a model, in the order given; no model gives an empty list.
 
     Raises:
-        ConfigError: The device can't be used.
+        ConfigError: The device can't be used, or no models are given but something else.
         ModelError: A model is unknown, no file of a model, or of another task.
     """
     tell = progress or silent
+    named = _named(models)
     costs, ready = [], []
-    for done, name in enumerate(models):
-        tell("counting", done, len(models))
+    for done, name in enumerate(named):
+        tell("counting", done, len(named))
         model = build(name, nc, kpt_shape)
         fused = deepcopy(model).fuse(verbose=False).eval()
         unfused = None if model.is_fused() else count(model, imgsz)
-        costs.append(Cost(str(name), kind(model), int(model.yaml["nc"]), imgsz, unfused, count(fused, imgsz)))
+        costs.append(Cost(name, kind(model), int(model.yaml["nc"]), imgsz, unfused, count(fused, imgsz)))
         ready.append(fused)
-    tell("counting", len(models), len(models))
+    tell("counting", len(named), len(named))
     if not latency or not ready:
         return costs
     times = measure(ready, choose_device(device), imgsz, rounds, tell)
     return [Cost(**{**vars(one), "latency": measured}) for one, measured in zip(costs, times, strict=True)]
+
+
+def _named(models: Any) -> list[str]:
+    """List the models given: a single one is no sequence of letters."""
+    call = 'auxhead.cost("yolov8n") or auxhead.cost(["yolov8n", "best.pt"])'
+    one = isinstance(models, (str, os.PathLike)) or not isinstance(models, Iterable)
+    return [path_given(name, call) for name in ((models,) if one else models)]
 
 
 def table(costs: Sequence[Cost]) -> list[list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from auxhead.errors import ModelError, OutputError, ResumeError
+from auxhead.files import path_given
 from auxhead.host import checkpoint
 from auxhead.host.calls import quiet
 from auxhead.host.checkpoint import Opened, open_model
@@ -49,6 +50,7 @@ def strip(
         already, and nothing is written.
 
     Raises:
+        ConfigError: `file` is no path.
         ModelError: The file is missing, broken, unsafe, or no model that contains a plain detector.
         ResumeError: The training state is broken, or not ours.
         DataError: The data set can't be used, or is not the model's.
@@ -58,7 +60,10 @@ def strip(
     """
     if check_export:
         require_packages()
-    source, checks = _source(Path(file)), Checks(data, export=check_export, trust=trust)
+    source, checks = (
+        _source(Path(path_given(file, 'auxhead.strip("best.pt")'))),
+        Checks(data, export=check_export, trust=trust),
+    )
     with restored_threads(), checkpoint.restricted(trust=trust):
         if source.name.endswith(".state.pt"):
             return _strip_state(source, _target(source, out, exist_ok), checks)

@@ -10,6 +10,7 @@ from typing import Any
 from ultralytics.utils import SETTINGS
 
 from auxhead.errors import OutputError
+from auxhead.files import path_given
 from auxhead.host.datasets import read_source
 from auxhead.keys.convert import ConvertKeys, OnError, PoseKeys, SegmentKeys
 from auxhead.keys.reading import validated
@@ -19,12 +20,13 @@ from auxhead.labels.conversion.result import Conversion
 from auxhead.progress import Steps
 
 
-def convert(progress: Steps | None = None, **keys: Any) -> Conversion:
+def convert(data: str | Path | None = None, *, progress: Steps | None = None, **keys: Any) -> Conversion:
     """Write a detection data set anew with keypoints (to="pose") or polygons (to="segment") made from its boxes.
 
     Args:
+        data: Its data.yaml.
         progress: Called as progress(done, total), in images.
-        **keys: `data`, `out`, `to`, and for pose `keypoints`, `visibility`, `flips`, `kpt_oks_sigmas`, for segment
+        **keys: `out`, `to`, and for pose `keypoints`, `visibility`, `flips`, `kpt_oks_sigmas`, for segment
             `shape`; `images` ("link" or "copy") and `on_error` ("fail" or "skip") for both.
 
     Returns:
@@ -35,6 +37,8 @@ def convert(progress: Steps | None = None, **keys: Any) -> Conversion:
         DataError: The data set can't be used; bad rows are listed with file and line.
         OutputError: `out` is no place for it.
     """
+    if data is not None:
+        keys["data"] = path_given(data, 'auxhead.convert("data.yaml", out=..., to=...)')
     own = validated(ConvertKeys, keys)
     target = ROUTE_KEYS[own.to].model_validate(own.model_dump(include=set(ROUTE_KEYS[own.to].model_fields)))
     source = read_source(own.data)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from auxhead.errors import ConfigError
+from auxhead.files import path_given
 from auxhead.host.checkpoint import restricted
 from auxhead.host.cpu import restored_threads
 from auxhead.keys.train_reading import NOT_OURS
@@ -18,12 +20,13 @@ from auxhead.training.teaching.check import check_teacher, settled
 from auxhead.training.trainer import HeadTrainer, make_trainer
 
 
-def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
+def train(data: str | Path | None = None, *, callbacks: Callbacks = None, **keys: Any) -> TrainResult:
     """Train a detector with removable heads; what is saved is a stock detector.
 
     Args:
+        data: Its data.yaml; a resume does without.
         callbacks: Functions of the trainer by the name of Ultralytics' event, such as on_fit_epoch_end.
-        **keys: Every key of `yolo detect train` (`data`, `model`, `epochs`, `imgsz`, ...), and ours: `heads` ("center",
+        **keys: Every key of `yolo detect train` (`model`, `epochs`, `imgsz`, ...), and ours: `heads` ("center",
             {"center": {"gain": 6}}, or "none"), `flips` ({"left": "right"}), `crops` (0 to 1), `recipe`, `select`,
             `on_error`, `cpu_bf16`, `trust`; `resume` names the folder of a run to go on with.
 
@@ -37,6 +40,8 @@ def train(callbacks: Callbacks = None, **keys: Any) -> TrainResult:
         ResumeError: The run named by `resume` can't be continued.
         OutputError: The run's folder can't be written to.
     """
+    if data is not None:
+        keys["data"] = path_given(data, 'auxhead.train("data.yaml", model=...)')
     with restored_threads():
         if keys.get("resume"):
             return resume(dict(keys), callbacks)

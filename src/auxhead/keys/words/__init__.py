@@ -1,0 +1,1 @@
+"""How words are put together and read, whatever they mean."""
