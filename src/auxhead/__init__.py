@@ -1,4 +1,4 @@
-"""Train YOLO detectors with extra heads that are thrown away before the weights are shipped.
+"""YOLO detectors that see small objects better, at the price of the one you know.
 
 Everything heavy is imported on first use, so that `import auxhead` costs nothing.
 """

@@ -108,7 +108,7 @@ def _root(
         bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Train YOLO detectors with extra heads that are thrown away before the weights are shipped."""
+    """YOLO detectors that see small objects better, at the price of the one you know."""
 
 
 @app.command()
