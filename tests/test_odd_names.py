@@ -138,7 +138,7 @@ def test_a_comparison_in_a_folder_of_an_odd_name_gets_its_page_with_pictures(tmp
     "words",
     [
         ["train", "data=signs/data.yaml", f"model={LONG}.pt"],
-        ["train", "data=signs/data.yaml", "model=small.yaml", "project=runs", f"name={LONG}", "--dry-run"],
+        ["train", "data=signs/data.yaml", "model=small.yaml", "project=new", f"name={LONG}", "--dry-run"],
         ["train", f"resume={LONG}"],
         ["train", f"data={LONG}.yaml", "model=small.yaml"],
         ["inspect", "data=signs/data.yaml", f"out={LONG}"],

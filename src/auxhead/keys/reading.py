@@ -39,6 +39,7 @@ class Vocabulary:
         flags: Keys that mean true when they stand alone.
         verbatim: Keys whose values stay text, whatever they look like.
         skipped: Words that mean nothing here.
+        mappings: Keys whose values may be `{a: b}`, typed with spaces.
         objects: Keys of what the command is about, which may be left out, by the ending of its name; "" for all others.
         fix: What to do about a mistake.
     """
@@ -47,6 +48,7 @@ class Vocabulary:
     flags: Collection[str] = ()
     verbatim: Collection[str] = ()
     skipped: Collection[str] = ()
+    mappings: Collection[str] = ()
     objects: Mapping[str, str] = field(default_factory=dict)
     fix: str = OWN_FIX
 
@@ -72,7 +74,7 @@ def parse_words(words: Sequence[str], vocabulary: Vocabulary) -> dict[str, Any]:
     problems: list[str] = []
     bare: list[str] = []
     try:
-        joined = join_words(words)
+        joined = join_words(words, vocabulary.mappings)
     except ValueError as error:
         raise config_error([str(error)], "key=value words", vocabulary.fix) from error
     for word in (word.removeprefix("--").removesuffix(",") for word in joined):

@@ -84,6 +84,7 @@ def read_train_words(words: Sequence[str], more: Mapping[str, FieldInfo] | None 
         flags=of_kind(bool, TrainKeys.model_fields) | host_flags(),
         verbatim=of_kind(str, more) | VERBATIM | {"flips", "flips.never"},
         skipped=set(NOT_OURS.values()),
+        mappings=("flips",),
         fix=FIX,
         objects={} if more else TrainKeys.object_keys,
     )

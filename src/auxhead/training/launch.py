@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ def run_folder(arguments: Mapping[str, Any]) -> Path:
     """
     folder = Path(get_save_dir(get_cfg(overrides=dict(arguments))))
     require_text(folder)
+    for part in folder.parts:
+        with suppress(FileNotFoundError):
+            os.lstat(Path(os.sep, part))  # names that are too long end here, whether or not their folder is there yet
     return folder
 
 

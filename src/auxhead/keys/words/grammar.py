@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 NAMED = {"none": None, "true": True, "false": False}
 
 
-def join_words(words: Sequence[str]) -> list[str]:
-    """Join words that belong together: `a = 1`, `a= 1`, `a =1`, `a=[1, 2]` and `a={b: c}`.
+def join_words(words: Sequence[str], mappings: Collection[str] = ()) -> list[str]:
+    """Join words that belong together: `a = 1`, `a= 1`, `a =1`, `a=[1, 2]`.
+
+    Args:
+        words: As typed.
+        mappings: Keys of which `a={b: c}` belongs together, too.
 
     Raises:
         ValueError: A bracket is left open or closed too often, or a "=" has no key.
 
     Source:
-        Ultralytics, cfg/__init__.py, merge_equals_args; but for braces, which it doesn't know.
+        Ultralytics, cfg/__init__.py, merge_equals_args, which knows no mappings.
 
     >>> join_words(["epochs", "=", "3", "classes=[1,", "2]"])
     ['epochs=3', 'classes=[1,2]']
+    >>> join_words(["flips={a:", "b}"], mappings=["flips"])
+    ['flips={a: b}']
     """
     joined: list[str] = []
     parts: list[str] = []  # of a value whose brackets are still open
@@ -33,10 +39,12 @@ def join_words(words: Sequence[str]) -> list[str]:
             word, place = word + more, place + 1
         elif word.startswith("=") and place:
             word = _last(joined, words) + word
-        depth += sum(word.count(bracket) for bracket in "[{") - sum(word.count(bracket) for bracket in "]}")
         parts.append(word)
+        mapping = parts[0].partition("=")[0].lstrip("-") in mappings
+        opening, closing = ("[{", "]}") if mapping else ("[", "]")
+        depth += sum(map(word.count, opening)) - sum(map(word.count, closing))
         if not depth:
-            joined.append((" " if "{" in parts[0] else "").join(parts))
+            joined.append((" " if mapping else "").join(parts))
             parts = []
         place += 1
     if parts:
