@@ -17,9 +17,13 @@ from ultralytics.cfg import get_cfg
 from ultralytics.utils import LOGGER
 
 from auxhead.augmentation import dataset as module
+from auxhead.augmentation.check import check_views
 from auxhead.augmentation.crops import Crops, cut_labels, draw_window, in_pixels, resolve_crops
 from auxhead.augmentation.dataset import Views
+from auxhead.augmentation.trainer import resolve_views
+from auxhead.host.datasets import read_data
 from auxhead.keys.augmentation import CropsKeys
+from auxhead.model.choices import RunPlan
 
 pytestmark = pytest.mark.core
 
@@ -203,3 +207,12 @@ def test_keys_become_crops() -> None:
     asked = CropsKeys.model_validate({"share": 0.67, "from": "shrunk", "window": "0.4-0.5"})
     assert resolve_crops(asked, 320) == Crops(0.67, 0.4, 0.5, 32.0, shrunk=True, imgsz=320, least=416.0)
     assert resolve_crops(CropsKeys(share=1.0, force=True), 320).least == 0
+
+
+@pytest.mark.parametrize("imgsz", [64, [64], (64, 32)])
+def test_a_size_may_be_typed_as_a_list(imgsz: Any, data: Path) -> None:
+    pictures = list((data.parent / "images").iterdir())
+    check_views(RunPlan(), read_data(str(data)), {"imgsz": imgsz}, pictures)
+    views = resolve_views(RunPlan(crops=CropsKeys(share=1.0)), {"names": {}}, {"imgsz": imgsz, "single_cls": False})
+    assert views.crops is not None
+    assert views.crops.least == 1.3 * 64

@@ -118,6 +118,11 @@ def test_names_become_classes() -> None:
     assert resolve_flips(FlipsKeys(swap={"ball": "ball"}), DATA) is None
 
 
+def test_classes_that_share_a_name_keep_their_numbers() -> None:
+    names = {0: "same", 1: "same", 2: "left", 3: "right"}
+    assert resolve_flips(FlipsKeys(swap={"left": "right"}), {"names": names}) == Flips((0, 1, 3, 2), frozenset())
+
+
 def test_the_data_yaml_may_say_it() -> None:
     written = {**DATA, "flips": {"left": "right"}, "flips.never": ["text"]}
     both = Flips((1, 0, 2, 3), frozenset({2}))

@@ -14,6 +14,7 @@ from ultralytics.utils import LOGGER
 from auxhead.augmentation.crops import NATIVE
 from auxhead.augmentation.trainer import resolve_views
 from auxhead.errors import DataError
+from auxhead.host.arguments import in_force
 from auxhead.labels.workers import in_order
 from auxhead.metrics.truth import image_size
 from auxhead.model.choices import RunPlan
@@ -32,8 +33,9 @@ def check_views(plan: RunPlan, data: Mapping[str, Any], arguments: Mapping[str, 
         ConfigError: Classes that the data set doesn't have.
         DataError: Entries of ours in the data.yaml are wrong, or the pictures have hardly more pixels than imgsz.
     """
-    views = resolve_views(plan, data, arguments)
-    if views.flips is not None and not (arguments.get("fliplr", 0.5) or arguments.get("flipud")):
+    every = in_force(arguments)
+    views = resolve_views(plan, data, every)
+    if views.flips is not None and not (every["fliplr"] or every["flipud"]):
         LOGGER.warning("flips= changes nothing, as fliplr=0 and flipud=0 mirror no picture")
     if views.crops is None or not images:
         return

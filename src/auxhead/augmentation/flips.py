@@ -86,11 +86,11 @@ def resolve_flips(asked: FlipsKeys, data: Mapping[str, Any], *, single_cls: bool
             found = "flips= with single_cls=true, which makes one class of all"
             raise ConfigError("classes that a mirror may change", found, "the keys given", "leave one of them out")
         return None
-    partner = list(range(len(names)))
+    partner = list(range(len(every)))
     for one, other in (flips.swap or {}).items():
         partner[names[one]], partner[names[other]] = names[other], names[one]
     never = frozenset(names[name] for name in flips.never or ())
-    changes = never or partner != list(range(len(names)))
+    changes = never or partner != sorted(partner)
     return Flips(tuple(partner), never) if changes else None
 
 

@@ -13,6 +13,7 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from auxhead.augmentation.crops import resolve_crops
 from auxhead.augmentation.dataset import ViewDataset, Views
 from auxhead.augmentation.flips import resolve_flips
+from auxhead.host.arguments import longest_side
 from auxhead.model.choices import RunPlan
 
 
@@ -22,14 +23,14 @@ def resolve_views(plan: RunPlan, data: Mapping[str, Any], arguments: Mapping[str
     Args:
         plan: Of which `flips` and `crops` matter.
         data: The data.yaml as Ultralytics reads it.
-        arguments: Ultralytics' arguments, of which `imgsz` and `single_cls` matter.
+        arguments: Every argument of Ultralytics' in force, of which `imgsz` and `single_cls` matter.
 
     Raises:
         ConfigError: Classes that the data set doesn't have.
         DataError: Entries of ours in the data.yaml are wrong.
     """
-    flips = resolve_flips(plan.flips, data, single_cls=bool(arguments.get("single_cls")))
-    return Views(flips, resolve_crops(plan.crops, int(arguments.get("imgsz") or 640)))
+    flips = resolve_flips(plan.flips, data, single_cls=bool(arguments["single_cls"]))
+    return Views(flips, resolve_crops(plan.crops, longest_side(arguments["imgsz"])))
 
 
 @contextmanager

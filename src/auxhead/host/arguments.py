@@ -34,3 +34,8 @@ def check_arguments(theirs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
 def in_force(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return every value that a training would use: the arguments, and Ultralytics' defaults for the rest."""
     return dict(vars(get_cfg(overrides=dict(arguments))))
+
+
+def longest_side(imgsz: Any) -> int:
+    """Return the longer side of the network input, pixels, of `imgsz` as it is typed: a number, or a list of them."""
+    return int(max(imgsz)) if isinstance(imgsz, (list, tuple)) else int(imgsz)

@@ -48,10 +48,10 @@ HALF_CELLS = 128
 """Cells up to which bfloat16, with eight significant bits, holds n + 0.5."""
 
 
-def raw_predictions(branch: Mapping[str, Any], loss: Any) -> RawPredictions:
-    """Name what a branch of Ultralytics' Detect gives, with the strides of its loss."""
+def raw_predictions(branch: Mapping[str, Any], owner: Any) -> RawPredictions:
+    """Name what a branch of Ultralytics' Detect gives, with the strides of its loss or of its model."""
     levels = tuple((int(map_.shape[2]), int(map_.shape[3])) for map_ in branch["feats"])
-    return RawPredictions(branch["boxes"], branch["scores"], levels, tuple(map(float, loss.stride)))
+    return RawPredictions(branch["boxes"], branch["scores"], levels, tuple(map(float, owner.stride)))
 
 
 def with_exact_grids(preds: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from ultralytics.nn.tasks import DetectionModel
 from auxhead.errors import ModelError
 from auxhead.heads.base import RawPredictions
 from auxhead.model.attach import require_detector
+from auxhead.model.criterion import raw_predictions
 
 NAMED = 5  # classes listed in a message
 
@@ -59,9 +61,9 @@ class Teacher:
             Its raw predictions, classes in the student's order.
         """
         self.network.eval()
-        _, raw = self.network(images)
-        levels = tuple((int(map_.shape[2]), int(map_.shape[3])) for map_ in raw["feats"])
-        return RawPredictions(raw["boxes"], raw["scores"][:, self.order], levels, self.strides)
+        _, branch = self.network(images)
+        raw = raw_predictions(branch, self.network)
+        return replace(raw, scores=raw.scores[:, self.order])
 
 
 def class_order(theirs: Mapping[int, str], ours: Mapping[int, str], where: str) -> list[int]:

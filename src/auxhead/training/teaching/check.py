@@ -13,7 +13,7 @@ from ultralytics.utils import SETTINGS
 from auxhead.errors import ConfigError, ModelError, ResumeError
 from auxhead.files import sha256
 from auxhead.host import checkpoint
-from auxhead.host.arguments import in_force
+from auxhead.host.arguments import in_force, longest_side
 from auxhead.host.datasets import read_data
 from auxhead.host.models import weights_file
 from auxhead.keys.heads.teacher import TeacherSpec
@@ -141,7 +141,7 @@ def require_sizes(spec: TeacherSpec, arguments: Mapping[str, Any], teacher: Teac
         ConfigError: They can't; all reasons.
     """
     asked = arguments["imgsz"]
-    imgsz = math.ceil(max(asked if isinstance(asked, (list, tuple)) else [asked]) / grid) * grid
+    imgsz = math.ceil(longest_side(asked) / grid) * grid
     coarsest = int(max(teacher.strides)) if teacher else 1
     epochs, closing = arguments["epochs"], arguments["close_mosaic"]
     problems = []
