@@ -416,6 +416,14 @@ def test_a_file_that_changed_on_its_way_is_found(alter, monkeypatch: pytest.Monk
     assert not (tmp_path / "best-detect.pt").exists()
 
 
+def test_a_name_too_long_for_its_certificate_is_refused_before_anything_is_written(alter, tmp_path: Path) -> None:
+    source = alter(lambda model: None)
+    before = files(tmp_path)
+    with pytest.raises(OSError, match="too long"):
+        auxhead.strip(source, tmp_path / f"{'d' * 248}.pt")  # 251 bytes do, but not 265 for its .certificate.json
+    assert files(tmp_path) == before
+
+
 def test_out_is_not_replaced_unasked(alter, tmp_path: Path) -> None:
     source = alter(lambda _: None)
     (tmp_path / "best-detect.pt").write_bytes(b"an older file")

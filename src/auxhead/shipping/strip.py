@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,8 @@ def _target(source: Path, out: str | Path | None, exist_ok: bool) -> Path:
     target = Path(out) if out else source.with_name(f"{stem}-detect.pt")
     if target.suffix != ".pt":
         raise OutputError("a file name that ends in .pt", target.name, f"out={target}", "Ultralytics opens .pt only")
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.lstat(target.with_suffix(".certificate.json"))  # the longest name to be written: too long a one ends here
     if target.exists() and (not exist_ok or target.samefile(source)):
         fix = "name another out=" if target.samefile(source) else "name another out=, or add exist_ok=true"
         raise OutputError("a new file", "one that exists", str(target), fix)
