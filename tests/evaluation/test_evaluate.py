@@ -371,6 +371,12 @@ def test_results_of_something_else_are_not_overwritten(signs: Path, predictions:
         ({"nwd": 0}, "nwd"),
         ({"versus": "b.pt", "data": "truth.json"}, "needs the pictures"),
         ({"predictions": "best.pt", "data": "truth.json"}, "predictions=best.pt: expected a results file"),
+        ({"fail_below": "AP50:40"}, r"(?s)MEASURE:VALUE.*'AP50:40'"),
+        ({"fail_below": "AP5:0.4,AP50"}, "'AP5:0.4', 'AP50'"),
+        ({"fail_below": "8-17:AP50:0.4"}, "bands <2, 2-8, 8-16"),
+        ({"fail_below": "8-16:NWD_AP:0.4"}, "of all sizes also"),
+        ({"fail_below": "8-16:AP:0.2:0.3"}, "fail_below"),
+        ({"fail_below": ""}, "fail_below"),
     ],
 )
 def test_bad_keys(signs: Path, predictions: Path, keys: dict[str, Any], message: str) -> None:
@@ -391,6 +397,23 @@ def test_command_line(signs: Path, predictions: Path, call: Callable[..., Any]) 
     missing = call("evaluate", f"predictions={predictions}", "data=nowhere.yaml")
     assert missing.returncode == 2
     assert "no such file" in missing.stderr
+
+
+def test_limits_that_are_not_reached_are_named_and_end_with_a_code_of_their_own(
+    signs: Path, tmp_path: Path, call: Callable[..., Any]
+) -> None:
+    rows = rows_of(signs)
+    words = ("evaluate", f"data={signs}", "resamples=0", "bands=8,16,32")
+    perfect, half = written(tmp_path / "perfect.json", rows), written(tmp_path / "half.json", rows[::2])
+    reached = call(*words, f"predictions={perfect}", "out=reached", "fail_below=AP50:0.999,8-16:AP:0.999,NWD_AP:0.5")
+    assert reached.returncode == 0, reached.stderr
+    assert "Not reached" not in reached.stdout
+    missed = call(*words, f"predictions={half}", "out=missed", "fail_below=AP50:1,AP:0.01,>=32:AP:0.1")
+    value = json.loads(Path("missed/metrics.json").read_text())["detectors"][0]["numbers"]["all"]["AP50"]["value"]
+    assert missed.returncode == 4
+    assert f"Not reached by half: AP50: {value:.6g}, below 1." in missed.stdout
+    assert "Not reached by half: AP (>=32): nothing to measure, below 0.1." in missed.stdout
+    assert len(json.loads(Path("missed/metrics.json").read_text())["below"]) == 2
 
 
 def test_predictions_are_measured_without_torch(signs: Path, predictions: Path) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import typer
+
 from auxhead.cli.key_help import key_help
 from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress
+
+NOT_REACHED = 4  # exit code
 
 
 def evaluate(
@@ -25,10 +29,12 @@ def evaluate(
         result = run(progress=tell, **keys)
     if as_json:
         emit(result.to_dict())
-        return
-    console = page_console()
-    for title, rows in result.tables():
-        print_table(console, rows, title)
-    for remark in result.remarks():
-        console.print(remark, soft_wrap=True)
-    console.print(f"\nResults: {result.folder}", soft_wrap=True)
+    else:
+        console = page_console()
+        for title, rows in result.tables():
+            print_table(console, rows, title)
+        for remark in result.remarks():
+            console.print(remark, soft_wrap=True)
+        console.print(f"\nResults: {result.folder}", soft_wrap=True)
+    if result.below:
+        raise typer.Exit(NOT_REACHED)

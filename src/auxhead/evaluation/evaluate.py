@@ -17,6 +17,7 @@ from auxhead.errors import ConfigError, OutputError
 from auxhead.evaluation.curves import precision_curve
 from auxhead.evaluation.doubts import explain_nothing
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
+from auxhead.evaluation.limits import below, read_limits
 from auxhead.evaluation.result import Detector, Evaluation
 from auxhead.evaluation.sources import (
     Predicted,
@@ -73,6 +74,7 @@ def evaluate(detector: str | Path | None = None, /, *, progress: Progress | None
     own = validated(EvaluateKeys, keys if detector is None else _with_detector(detector, keys))
     tell = progress or silent
     bands = read_bands(own.bands)
+    limits = read_limits(own.fail_below, bands)
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     folder = _folder(own, sources)
     truth, hashes = read_truth(own, folder, tell)
@@ -109,6 +111,7 @@ def evaluate(detector: str | Path | None = None, /, *, progress: Progress | None
         data=about,
         detectors=results,
         differences=differences,
+        below=below(limits, results[0].numbers),
         folder=str(folder),
     )
     _write(evaluation, folder, own, matched)
@@ -252,7 +255,7 @@ def _by_band(counts: pl.DataFrame, bands: Sequence[str]) -> dict[str, dict[str, 
 
 
 def _settings(job: Task, setup: Setup, detectors: Sequence[Predicted]) -> dict[str, Any]:
-    kept = ("data", "split", "bands", "pixels", "area", "categories", "conf", "iou", "resamples", "seed")
+    kept = ("data", "split", "bands", "pixels", "area", "categories", "conf", "iou", "resamples", "seed", "fail_below")
     return {
         "auxhead": __version__,
         "sources": [one.source for one in detectors],

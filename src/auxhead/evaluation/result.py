@@ -72,6 +72,7 @@ class Evaluation:
         data: File, split, images, boxes in each band, classes, hashes of pictures and labels, images left out if any.
         detectors: The detector, and the one it is compared with.
         differences: First minus second, by band and measure, on the same resamples; None for a single detector.
+        below: The limits of `fail_below` that the first detector doesn't reach, a line each; empty if it reaches all.
         folder: Where the files are.
     """
 
@@ -79,6 +80,7 @@ class Evaluation:
     data: Mapping[str, Any]
     detectors: Sequence[Detector]
     differences: Table | None
+    below: Sequence[str]
     folder: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,6 +91,7 @@ class Evaluation:
             "data": dict(self.data),
             "detectors": [_detector(one) for one in self.detectors],
             "differences": self.differences and _plain(self.differences),
+            "below": list(self.below),
         }
 
     def to_polars(self) -> pl.DataFrame:
@@ -150,6 +153,7 @@ class Evaluation:
             lines.append("All classes are measured as one (single_cls).")
         if self.differences is not None:
             lines.append("The intervals are about these two files on other images; training again moves them, too.")
+        lines += [f"Not reached by {self.detectors[0].name}: {line}." for line in self.below]
         for one in self.detectors:
             metrics = {name: value for name, value in one.ultralytics.items() if name.startswith("metrics/")}
             if metrics:

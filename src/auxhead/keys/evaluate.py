@@ -41,6 +41,9 @@ class EvaluateKeys(Keys):
     )
     resamples: int = Field(default=1000, ge=0, description="bootstrap resamples of the images; 0: no intervals")
     seed: int = Field(default=0, ge=0, description="seed of the resamples")
+    fail_below: list[str] = Field(
+        default=[], description="limits such as AP50:0.4,8-16:AP50:0.3; exit code 4 where one is not reached"
+    )
     plots: bool = Field(default=False, description="draw curves and histograms (.svg and .png)")
     categories: Categories = Field(
         default="own",
@@ -64,6 +67,11 @@ class EvaluateKeys(Keys):
     @classmethod
     def _read_numbers(cls, value: Any) -> Any:
         return floats(value)
+
+    @field_validator("fail_below", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
 
     @field_validator("bands", mode="before")
     @classmethod
