@@ -184,15 +184,6 @@ def test_seeds_that_never_arrive_are_later_than_all_others() -> None:
     assert own.median_epoch([]) is None
 
 
-def test_gain_is_shared_out_over_the_extra_gflops_only() -> None:
-    assert own.gain_per_gflop(0.06, 12.0, 8.0) == pytest.approx(0.015)
-    assert own.gain_per_gflop(0.06, 8.0, 8.0) is None
-    assert own.gain_per_gflop(0.06, 8.03, 8.0) is None
-    assert own.gain_per_gflop(0.06, 4.0, 8.0) is None
-    assert own.gain_per_gflop(0.06, None, 8.0) is None
-    assert own.gain_per_gflop(0.06, 8.0, None) is None
-
-
 def test_a_gain_is_recovered_in_the_mean_and_by_seed() -> None:
     share, by_seed = own.recovered({0: 0.02, 1: 0.04, 3: 0.9}, {0: 0.05, 1: -0.01, 2: 0.9}) or (math.nan, {})
     assert share == pytest.approx(0.06 / 0.04)

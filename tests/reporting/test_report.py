@@ -29,7 +29,7 @@ from auxhead.reporting.page import figures, page
 from auxhead.reporting.picture_wall import Wall
 
 DASH = "\N{EN DASH}"
-SECTIONS = ["verdict", "arms", "differences", "cost", "sizes", "secondary", "learning", "precision", "fairness"]
+SECTIONS = ["verdict", "arms", "cost", "sizes", "secondary", "learning", "precision", "fairness"]
 SECTIONS += ["pictures", "classes", "runs", "again"]
 NASTY = "\"><img src=x onerror=alert(1)>'&$x^2$ {{ 7*7 }} \\frac"
 VOID = {"meta", "link", "br"}
@@ -213,15 +213,13 @@ def test_the_summary_has_every_number_of_an_arm(text: str, analysis: dict[str, A
     for ends in (primary["t"], primary["images"]):
         assert f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f}" in row[3]
     assert f"{primary['p_holm']:.3f}" in row[4]
-    assert "flips 0.250" in row[4]
+    assert "sign test 0.250" in row[4]
     assert "least 0.250" in row[4]
     assert row[5] == "3.20 M"
     assert row[6].startswith("8.0")
     assert "1.00 ×" in row[7]  # noqa: RUF001  no latency was measured, and no column is there for it
     assert row[8] == "5of 5"
     assert row[9] == "56 %"
-    assert row[10] == DASH  # costs nothing more
-    assert cells(text, "p2")[10] == "+1.64"
     assert cells(text, "plain")[3:5] == [DASH, DASH]
 
 
@@ -234,7 +232,23 @@ def test_columns_that_no_arm_has_are_left_out(tmp_path: Path) -> None:
     assert len(row) == 10
     assert "1.25 ×" in row[7]  # noqa: RUF001
     assert "share of p2" not in text
-    assert "per extra GFLOP" not in text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_empty_bands_and_a_single_class_are_left_out(tmp_path: Path) -> None:
+    written = reporting.report(make_ledger(tmp_path / "ledger"))
+    analysis = json.loads(json.dumps(written.analysis))
+    empty = [band for band, boxes in analysis["data"]["bands"].items() if not boxes]
+    assert "By class" in read(written.page)
+    analysis["data"]["bands"]["nothing 7-8"] = 0
+    analysis["data"]["names"] = ["sign"]
+    text = page(
+        analysis, dict.fromkeys(("forest", "cost", "screening", "bands", "curves", "precision")), Wall((), "none")
+    )
+    assert "nothing 7-8" not in text
+    assert not any(band in said(text, "sizes") for band in empty)
+    assert "By class" not in text
+    assert "#classes" not in text
 
 
 def test_every_seed_is_drawn(drawn: dict[str, Any]) -> None:
@@ -443,7 +457,7 @@ def test_holes_are_dashes(analysis: dict[str, Any]) -> None:
     text = without_pictures({**analysis, "arms": arms})
     assert "nan" not in Page(text).text.lower()
     row = cells(text, "center")
-    assert row[1] == row[7] == row[10] == DASH
+    assert row[1] == row[7] == DASH
     assert row[2].split() == [DASH] * 3
 
 

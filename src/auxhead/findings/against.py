@@ -15,7 +15,6 @@ from auxhead.findings.statistics import (
     detectable,
     difference,
     epochs_to,
-    gain_per_gflop,
     holm,
     image_interval,
     median_epoch,
@@ -133,7 +132,6 @@ def against(arm: Arm, asked: Question) -> dict[str, Any] | None:
         "classes": _classes(arm, asked.control, list(gains)),
         "verdict": _verdict(arm, asked, primary).to_dict(),
         "epochs_to_control": _epochs(arm, asked, list(gains)),
-        "gain_per_gflop": gain_per_gflop(primary.value, arm.gflops, asked.control.gflops),
         "recovered": _recovered(arm, asked, gains),
     }
 

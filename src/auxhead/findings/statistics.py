@@ -263,13 +263,6 @@ def same_cost(ratio: float) -> bool:
     return abs(ratio - 1) < SAME_COST
 
 
-def gain_per_gflop(gain: float, gflops: float | None, control: float | None) -> float | None:
-    """Return the gain for each GFLOP more than the control's, fractions; None where the arm costs no more."""
-    if not gflops or not control or gflops < control or same_cost(gflops / control):
-        return None
-    return gain / (gflops - control)
-
-
 def recovered(
     gains: Mapping[int, float], reference: Mapping[int, float]
 ) -> tuple[float, dict[int, float | None]] | None:

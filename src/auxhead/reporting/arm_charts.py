@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from auxhead.formats import finite, listed
 from auxhead.metrics.bands import ALL
-from auxhead.reporting.arm_styles import Look
+from auxhead.reporting.arm_styles import Look, by_effect
 from auxhead.reporting.chart_parts import (
     Limits,
     interval_bar,
@@ -50,11 +50,7 @@ class _Priced(NamedTuple):
 
 def forest(analysis: Analysis, looks: Looks) -> Drawing | None:
     """Draw each arm's difference to the control: every seed, the interval over seeds and that over images."""
-    rows = [
-        _Row(looks[arm["name"]], arm["name"], arm["against_control"]["primary"])
-        for arm in analysis["arms"]
-        if arm["against_control"]
-    ]
+    rows = [_Row(looks[arm["name"]], arm["name"], arm["against_control"]["primary"]) for arm in by_effect(analysis)]
     if not rows:
         return None
     title = f"Differences in {analysis['primary']['name']} to {analysis['control']}, points"

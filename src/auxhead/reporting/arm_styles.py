@@ -90,6 +90,12 @@ def all_arms(analysis: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return arms
 
 
+def by_effect(analysis: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the arms that have a difference to the control, the largest one first."""
+    arms = [arm for arm in analysis["arms"] if arm["against_control"]]
+    return sorted(arms, key=lambda arm: -arm["against_control"]["primary"]["value"])
+
+
 def _labels(names: Iterable[str]) -> list[str]:
     short = [_short(name) for name in names]
     return [f"{label} ({place})" if short.count(label) > 1 else label for place, label in enumerate(short, start=1)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from auxhead.formats import finite, listed, plural
 from auxhead.metrics.bands import ALL
 from auxhead.reporting.arm_charts import band_measure
+from auxhead.reporting.arm_styles import by_effect
+from auxhead.reporting.typography import signed
 
 Analysis = Mapping[str, Any]
 Arm = Mapping[str, Any]
@@ -58,10 +61,13 @@ def tables(analysis: Analysis) -> dict[str, Any]:
         analysis: The report's numbers.
 
     Returns:
-        summary, screened (the same of the seeds that chose an arm), others (arms with a difference to the control),
-        by_band, secondary, by_class, more_classes (how many are left out), fairness, standing (in words).
+        summary, screened (the same of the seeds that chose an arm), others (arms with a difference to the control, the
+        largest first), by_band, secondary, by_class, more_classes (how many are left out), several_classes,
+        fairness, fair (the same in a
+        sentence), standing, answer, trained and training_time
+        (in words).
     """
-    others = [arm for arm in analysis["arms"] if arm["against_control"]]
+    others = by_effect(analysis)
     classes = _by_class(analysis, others)
     return {
         "summary": _summary(analysis, analysis["arms"]),
@@ -70,8 +76,13 @@ def tables(analysis: Analysis) -> dict[str, Any]:
         "by_band": _by_band(analysis),
         "secondary": _secondary(others),
         "by_class": classes[:MOST_CLASSES],
+        "several_classes": len((analysis["data"] or {}).get("names", ())) != 1,  # one class is in every other number
         "more_classes": max(0, len(classes) - MOST_CLASSES),
         "fairness": _fairness(analysis["fairness"]),
+        "fair": fair(_fairness(analysis["fairness"])),
+        "answer": answer(analysis, others),
+        "trained": trained(analysis),
+        "training_time": "training time" if on_gpu(analysis) else "processor time",
         "standing": standing(analysis["status"]),
     }
 
@@ -86,9 +97,79 @@ def standing(status: Mapping[str, int]) -> str:
     return f"{finished} of {plural(planned, 'run')} finished" + (f", {listed(rest)}" if rest else "")
 
 
+def answer(analysis: Analysis, others: Sequence[Arm]) -> str:
+    """Say in a line what came out: who is better, who is worse, where nothing was found.
+
+    Args:
+        analysis: The report's numbers.
+        others: Arms with a difference to the control, as by_effect gives them; without any, nothing can be said yet.
+    """
+    said: dict[str, list[str]] = {}
+    for arm in others:
+        against = arm["against_control"]
+        kind = against["verdict"]["kind"]
+        change = f" ({signed(against['primary']['value'])})" if kind in ("beats", "loses", "leans") else ""
+        said.setdefault(kind, []).append(f"{arm['name']}{change}")
+    control, measure = analysis["control"], analysis["primary"]["name"]
+    words = {
+        "beats": ("beats {}", "beat {}"),
+        "loses": ("loses to {}", "lose to {}"),
+        "equal": ("is as good as {}", "are as good as {}"),
+        "leans": ("leans away from {}, too little for a claim", "lean away from {}, too little for a claim"),
+        "none": ("shows no difference to {}", "show no difference to {}"),
+        "no_claim": ("allows no claim", "allow no claim"),
+        "unfair": ("is not comparable", "are not comparable"),
+    }
+    parts = [
+        f"{listed(said[kind])} {(one if len(said[kind]) == 1 else more).format(control)}"
+        for kind, (one, more) in words.items()
+        if kind in said
+    ]
+    return f"{'; '.join(parts)}. Points of {measure}." if parts else "Nothing can be said yet."
+
+
+def trained(analysis: Analysis) -> str:
+    """Say what all arms start from: model, weights, epochs, size, machine, versions; what isn't noted is left out."""
+    base, there = analysis["plan"]["base"], analysis["environment"]
+    model = str(base.get("model", "")).rpartition("/")[2]
+    start = str(base.get("pretrained", "")).rpartition("/")[2]
+    weights = "" if model.endswith(".pt") else f"from {start}" if start.endswith(".pt") else "from scratch"
+    device = there.get("gpu") or (f"a CPU ({there['cpu']})" if "cpu" in there else "")
+    parts = [
+        f"{model} {weights}".strip(),
+        plural(base["epochs"], "epoch") if "epochs" in base else "",
+        f"{base['imgsz']} px" if "imgsz" in base else "",
+        f"on {device}" if device else "",
+        f"auxhead {there['auxhead']}" if "auxhead" in there else "",
+        f"Ultralytics {there['ultralytics'].partition(' ')[0]}" if "ultralytics" in there else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def on_gpu(analysis: Analysis) -> bool:
+    """Tell whether a GPU was at hand: on a CPU, processor time tells what a training cost, wall time how busy."""
+    return "gpu" in analysis["environment"]
+
+
+def fair(rows: Sequence[Fairness]) -> str:
+    """Say in a sentence whether the runs are equal but for what their arms declare; '' without any check."""
+    count = Counter(row.kind for row in rows)
+    if not rows:
+        return ""
+    if count["unfair"]:
+        return f"No: {plural(count['unfair'], 'difference')} that no arm declares. Arms with one are not compared."
+    kept = [
+        f"{plural(count['declared'], 'difference')} declared by the arms" if count["declared"] else "",
+        f"{count['unequal']} that can't be equal" if count["unequal"] else "",
+    ]
+    rest = listed([part for part in kept if part])
+    return f"Yes: {plural(count['equal'], 'condition')} equal in all runs" + (f", {rest}." if rest else ".")
+
+
 def _summary(analysis: Analysis, arms: Sequence[Arm]) -> list[dict[str, Any]]:
     """Flatten the numbers of each arm; None for what was not measured."""
     primary = analysis["primary"]
+    clock = ("seconds", "ratio") if on_gpu(analysis) else ("cpu_seconds", "cpu_ratio")
     rows = []
     for arm in arms:
         own = (arm["numbers"] or {}).get(primary["band"], {}).get(primary["measure"]) or {}
@@ -98,7 +179,7 @@ def _summary(analysis: Analysis, arms: Sequence[Arm]) -> list[dict[str, Any]]:
             "change": (against.get("primary") or {}, ("value", "t", "images", "p_holm", "p_flip", "flip_floor")),
             "cost": (cost, ("parameters", "gflops", "gflops_ratio")),
             "latency": (cost.get("latency") or {}, ("milliseconds", "ratio", "low", "high")),
-            "training": (training, ("seconds", "ratio")),
+            "training": ({"seconds": training.get(clock[0]), "ratio": training.get(clock[1])}, ("seconds", "ratio")),
             "reached": (against.get("epochs_to_control") or {}, ("median", "of", "by_seed")),
         }
         row: dict[str, Any] = {name: {key: of.get(key) for key in keys} for name, (of, keys) in parts.items()}
@@ -110,7 +191,7 @@ def _summary(analysis: Analysis, arms: Sequence[Arm]) -> list[dict[str, Any]]:
 def _by_band(analysis: Analysis) -> list[Row]:
     measure, bands = band_measure(analysis), (analysis["data"] or {}).get("bands", {})
     rows = []
-    for band, boxes in bands.items():
+    for band, boxes in ((band, boxes) for band, boxes in bands.items() if boxes):
         cells: list[Mapping[str, Any] | None] = []
         for arm in analysis["arms"]:
             value = (arm["numbers"] or {}).get(band, {}).get(measure)
