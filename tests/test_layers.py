@@ -32,6 +32,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "heads": "torch torchvision",
     "labels": "PIL defusedxml numpy yaml",
     "metrics": "PIL numpy polars",
+    "foreign": "numpy yaml",
     "layouts": "yaml",
     "model": "torch ultralytics",
     "host": "numpy packaging torch ultralytics yaml",
@@ -49,7 +50,16 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "__main__": "",
 }
 DOOR = {"_version", "errors"}  # what auxhead itself imports; the rest on first use, and for type checkers
-LIGHT = {"keys", "labels", "metrics", "layouts", "evaluation", "findings", "reporting"}  # loading these loads no torch
+LIGHT = {
+    "keys",
+    "labels",
+    "metrics",
+    "foreign",
+    "layouts",
+    "evaluation",
+    "findings",
+    "reporting",
+}  # loading these loads no torch
 
 
 class Import(NamedTuple):

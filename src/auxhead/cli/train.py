@@ -131,7 +131,7 @@ def convert(
     as_json: Json = False,
     _help: Annotated[bool, key_help("convert")] = False,
 ) -> None:
-    """Write boxes as keypoint or polygon labels: signs.yaml out=signs-pose to=pose (or to=segment)."""
+    """Write COCO jsons as a YOLO data set (COCO out=NEW to=yolo), or YOLO boxes as keypoints or polygons (to=pose)."""
     from auxhead.keys.convert import ConvertKeys
     from auxhead.keys.reading import read_keys
 

@@ -60,11 +60,14 @@ def read_data(data: str, split: str = "") -> dict[str, Any]:
     """
 
     def refuse(error: BaseException) -> DataError:
+        fix = "correct the file; paths in it are relative to its `path:`, or to its own folder"
+        if _looks_like_coco(Path(data)):
+            fix = f"a COCO data set becomes one for YOLO with `auxhead convert {data} out=NEW to=yolo`"
         return DataError(
             expected="a data.yaml with train, val and names that point to existing folders or lists",
             found=str(error).strip() or type(error).__name__,
             where=data,
-            fix="correct the file; paths in it are relative to its `path:`, or to its own folder",
+            fix=fix,
         )
 
     if too_large := oversized(Path(data)):
@@ -151,6 +154,14 @@ def cache_labels(data: str, task: str) -> None:
         for split in ("train", "val", "test"):
             if checked.get(split):
                 read_split(checked, split, {"task": task})
+
+
+def _looks_like_coco(data: Path) -> bool:
+    """Tell whether something is a json, or a folder with one where COCO and Roboflow have theirs, and no data.yaml."""
+    if any(data.glob("*.y*ml")):
+        return False
+    patterns = ("*.json", "annotations/*.json", "*/_annotations.coco.json")
+    return (data.is_file() and data.suffix == ".json") or any(any(data.glob(pattern)) for pattern in patterns)
 
 
 def read_source(data: str) -> Source:

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from auxhead.keys.reading import Keys
 
 OnError = Literal["fail", "skip"]
-Target = Literal["pose", "segment"]
+Target = Literal["pose", "segment", "yolo"]
 Keypoints = Literal["center", "corners", "center+corners"]
 Shape = Literal["box", "ellipse"]
 Images = Literal["link", "copy"]
@@ -56,9 +56,14 @@ class ConvertKeys(PoseKeys, SegmentKeys):
 
     object_keys: ClassVar = {"": "data"}
 
-    data: str = Field(description="data.yaml of the detection data set")
+    data: str = Field(
+        description="data.yaml of the detection data set; for to=yolo a folder with COCO jsons, or train.json,val.json"
+    )
     out: str = Field(description="folder of the new data set")
-    to: Target = Field(description="kind of labels to write: pose or segment")
+    to: Target = Field(description="what to write: pose or segment labels of YOLO boxes, or yolo boxes of COCO jsons")
+    pictures: str | None = Field(
+        default=None, description="to=yolo: folder in which the names of the pictures count (default: looked for)"
+    )
     images: Images = Field(
         default="link", description="link: hard links, else symbolic ones, else copies; copy: copies"
     )
@@ -66,8 +71,11 @@ class ConvertKeys(PoseKeys, SegmentKeys):
 
     @model_validator(mode="after")
     def _check_target(self) -> Self:
-        other = SegmentKeys if self.to == "pose" else PoseKeys
-        idle = sorted(self.model_fields_set & set(other.model_fields))
+        others = [model for kind, model in (("pose", PoseKeys), ("segment", SegmentKeys)) if kind != self.to]
+        names = {name for model in others for name in model.model_fields} | (
+            {"pictures"} if self.to != "yolo" else set()
+        )
+        idle = sorted(self.model_fields_set & names)
         if idle:
             message = f"{', '.join(f'{key}=' for key in idle)} without effect on to={self.to}"
             raise ValueError(message)

@@ -11,6 +11,7 @@ from ultralytics.utils import SETTINGS
 
 from auxhead.errors import OutputError
 from auxhead.files import path_given
+from auxhead.foreign.to_yolo import to_yolo
 from auxhead.host.datasets import read_source
 from auxhead.keys.convert import ConvertKeys, OnError, PoseKeys, SegmentKeys
 from auxhead.keys.reading import validated
@@ -21,13 +22,13 @@ from auxhead.progress import Steps
 
 
 def convert(data: str | Path | None = None, *, progress: Steps | None = None, **keys: Any) -> Conversion:
-    """Write a detection data set anew with keypoints (to="pose") or polygons (to="segment") made from its boxes.
+    """Write a data set anew: YOLO boxes as keypoints (to="pose") or polygons (to="segment"), or COCO's as YOLO's.
 
     Args:
-        data: Its data.yaml.
+        data: The data.yaml; for to="yolo" a folder with COCO jsons, or the files with commas between them.
         progress: Called as progress(done, total), in images.
-        **keys: `out`, `to`, and for pose `keypoints`, `visibility`, `flips`, `kpt_oks_sigmas`, for segment
-            `shape`; `images` ("link" or "copy") and `on_error` ("fail" or "skip") for both.
+        **keys: `out`, `to`, for yolo `pictures`, for pose `keypoints`, `visibility`, `flips`, `kpt_oks_sigmas`, for
+            segment `shape`; `images` ("link" or "copy") and `on_error` ("fail" or "skip") for all.
 
     Returns:
         Where the new data.yaml is, what was counted, and whether anything had to be written.
@@ -40,6 +41,9 @@ def convert(data: str | Path | None = None, *, progress: Steps | None = None, **
     if data is not None:
         keys["data"] = path_given(data, 'auxhead.convert("data.yaml", out=..., to=...)')
     own = validated(ConvertKeys, keys)
+    if own.to == "yolo":
+        rest = own.model_dump(include={"pictures", "images", "on_error"})
+        return to_yolo(own.data, Path(own.out), **rest, progress=progress)
     target = ROUTE_KEYS[own.to].model_validate(own.model_dump(include=set(ROUTE_KEYS[own.to].model_fields)))
     source = read_source(own.data)
     return convert_labels(source, Path(own.out), target, images=own.images, on_error=own.on_error, progress=progress)

@@ -49,7 +49,7 @@ def convert(
         DataError: A split can't be used or has no label file, or there are bad rows or images and on_error is "fail".
         OutputError: `out` holds other files, lies in the source or around it, or can't be written.
     """
-    with _output_errors(out):
+    with output_errors(out):
         place = resolve(out)
         job = ConversionJob(source, place, target, images, on_error)
         check_apart(place, *job.sources())
@@ -61,7 +61,7 @@ def convert(
 
 
 @contextmanager
-def _output_errors(out: Path) -> Iterator[None]:
+def output_errors(out: Path) -> Iterator[None]:
     """Turn what the system says about files into one of our errors."""
     try:
         yield

@@ -39,6 +39,7 @@ class Conversion:
         absent: Splits that are left out because their images aren't there (test and minival only).
         problems: Bad rows and images that can't be used; 0 unless on_error is "skip".
         problems_csv: The list of them; None without problems.
+        remarks: What the source holds that the new labels don't.
     """
 
     data: Path
@@ -48,11 +49,13 @@ class Conversion:
     absent: tuple[str, ...] = ()
     problems: int = 0
     problems_csv: Path | None = None
+    remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as json takes them."""
         csv = str(self.problems_csv) if self.problems_csv else None
-        return {**asdict(self), "data": str(self.data), "absent": list(self.absent), "problems_csv": csv}
+        lists = {"absent": list(self.absent), "remarks": list(self.remarks)}
+        return {**asdict(self), "data": str(self.data), **lists, "problems_csv": csv}
 
     def __str__(self) -> str:
         """Return a line a split, and where the data set is."""
@@ -63,5 +66,6 @@ class Conversion:
                 f"{name}: {split.images} images, {split.boxes} boxes; {split.missing} without label file, "
                 f"{split.empty} with an empty one{left_out}"
             )
+        lines += [f"{remark}." for remark in self.remarks]
         where = "Written to" if self.fresh else "Nothing has changed since it was written:"
         return "\n".join([*lines, f"{where} {self.data}"])

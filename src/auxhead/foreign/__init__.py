@@ -1,0 +1,1 @@
+"""Data sets of other formats, made into those that Ultralytics trains on."""
