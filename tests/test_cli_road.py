@@ -63,7 +63,7 @@ def test_convert_says_what_it_did(signs: Path, tmp_path: Path, call: Callable[..
     ("line", "message"),
     [
         ("convert data={signs} out=x", "to: required"),
-        ("convert data={signs} out=x to=boxes", "to='boxes': Input should be 'pose' or 'segment'"),
+        ("convert data={signs} out=x to=boxes", "to='boxes': Input should be 'pose', 'segment' or 'yolo'"),
         ("convert data={signs} out=x to=pose keypoint=center", "keypoint: unknown key; did you mean keypoints?"),
         ("convert data={signs} out=x to=segment flips=off", "flips= without effect on to=segment"),
         ("convert data=nowhere.yaml out=x to=pose", "nowhere.yaml"),
