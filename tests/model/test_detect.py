@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import copy
 import io
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 from pydantic import ValidationError
 from tests.model.test_criterion import FAMILIES, batch, detector
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.ops import box_iou
 from ultralytics.nn.modules.conv import Concat
 from ultralytics.nn.tasks import DetectionModel
@@ -294,6 +297,24 @@ def test_copies_note_maps_of_their_own() -> None:
     copied(preds, batch())
     with pytest.raises(AttachError, match=r"(?s)map of stride 4, .*let the model"):
         copied(preds, batch())  # taken already
+
+
+def test_the_page_states_what_it_costs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "detect-head.md").read_text(encoding="utf-8")
+    stated = re.findall(r"^\| (yolo\w+) \| ([\d.]+) \| ([\d.]+) \| ([\d,]+) \|$", page, re.MULTILINE)
+    assert len(stated) == 4
+    for name, own, added, parameters in stated:
+        model = detector(f"{name}.yaml")
+        criterion = with_assistant(model)
+        with torch.no_grad(), FlopCounterMode(display=False) as counted:
+            preds = model(torch.zeros(1, 3, 64, 64))
+        features = preds.get("one2many", preds)["feats"]
+        head = assistant(criterion)
+        finer = torch.zeros(1, head.shared.finer[4.0], 16, 16)
+        with torch.no_grad(), FlopCounterMode(display=False) as more:
+            head([*features, finer])
+        assert (own, added) == tuple(f"{each.get_total_flops() * 100 / 1e9:.1f}" for each in (counted, more))  # 640 px
+        assert int(parameters.replace(",", "")) == sum(p.numel() for p in head.parameters())
 
 
 # -- keys --------------------------------------------------------------------------------------------------------------

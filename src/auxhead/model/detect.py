@@ -23,6 +23,11 @@ TOPK = 10
 same for its auxiliary branch as for its main one (utils/loss_tal_dual.py)."""
 
 
+def _width(stride: float, shared: SharedFeatures) -> int:
+    """Return the channels of a join: half at each finer level, but no fewer than Detect's own least width."""
+    return max(int(shared.channels[0] * stride / shared.strides[0]), 16)
+
+
 class DetectHead(Head):
     """Detect on finer maps than the detector does, beside it.
 
@@ -32,8 +37,8 @@ class DetectHead(Head):
 
     Source:
         The branch and its loss are Ultralytics' `Detect` and `v8DetectionLoss`; a join is a top-down step of its
-        yolov8-p2.yaml: upsample, concatenate, C2f with as many channels as the backbone's map. That such a branch
-        helps in training only: Wang et al., "YOLOv7", CVPR 2023, and "YOLOv9", ECCV 2024.
+        yolov8-p2.yaml: upsample, concatenate, C2f with half the channels at each finer level. A second branch that is
+        left out after training: Wang et al., "YOLOv7", CVPR 2023, and "YOLOv9", ECCV 2024.
     """
 
     Spec: ClassVar[type[HeadSpec]] = DetectSpec
@@ -41,7 +46,8 @@ class DetectHead(Head):
 
     def __init__(self, spec: DetectSpec, shared: SharedFeatures) -> None:
         super().__init__(spec, shared)
-        channels = dict(zip(shared.strides, shared.channels, strict=True)) | dict(shared.finer)
+        channels = dict(zip(shared.strides, shared.channels, strict=True))
+        channels |= {stride: _width(stride, shared) for stride in shared.finer}
         if missing := [stride for stride in spec.strides if stride not in channels]:
             raise ConfigError(
                 expected=f"strides among {', '.join(f'{stride:g}' for stride in sorted(channels))}, "
@@ -52,7 +58,7 @@ class DetectHead(Head):
             )
         self.finer = tuple(float(stride) for stride in spec.strides if stride not in shared.strides)
         self.joins = nn.ModuleList(
-            C2f(shared.channels[0] + channels[stride], channels[stride], n=1) for stride in self.finer
+            C2f(shared.channels[0] + shared.finer[stride], channels[stride], n=1) for stride in self.finer
         )
         self.reg_max = spec.reg_max or shared.reg_max
         self.branch = Detect(nc=shared.nc, reg_max=self.reg_max, ch=tuple(channels[stride] for stride in spec.strides))
