@@ -76,8 +76,8 @@ def test_ready_made_plans_resolve_on_any_data(name: str, signs: Path) -> None:
 
 
 def test_arms_with_the_names_of_heads_train_them(signs: Path) -> None:
-    plan = resolved(signs, arms=["plain", "center", "detect"])
-    assert differences(plan) == {name: {"heads": ("none", name)} for name in ("center", "detect")}
+    plan = resolved(signs, arms=["plain", "center", "detect", "mask"])
+    assert differences(plan) == {name: {"heads": ("none", name)} for name in ("center", "detect", "mask")}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A whole training with an assistant beside it."""
+"""A whole training with several heads beside it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from ultralytics import YOLO
 import auxhead
 
 
-def test_a_run_with_an_assistant_logs_it_and_ships_the_stock_detector(quick: dict[str, Any], tmp_path: Path) -> None:
-    keys = {**quick, "heads": "center,detect", "single_cls": True, "project": str(tmp_path), "name": "run"}
-    result = auxhead.train(**keys)
+def test_a_run_with_several_heads_logs_them_and_ships_the_stock_detector(quick: dict[str, Any], tmp_path: Path) -> None:
+    more = {
+        "epochs": 1,
+        "heads": "center,detect,mask",
+        "single_cls": True,
+        "project": str(tmp_path),
+        "name": "run",
+    }
+    result = auxhead.train(**{**quick, **more})
     with (result.save_dir / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     for name in ("train/detect_box_loss", "train/detect_cls_loss", "train/detect_dfl_loss", "gain/detect"):
         assert all(float(row[name]) > 0 for row in rows)
-    assert {"grad/detect", "share/detect", "train/center_loss"} <= set(rows[0])
+    assert {"grad/detect", "share/detect", "train/center_loss", "train/mask_loss", "share/mask"} <= set(rows[0])
     assert not any(name.startswith("val/detect") for name in rows[0])
     assert result.certificate.float32_difference == 0
     for name in ("best.pt", "last.pt"):
