@@ -19,6 +19,8 @@ from auxhead.comparison.arms import PRESETS
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.heads.center import CenterSpec
+from auxhead.keys.heads.detect import DetectSpec
+from auxhead.keys.heads.mask import MaskSpec
 from auxhead.keys.heads.teacher import TeacherSpec
 from auxhead.keys.inspect import InspectKeys
 from auxhead.keys.reading import Keys, read_words
@@ -83,6 +85,8 @@ def test_pages_name_every_key_and_its_default() -> None:
         assert f"`{name}=`" in training
     for head, page, spec in (
         ("center", center, CenterSpec),
+        ("detect", TEXTS[ROOT / "docs" / "detect-head.md"], DetectSpec),
+        ("mask", TEXTS[ROOT / "docs" / "mask-head.md"], MaskSpec),
         ("teacher", TEXTS[ROOT / "docs" / "teacher.md"], TeacherSpec),
     ):
         stated = stated_defaults(page)

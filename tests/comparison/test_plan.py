@@ -75,6 +75,11 @@ def test_ready_made_plans_resolve_on_any_data(name: str, signs: Path) -> None:
     assert set(plan.keys) >= {"plain", "center"}
 
 
+def test_arms_with_the_names_of_heads_train_them(signs: Path) -> None:
+    plan = resolved(signs, arms=["plain", "center", "detect", "mask"])
+    assert differences(plan) == {name: {"heads": ("none", name)} for name in ("center", "detect", "mask")}
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [("0-2", [0, 1, 2]), (5, [5]), ((3, 1), [3, 1]), ([0], [0])],

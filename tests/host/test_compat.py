@@ -263,6 +263,19 @@ def kinds(one: SimpleNamespace) -> bool:
     return names == [list(other.cv3.state_dict()), list(one.model.model[-1].cv3.state_dict())]
 
 
+def aimed(one: SimpleNamespace) -> bool:
+    """Build the loss of a branch from what it asks of a model."""
+    branch = Detect(nc=3, reg_max=4, ch=(8,))
+    branch.stride = torch.tensor([4.0])
+    weights = torch.tensor([1.0, 2.0, 3.0])
+    asked = SimpleNamespace(
+        parameters=branch.parameters, args=one.model.args, model=[branch], class_weights=weights.view(1, 1, 3)
+    )
+    loss = v8DetectionLoss(asked, tal_topk=7)
+    told = (loss.assigner.topk, loss.assigner.stride, loss.reg_max, loss.hyp)
+    return torch.equal(loss.class_weights.flatten(), weights) and told == (7, [4.0], 4, one.model.args)
+
+
 def buffered(one: SimpleNamespace) -> bool:
     """Load one image more than the buffer of a mosaic holds: the oldest one goes."""
     data = one.trainer.get_dataloader(one.trainer.data["train"], batch_size=1, rank=-1, mode="train").dataset
@@ -299,6 +312,8 @@ CHECKS: dict[str, Callable[[SimpleNamespace], object]] = {
     "TaskAlignedAssigner.stride_val": anchors,
     "check_det_dataset": entries,
     "checks.AUTOINSTALL": lambda one: checks.AUTOINSTALL is False,  # as YOLO_AUTOINSTALL says here
+    "v8DetectionLoss.class_weights": aimed,
+    "v8DetectionLoss.hyp": lambda one: one.criterion.one2many.hyp is one.model.args,
     "v8DetectionLoss.loss_names": lambda one: one.criterion.one2many.loss_names == ("box_loss", "cls_loss", "l1_loss"),
 }
 

@@ -14,6 +14,8 @@ from tests.patience import HANG
 from ultralytics.utils.dist import ddp_cleanup, generate_ddp_file
 
 from auxhead.keys.heads.center import CenterSpec
+from auxhead.keys.heads.detect import DetectSpec
+from auxhead.keys.heads.mask import MaskSpec
 from auxhead.keys.heads.teacher import TeacherSpec
 from auxhead.model.choices import RunPlan
 from auxhead.model.state import load_state
@@ -72,8 +74,8 @@ def test_two_processes_train_the_same_heads_from_the_launchers_pickle(
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     keys = {**quick, "epochs": 1, "project": str(tmp_path), "name": "two", "val": False, "close_mosaic": 0}
-    heads = {"center": CenterSpec(share=0.25), "teacher": TeacherSpec(weights=str(teacher), scale=2)}
-    plan = RunPlan(heads=heads, select="mAP50")
+    heads = {"center": CenterSpec(share=0.25), "detect": DetectSpec(), "mask": MaskSpec()}
+    plan = RunPlan(heads={**heads, "teacher": TeacherSpec(weights=str(teacher), scale=2)}, select="mAP50")
     trainer = make_trainer(plan)(overrides=keys)
     file = generate_ddp_file(trainer)
     shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}

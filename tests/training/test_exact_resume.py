@@ -145,7 +145,8 @@ def keeping(ends: dict[str, dict[str, Tensor]], name: str) -> Callable[[Any], No
     "keys",
     [
         pytest.param(
-            {"workers": 0, "nbs": 12, "warmup_epochs": 0, "multi_scale": 0.5, "epochs": 4, "close_mosaic": 2},
+            {"workers": 0, "nbs": 12, "warmup_epochs": 0, "multi_scale": 0.5, "epochs": 4, "close_mosaic": 2}
+            | {"heads": "center,detect"},
             id="steps across epochs",
         ),
         pytest.param(
@@ -166,7 +167,7 @@ def test_run_killed_after_any_epoch_ends_with_the_same_tensors(
         assert trainer.train_loader.num_workers == keys["workers"]
         shutil.copytree(trainer.save_dir, tmp_path / f"after{trainer.epoch + 1}")
 
-    common = {**quick, "mosaic": 1.0, "batch": 4, **keys, "heads": "center"}
+    common = {**quick, "mosaic": 1.0, "batch": 4, "heads": "center", **keys}
     start = {"on_pretrain_routine_start": with_workers(keys["workers"])}
     events = {**start, "on_model_save": copy, "on_train_end": keeping(ends, "straight")}
     auxhead.train(**common, project=str(tmp_path), name="straight", callbacks=events)

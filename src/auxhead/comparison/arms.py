@@ -49,6 +49,8 @@ PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "plain-gains": lambda _base: {"box": 0.01, "dfl": 0.01},
     "plain-noflip-gains": lambda _base: {"box": 0.01, "dfl": 0.01, "fliplr": 0.0, "flipud": 0.0},
     "center": lambda _base: {"heads": "center"},
+    "detect": lambda _base: {"heads": "detect"},
+    "mask": lambda _base: {"heads": "mask"},
     "center-noflip": lambda _base: {"heads": "center", "fliplr": 0.0, "flipud": 0.0},
     "center-nogain": lambda _base: {"heads": "center", "center.gain": 0.0},
     "center-sigma1": lambda _base: {"heads": "center", "center.sigma": 1.0},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -22,11 +22,15 @@ class SharedFeatures:
         channels: Channels of each feature map the detector's head reads, finest level first.
         strides: Pixels of the network input per cell of each level.
         nc: Number of classes.
+        reg_max: Bins of a distance to a side of a box; 1: the distance itself.
+        finer: Channels of the backbone's maps that are finer than all of these, by stride.
     """
 
     channels: tuple[int, ...]
     strides: tuple[float, ...]
     nc: int
+    reg_max: int = 16
+    finer: Mapping[float, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Targets:
         batch: The batch itself, for heads that need more than boxes (masks, keypoints).
         raw: What the detector predicts, part of the graph; of end-to-end detectors the one-to-many branch.
         moment: When in the training the batch comes.
+        host: Ultralytics' loss that has assigned the batch, for heads made of its parts.
     """
 
     foreground: Tensor
@@ -97,15 +102,20 @@ class Targets:
     batch: Mapping[str, Any]
     raw: RawPredictions
     moment: Moment = Moment()
+    host: Any = None
 
 
 class Head(nn.Module, ABC):
     """A branch that learns beside the detector and is left out of what is saved.
 
     Subclasses name their keys in `Spec`, take `(spec, shared)` in the constructor, and are built for every run.
+
+    Attributes:
+        finer: Strides of the backbone's maps, among `SharedFeatures.finer`, that `forward` is given besides.
     """
 
     Spec: ClassVar[type[HeadSpec]] = HeadSpec
+    finer: tuple[float, ...] = ()
 
     def __init__(self, spec: HeadSpec, shared: SharedFeatures) -> None:
         super().__init__()
@@ -124,10 +134,11 @@ class Head(nn.Module, ABC):
         """Predict from the shared feature maps; called in training only.
 
         Args:
-            features: One map a level, shape (B, C, H, W) each, channels as in `SharedFeatures.channels`.
+            features: One map a level, shape (B, C, H, W) each, channels as in `SharedFeatures.channels`; then one for
+                each stride of `finer`.
 
         Returns:
-            The head's raw output, shape (B, K, A), anchors in the order of `Targets.anchors`.
+            The head's raw output, shape (B, K, A), anchors in the order of `Targets.anchors` or the head's own.
         """
 
     @abstractmethod
@@ -140,5 +151,5 @@ class Head(nn.Module, ABC):
 
         Returns:
             Named scalar terms before the gain; the names end in `_loss` so that plots and trackers show them. Without
-            foreground every term is 0 and still part of the graph.
+            foreground every term is finite (0, unless background is a target) and still part of the graph.
         """

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import Conv2dNormActivation
 
 from auxhead.heads.base import Head, HeadSpec, ObjectSizes, SharedFeatures, Targets
+from auxhead.heads.layers import conv3x3
 from auxhead.keys.heads.center import CenterSpec, Metric
 
 
@@ -100,14 +99,8 @@ class CenterHead(Head):
         super().__init__(spec, shared)
         outputs = 3 if spec.visibility else 2
         width = max(shared.channels[0] // 4, outputs)
-        conv = partial(
-            Conv2dNormActivation,
-            kernel_size=3,
-            norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.03),
-            activation_layer=nn.SiLU,
-        )
         self.branches = nn.ModuleList(
-            nn.Sequential(conv(channels, width), conv(width, width), nn.Conv2d(width, outputs, 1))
+            nn.Sequential(conv3x3(channels, width), conv3x3(width, width), nn.Conv2d(width, outputs, 1))
             for channels in shared.channels
         )
         self.constant = spec.constant or 1.0

@@ -9,9 +9,12 @@ from auxhead.keys.heads.registry import installed_head, not_a_head
 
 BUILT_IN = {
     "center": "auxhead.heads.center:CenterHead",
+    "detect": "auxhead.model.detect:DetectHead",
+    "mask": "auxhead.heads.mask:MaskHead",
     "teacher": "auxhead.heads.teacher:TeacherHead",
 }
-"""Our own heads; their keys are in `auxhead.keys.heads.registry`."""
+"""Our own heads; their keys are in `auxhead.keys.heads.registry`. One that is made of Ultralytics' modules lives in a
+room that may import these, and is only named here."""
 
 
 def head_class(name: str) -> type[Head]:

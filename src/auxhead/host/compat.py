@@ -130,9 +130,13 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.nn.distill_model:DistillationModel._remove_feature_hooks": TouchPoint(
         "self, ...", "a distilled model is its student"
     ),
+    "ultralytics.nn.modules.head:Detect.__init__": TouchPoint(
+        "self, nc=, reg_max=, ch=, ...", "the assistant is a detection branch of its own"
+    ),
     "ultralytics.nn.modules.head:Detect._inference": TouchPoint(
         "self, x, ...", "boxes and scores before NMS are compared"
     ),
+    "ultralytics.nn.modules.head:Detect.bias_init": TouchPoint("self", "the assistant starts as detectors do"),
     "ultralytics.nn.modules.head:Detect.forward_head": TouchPoint(
         "self, x, ...", "it hands out the feature maps (`feats`)"
     ),
@@ -154,6 +158,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.utils.checks:check_requirements": TouchPoint(
         "requirements, ...", "nothing is installed while a file is opened or exported"
     ),
+    "ultralytics.utils.loss:v8DetectionLoss.__init__": TouchPoint(
+        "self, model, tal_topk=, ...", "the assistant has the detection loss, and an assignment of its own"
+    ),
     "ultralytics.utils.loss:v8DetectionLoss.get_assigned_targets_and_loss": TouchPoint(
         "self, preds, batch, ...", "heads learn on its assignment"
     ),
@@ -165,6 +172,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     ),
     "ultralytics.utils.torch_utils:get_flops": TouchPoint("model, imgsz, ...", "models are counted as by Ultralytics"),
     "ultralytics.utils.torch_utils:get_num_params": TouchPoint("model, ...", "models are counted as by Ultralytics"),
+    "ultralytics.utils.torch_utils:initialize_weights": TouchPoint(
+        "model, ...", "the assistant's batch norm has Ultralytics' constants"
+    ),
 }
 """Functions and methods: `require_host` looks for them and their parameters."""
 
@@ -187,6 +197,8 @@ ATTRIBUTES: dict[str, str] = {
     "TaskAlignedAssigner.stride_val": "candidate anchors of small boxes lie within it",
     "check_det_dataset": "entries that we read: yaml_file, channels, names, nc, train, val",
     "checks.AUTOINSTALL": "nothing is installed while a file is opened or exported",
+    "v8DetectionLoss.class_weights": "the assistant weighs classes as the detector does",
+    "v8DetectionLoss.hyp": "the assistant has the run's loss gains",
     "v8DetectionLoss.loss_names": "gradients are logged by the names of their terms",
 }
 """What only a model, trainer or call has: the contract tests alone can check it, each on a tiny real one."""

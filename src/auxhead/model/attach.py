@@ -14,6 +14,7 @@ from auxhead.errors import AttachError, ModelError
 from auxhead.heads.base import HeadSpec, SharedFeatures
 from auxhead.heads.registry import head_class
 from auxhead.model.criterion import HeadCriterion
+from auxhead.model.taps import Place, finer_maps, tap, untap
 
 DETECTORS = "YOLO detectors with a Detect head: v3u, v5u, v6, v8, v9, v10, 11, 12, 26, custom YAMLs of these"
 
@@ -38,13 +39,15 @@ def require_detector(model: nn.Module, where: str) -> DetectionModel:
     )
 
 
-def shared_features(model: DetectionModel) -> SharedFeatures:
-    """Describe the feature maps that the detector's own head reads."""
+def shared_features(model: DetectionModel, places: Mapping[float, Place]) -> SharedFeatures:
+    """Describe the feature maps that the detector's own head reads, and the finer ones of its backbone."""
     detect = model.model[-1]
     return SharedFeatures(
         channels=tuple(branch[0].conv.in_channels for branch in detect.cv2),
         strides=tuple(float(stride) for stride in detect.stride),
         nc=int(detect.nc),
+        reg_max=int(detect.reg_max),
+        finer={stride: place.channels for stride, place in places.items()},
     )
 
 
@@ -69,12 +72,17 @@ def attach(
 
     Raises:
         AttachError: The model does not hand the heads' parameters out, so nothing would train them.
+        ConfigError: A head is asked for what this model doesn't have.
     """
-    shared = shared_features(model)
+    untap(model)
+    places = finer_maps(model)
+    shared = shared_features(model, places)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed those of GPUs as well
         heads = {name: head_class(name)(spec, shared) for name, spec in specs.items()}
-    criterion = HeadCriterion(heads, epochs=epochs)
+    asked = {stride for head in heads.values() for stride in head.finer}
+    taps = {stride: tap(model, places[stride].layer) for stride in asked}
+    criterion = HeadCriterion(heads, epochs=epochs, taps=taps)
     criterion.to(next(model.parameters()).device)
     model.criterion = criterion
     seen = {id(parameter) for parameter in model.parameters()}
@@ -92,6 +100,7 @@ def plain(model: DetectionModel) -> DetectionModel:
     """Copy a detector without the heads: what Ultralytics itself would hold."""
     criterion = getattr(model, "criterion", None)
     bare = copy.deepcopy(model, {id(criterion): None} if criterion is not None else None)
+    untap(bare)
     for place in (bare._modules, bare.__dict__):  # the entry itself would reject a stock criterion later
         place.pop("criterion", None)
     return bare

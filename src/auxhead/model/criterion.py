@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from auxhead.heads.base import Head, HeadSpec, Moment, ObjectSizes, RawPredictions, Targets
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL, GainControl, GradientLog, gradient_norms
+from auxhead.model.taps import Tap
 
 
 def schedule_factor(spec: HeadSpec, epoch: int, epochs: int) -> float:
@@ -80,10 +81,12 @@ def with_exact_grids(preds: Any) -> Any:
     return {**preds, "feats": [one.expand(map_.shape) for map_ in maps]}
 
 
-def _targets(assigned: tuple[Tensor, ...], batch: dict[str, Any], raw: RawPredictions, moment: Moment) -> Targets:
+def _targets(
+    assigned: tuple[Tensor, ...], batch: dict[str, Any], raw: RawPredictions, moment: Moment, host: Any
+) -> Targets:
     foreground, object_index, boxes, anchors, strides = assigned
     high, wide = batch["img"].shape[-2:]
-    return Targets(foreground, object_index, boxes, anchors, strides, (high, wide), batch, raw, moment)
+    return Targets(foreground, object_index, boxes, anchors, strides, (high, wide), batch, raw, moment, host)
 
 
 class HeadCriterion(nn.Module):
@@ -92,6 +95,7 @@ class HeadCriterion(nn.Module):
     Attributes:
         heads: The heads by name.
         gains: Their gain controls.
+        taps: Where the finer maps that heads ask for come from, by stride.
         detection: Ultralytics' criterion of this model (`DetectionModel.init_criterion`), set before the first batch.
         warmup_batches: Batches after which followed gains move slowly, set with `detection`.
         term_names: Names of the heads' loss items, known from the first batch on.
@@ -100,10 +104,11 @@ class HeadCriterion(nn.Module):
         closing: Whether the last epochs have begun, those without mosaics, kept by the trainer.
     """
 
-    def __init__(self, heads: Mapping[str, Head], epochs: int) -> None:
+    def __init__(self, heads: Mapping[str, Head], epochs: int, taps: Mapping[float, Tap] | None = None) -> None:
         super().__init__()
         self.heads = nn.ModuleDict(heads)
         self.gains = {name: GainControl(head.spec.share, head.spec.gain) for name, head in heads.items()}
+        self.taps = dict(taps or {})
         self.epochs = epochs
         self.warmup_batches = 0
         self.detection: Any = None
@@ -146,12 +151,13 @@ class HeadCriterion(nn.Module):
         assigned, terms, items = loss_of.get_assigned_targets_and_loss(branch, batch)
         size = batch["img"].shape[0]
         moment = Moment(self.batches, self.closing)
-        targets = _targets(assigned, batch, raw_predictions(branch, loss_of), moment)
+        targets = _targets(assigned, batch, raw_predictions(branch, loss_of), moment, loss_of)
         loss = terms * size * weight
         if end_to_end:
             one2one, items = self.detection.one2one.loss(preds["one2one"], batch)
             loss = loss + one2one * self.detection.o2o
-        extra = {name: self._run(name, features, targets) for name in self.heads}
+        finer = {stride: each.take(stride) for stride, each in self.taps.items()}
+        extra = {name: self._run(name, features, finer, targets) for name in self.heads}
         factors = {name: self._factor(name, moment) for name in self.heads}
         interval = INTERVAL if self._is_warm() else WARMUP_INTERVAL
         if self.batches % interval == 0 and features[0].requires_grad:
@@ -176,10 +182,13 @@ class HeadCriterion(nn.Module):
     def _head(self, name: str) -> Head:
         return cast("Head", self.heads[name])
 
-    def _run(self, name: str, features: list[Tensor], targets: Targets) -> dict[str, Tensor]:
+    def _run(
+        self, name: str, features: list[Tensor], finer: Mapping[float, Tensor], targets: Targets
+    ) -> dict[str, Tensor]:
         """Run one head, cut off from the detector once its schedule says so."""
         head = self._head(name)
         spec = head.spec
+        features = [*features, *(finer[stride] for stride in head.finer)]
         if spec.schedule == "detach" and self.epoch + 1 >= (spec.schedule_epoch or 0):
             features = [map_.detach() for map_ in features]
         return head.loss(head(features), targets)

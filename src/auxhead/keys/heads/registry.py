@@ -12,6 +12,8 @@ from auxhead.keys.heads.base import HeadSpec
 
 BUILT_IN = {
     "center": "auxhead.keys.heads.center:CenterSpec",
+    "detect": "auxhead.keys.heads.detect:DetectSpec",
+    "mask": "auxhead.keys.heads.mask:MaskSpec",
     "teacher": "auxhead.keys.heads.teacher:TeacherSpec",
 }
 """Where the keys of our own heads stand; their modules are in `auxhead.heads.registry`."""
