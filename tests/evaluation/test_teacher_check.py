@@ -17,9 +17,10 @@ from ultralytics.utils import YAML
 
 import auxhead
 from auxhead.errors import ConfigError, ModelError
-from auxhead.evaluation.teacher import StepCost, TeacherCheck
+from auxhead.evaluation.teacher import TeacherCheck
 from auxhead.host import predict as host
 from auxhead.labels.listing import label_path, list_images
+from auxhead.metrics.step_cost import StepCost
 from auxhead.metrics.truth import image_size
 
 

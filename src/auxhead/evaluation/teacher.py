@@ -20,6 +20,7 @@ from auxhead.labels.listing import list_images
 from auxhead.labels.source import Source
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.intervals import Estimate
+from auxhead.metrics.step_cost import TRAINING, StepCost
 from auxhead.progress import Progress
 
 SCHEMA = "auxhead.teacher_check/1"
@@ -28,31 +29,6 @@ SMALL = read_bands(BANDS)[0]  # whose lead decides. Source: below 32 px is small
 ENOUGH = 0.03
 """Lead of a teacher, AP of 0 to 1, below which there is nothing to transfer. Source: own choice; published trainings of
 full length keep 8 to 53 % of a lead (YOLO26, RTMDet, DAMO-YOLO), and half of 3 points is less than two seeds differ."""
-TRAINING = 3
-"""Operations of a forward and a backward pass over those of the forward pass. Source: own derivation; going back
-through a convolution takes two of its size, for the gradients of its input and of its weights."""
-
-
-@dataclass(frozen=True)
-class StepCost:
-    """Operations of a training step for one picture; those of losses, the optimizer and loading are not counted.
-
-    Attributes:
-        teacher: Billions of operations of the teacher's forward pass, at its size.
-        student: Likewise of the student's, at its own.
-    """
-
-    teacher: float
-    student: float
-
-    @property
-    def ratio(self) -> float:
-        """Operations of a step with the teacher over those of one without.
-
-        >>> round(StepCost(teacher=35.0, student=8.75).ratio, 2)
-        2.33
-        """
-        return 1 + self.teacher / (TRAINING * self.student)
 
 
 @dataclass(frozen=True)

@@ -31,14 +31,28 @@ def teacher_spec(plan: RunPlan) -> TeacherSpec | None:
     return spec if isinstance(spec, TeacherSpec) else None
 
 
-def settled(plan: RunPlan) -> RunPlan:
+def settled(plan: RunPlan, *, automatic: bool = False) -> RunPlan:
     """Note which file a run's teacher is, by its absolute path and its content; without a teacher nothing changes.
 
+    Args:
+        plan: What a run was asked for.
+        automatic: Whether a teacher that is still to be trained is left as it is.
+
     Raises:
+        ConfigError: The teacher is still to be trained, by somebody else.
         ModelError: There is no such file, or it isn't the one that teacher.sha256 names.
     """
     spec = teacher_spec(plan)
-    return plan if spec is None or not spec.looks else _with(plan, settled_spec(spec))
+    if spec is None or not spec.looks or (automatic and spec.automatic):
+        return plan
+    if spec.automatic:
+        raise ConfigError(
+            expected="a teacher that is there, teacher.weights=FILE",
+            found="teacher.weights=auto, which only `auxhead train` understands: train it once, and name its best.pt",
+            where="heads=teacher",
+            fix="auxhead train ... heads=teacher teacher.weights=auto, then teacher.weights=FILE here",
+        )
+    return with_spec(plan, settled_spec(spec))
 
 
 def settled_spec(spec: TeacherSpec) -> TeacherSpec:
@@ -88,7 +102,7 @@ def found_again(plan: RunPlan, run: Path, moved: str | None) -> RunPlan:
             where=str(file),
             fix=f"bring it back, or say where it is now: auxhead train resume={run} teacher.weights=FILE",
         )
-    return _with(plan, noted(spec, file, digest))
+    return with_spec(plan, noted(spec, file, digest))
 
 
 def check_teacher(plan: RunPlan, arguments: Mapping[str, Any]) -> None:
@@ -226,5 +240,6 @@ def noted(spec: TeacherSpec, file: Path, digest: str) -> TeacherSpec:
     return spec.model_copy(update={"weights": str(file.resolve()), "sha256": digest})
 
 
-def _with(plan: RunPlan, spec: TeacherSpec) -> RunPlan:
+def with_spec(plan: RunPlan, spec: TeacherSpec) -> RunPlan:
+    """Return a plan with other keys of its teacher."""
     return replace(plan, heads={**plan.heads, NAME: spec})
