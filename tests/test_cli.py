@@ -31,6 +31,7 @@ from auxhead.keys.convert import ConvertKeys, PoseKeys, SegmentKeys
 from auxhead.keys.cost import CostKeys
 from auxhead.keys.demo import DemoKeys
 from auxhead.keys.heads.center import CenterSpec
+from auxhead.keys.heads.teacher_check import TeacherCheckKeys
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import TrainKeys
 from auxhead.keys.words.grammar import read_value
@@ -103,11 +104,12 @@ def test_help_version_and_mistyped_command() -> None:
         ("strip", {"": StripKeys}),
         ("cost", {"": CostKeys}),
         ("demo", {"": DemoKeys}),
+        ("teacher check", {"": TeacherCheckKeys}),
     ],
 )
 def test_help_lists_every_key(command: str, models: dict[str, Any], call: Callable[..., Any]) -> None:
-    done = call(command, "--help")
-    assert call(command, "-h").stdout == done.stdout
+    done = call(*command.split(), "--help")
+    assert call(*command.split(), "-h").stdout == done.stdout
     assert done.returncode == 0
     assert max(map(len, done.stdout.splitlines())) <= PAGE
     entries = re.split(r"\n(?=  \S+= )|\n\n", done.stdout)  # a line for each key, and those it goes on in
@@ -139,7 +141,8 @@ def test_defaults_are_shown_as_they_are_typed(command: str) -> None:
 
 def test_commands_come_in_the_order_of_the_journey_and_in_whole_sentences(call: Callable[..., Any]) -> None:
     shown = call("--help").stdout.partition("Commands:")[2]
-    order = ["demo", "inspect", "design", "train", "evaluate", "compare", "report", "convert", "strip", "cost", "env"]
+    order = ["demo", "inspect", "design", "train", "evaluate", "teacher", "compare", "report"]
+    order += ["convert", "strip", "cost", "env"]
     assert re.findall(r"^  (\w+)  ", shown, re.MULTILINE) == order
     assert "..." not in shown
     assert "with its certificate." in " ".join(shown.split())

@@ -27,6 +27,7 @@ LINES = {
     "train, pose": ["train", "data={data}", "model=yolov8n-pose.yaml", "route=pose", "epochs=1", "project={place}"],
     "evaluate": ["evaluate", "data={data}", "model={pt}", "imgsz=64", "out={place}"],
     "evaluate, predictions": ["evaluate", "data={data}", "predictions={json}", "out={place}"],
+    "teacher check": ["teacher", "check", "{pt}", "data={data}", "model={pt}", "limit=1", "out={place}"],
     "inspect": ["inspect", "data={data}", "imgsz=64", "out={place}"],
     "convert": ["convert", "data={data}", "to=pose", "out={place}"],
     "design": ["design", "data={data}", "like={yaml}", "price=gflops", "out={place}"],

@@ -22,6 +22,7 @@ from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.heads.detect import DetectSpec
 from auxhead.keys.heads.mask import MaskSpec
 from auxhead.keys.heads.teacher import TeacherSpec
+from auxhead.keys.heads.teacher_check import TeacherCheckKeys
 from auxhead.keys.inspect import InspectKeys
 from auxhead.keys.reading import Keys, read_words
 from auxhead.keys.train import OF_RESUME, TrainKeys
@@ -161,17 +162,24 @@ def test_evaluation_pages_name_every_key_and_show_the_evidence() -> None:
     assert evidence.partition("\n\n")[2].rstrip("\n") in page
     for name in InspectKeys.model_fields:
         assert f"{name}=" in TEXTS[ROOT / "docs" / "inspect.md"]
+    for name in TeacherCheckKeys.model_fields:
+        assert f"`{name}=`" in TEXTS[ROOT / "docs" / "teacher.md"]
 
 
 def test_evaluate_and_inspect_commands_of_the_pages_have_keys_there_are() -> None:
-    kinds: dict[str, type[Keys]] = {"evaluate": EvaluateKeys, "inspect": InspectKeys}
+    kinds: dict[str, type[Keys]] = {
+        "evaluate": EvaluateKeys,
+        "inspect": InspectKeys,
+        "teacher check": TeacherCheckKeys,
+    }
     seen = set()
     for text in TEXTS.values():
         for line in "".join(blocks(text, "")).splitlines():
-            command = line.split()[1] if line.startswith("auxhead ") else ""
-            if command in kinds:
+            words = shlex.split(line, comments=True)[1:] if line.startswith("auxhead ") else []
+            for command in kinds.keys() & {" ".join(words[:1]), " ".join(words[:2])}:
                 seen.add(command)
-                kinds[command].model_validate(read_words(shlex.split(line, comments=True)[2:], kinds[command]))
+                own = words[len(command.split()) :]
+                kinds[command].model_validate(read_words(own, kinds[command]))
     assert seen == set(kinds)
 
 

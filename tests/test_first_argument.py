@@ -12,7 +12,7 @@ import pytest
 import auxhead
 from auxhead.errors import ConfigError
 
-FUNCTIONS = ("train", "convert", "design", "inspect", "evaluate", "cost", "strip", "report", "compare")
+FUNCTIONS = ("train", "convert", "design", "inspect", "evaluate", "cost", "strip", "report", "compare", "teacher_check")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -79,6 +79,7 @@ COMMANDS = {
     "cost": ["cost", "{detector}"],
     "cost, time": ["cost", "{detector}", "latency=true"],
     "evaluate": ["evaluate", "model={detector}", "data={data}"],
+    "teacher check": ["teacher", "check", "{detector}", "model={detector}", "data={data}"],
     "versus": ["evaluate", "model={detector}", "versus={detector}", "data={data}"],
     "design": ["design", "like={detector}", "data={data}", "price=gflops"],
 }

@@ -15,7 +15,7 @@ from auxhead.cli.parts import KEYS
 from auxhead.cli.spellings import understood
 from auxhead.errors import ConfigError
 
-OPTIONS = {command: {"--json", "--dry-run", "--help", "-h"} for command in [*KEYS, "env"]}
+OPTIONS = {command: {"--json", "--dry-run", "--help", "-h"} for command in [*KEYS, "env", "teacher"]}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,11 @@ OPTIONS = {command: {"--json", "--dry-run", "--help", "-h"} for command in [*KEY
         ("compare --arms plain,p2 --slots 2 --imgsz 64", "compare arms=plain,p2 slots=2 imgsz=64"),
         ("strip --out x.pt best.pt", "strip out=x.pt best.pt"),
         ("env --data x", "env --data x"),
+        ("teacher check big.pt --data x.yaml --exist-ok", "teacher check big.pt data=x.yaml exist_ok"),
+        ("teacher --help", "teacher --help"),
+        ("teacher chek", "teacher chek"),
+        ("help teacher check", "teacher check --help"),
+        ("help teacher", "teacher --help"),
         ("detect train data=x", "train data=x"),
         ("help", "--help"),
         ("help strip", "strip --help"),
@@ -56,6 +61,8 @@ def test_a_line_is_read_as_it_is_meant(typed: str, read: str) -> None:
         ("signs.yaml", "signs.yaml", "auxhead inspect signs.yaml\n"),
         ("signs.yaml", "signs.yaml", "auxhead train signs.yaml model="),
         ("best.pt", "best.pt", "auxhead evaluate best.pt data="),
+        ("big.pt", "big.pt", "auxhead teacher check big.pt data="),
+        ("teacher big.pt data=x.yaml", "big.pt", "auxhead teacher check big.pt data=x.yaml\n"),
         ("preds.json", "preds.json", "auxhead evaluate preds.json data="),
         ("folder", "folder", "auxhead report folder\n"),
         ("epochs=3", "epochs=3", "auxhead train epochs=3"),
@@ -78,6 +85,8 @@ def test_what_is_no_command_names_the_line_that_was_meant(typed: str, found: str
         ("auxhead cost yolov8n im", ["imgsz="]),
         ("auxhead evaluate data = dist", []),
         ("auxhead inspect sig", []),
+        ("auxhead teacher ch", ["check"]),
+        ("auxhead teacher check big.pt lim", ["limit="]),
     ],
 )
 def test_a_shell_is_offered_commands_and_keys(

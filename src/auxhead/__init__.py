@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from auxhead.designs.result import Designs
     from auxhead.evaluation.evaluate import evaluate
     from auxhead.evaluation.result import Evaluation
+    from auxhead.evaluation.teacher import TeacherCheck, teacher_check
     from auxhead.host.environment import environment
     from auxhead.inspection.inspect import inspect
     from auxhead.inspection.result import Inspection
@@ -54,6 +55,7 @@ _LAZY = {
     "Evaluation": "auxhead.evaluation.result",
     "Inspection": "auxhead.inspection.result",
     "StripCertificate": "auxhead.shipping.strip_certificate",
+    "TeacherCheck": "auxhead.evaluation.teacher",
     "TrainResult": "auxhead.training.result",
     "compare": "auxhead.comparison.compare",
     "convert": "auxhead.training.converted_labels",
@@ -65,6 +67,7 @@ _LAZY = {
     "inspect": "auxhead.inspection.inspect",
     "report": "auxhead.comparison.compare",
     "strip": "auxhead.shipping.strip",
+    "teacher_check": "auxhead.evaluation.teacher",
     "train": "auxhead.training.train",
     "trainer": "auxhead.training.train",
 }
@@ -89,6 +92,7 @@ __all__ = [
     "OutputError",
     "ResumeError",
     "StripCertificate",
+    "TeacherCheck",
     "TrainResult",
     "UnfairComparisonError",
     "VerificationError",
@@ -103,6 +107,7 @@ __all__ = [
     "inspect",
     "report",
     "strip",
+    "teacher_check",
     "train",
     "trainer",
 ]

@@ -7,10 +7,11 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Annotated, NoReturn
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from auxhead._version import __version__
@@ -21,11 +22,25 @@ from auxhead.cli.evaluate import evaluate
 from auxhead.cli.inspect import inspect
 from auxhead.cli.parts import PAGE, SETTINGS, Json, emit, json_only, say
 from auxhead.cli.spellings import understood
+from auxhead.cli.teacher import teacher
 from auxhead.cli.train import convert, demo, strip, train
 from auxhead.errors import AuxHeadError, OutputError
 from auxhead.formats import printable, shortened
 
+
+class Journey(TyperGroup):
+    """Commands in the order in which one meets them; typer puts groups behind all others."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name them, the groups after the command that they belong to."""
+        names = super().list_commands(ctx)
+        names.remove(TEACHER)
+        names.insert(names.index(evaluate.__name__) + 1, TEACHER)
+        return names
+
+
 app = typer.Typer(
+    cls=Journey,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -48,6 +63,9 @@ for command, about in JOURNEY.items():
     summary = (command.__doc__ or "").partition(": ")[0].rstrip(".")
     app.command(context_settings=SETTINGS, options_metavar=line, short_help=f"{summary}.")(command)
 
+TEACHER = "teacher"
+app.add_typer(teacher, name=TEACHER)
+
 DEBUG = "AUXHEAD_DEBUG"
 """Environment variable: where it is set and not 0, an error comes with its whole traceback."""
 MISTYPED: type[Exception] = typer.BadParameter.__bases__[0]  # click's UsageError, which typer names only inside
@@ -62,7 +80,7 @@ def main() -> None:
     commands = get_command(app)
     options = {
         name: {"-h", "--help", *(word for one in command.params for word in one.opts)}
-        for name, command in commands.commands.items()  # type: ignore[attr-defined]  # of a group, as there are several
+        for name, command in _commands(commands)
     }
     try:
         code = commands(understood(sys.argv[1:], options), standalone_mode=False)
@@ -86,6 +104,14 @@ def main() -> None:
     if code == STOPPED:
         print("auxhead: stopped", file=sys.stderr)  # noqa: T201
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """List commands by the words that call them, those of groups after their group."""
+    for name, command in group.commands.items():
+        yield before + name, command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
 
 
 def _tell(error: AuxHeadError) -> NoReturn:

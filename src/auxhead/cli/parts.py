@@ -31,6 +31,7 @@ KEYS: Mapping[str, Sequence[tuple[str, str]]] = {
     "inspect": [("inspect", "InspectKeys")],
     "design": [("design", "DesignKeys")],
     "evaluate": [("evaluate", "EvaluateKeys")],
+    "teacher check": [("heads.teacher_check", "TeacherCheckKeys")],
     "compare": [("compare", "PlanKeys"), ("compare", "CompareKeys")],
     "report": [("compare", "ReportKeys")],
     "demo": [("demo", "DemoKeys")],
@@ -74,7 +75,8 @@ def known_words(command: str) -> tuple[set[str], set[str]]:
 
 def complete(context: typer.Context, incomplete: str) -> list[str]:
     """Offer a shell the keys of a command that begin as a word does; names of files it completes by itself."""
-    command, before = context.info_name or "", context.params.get("words") or []
+    group = context.parent.info_name if context.parent and context.parent.parent else ""  # of `teacher check`
+    command, before = f"{group} {context.info_name}".strip(), context.params.get("words") or []
     if command not in KEYS or "=" in incomplete or before[-1:] == ["="]:  # bash parts data=x into three words
         return []
     return [f"{key}=" for key in sorted(known_words(command)[0]) if key.startswith(incomplete)]

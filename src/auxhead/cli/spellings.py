@@ -24,9 +24,11 @@ KEYS_OF_YOLO = {".pt": "model", ".onnx": "model", ".yaml": "data", ".yml": "data
 
 DATA = ("inspect {}", "design {} like=yolov8n", "train {} model=yolov8n.pt", "convert {} out=NEW to=pose")
 MODEL = ("evaluate {} data=signs.yaml", "cost {}", "strip {}")
+TEACHER = "teacher check {} data=signs.yaml model=best.pt"
 TAKERS = {
     **dict.fromkeys((".yaml", ".yml"), (*DATA, "compare {}")),
-    **dict.fromkeys((".pt", ".onnx"), MODEL),
+    ".pt": (*MODEL, TEACHER),
+    ".onnx": MODEL,
     ".json": ("evaluate {} data=signs.yaml",),
 }
 """Command lines that take a file, by its ending."""
@@ -51,17 +53,27 @@ def understood(words: Sequence[str], options: Mapping[str, Collection[str]]) -> 
     if first == "detect" and rest[:1] and rest[0] in {"train", *OF_YOLO}:  # `yolo detect train`, one word changed
         return understood(rest, options)
     if first == "help":
-        return [*rest[:1], "--help"] if not rest or rest[0] in options else rest[:1]
+        return [*_called(rest, options), "--help"] if not rest or rest[0] in options else rest[:1]
     if first == "version":
         return ["--version"]
     if first in options:
-        return [first, *_as_keys(first, rest, options[first])]
+        called = _called(words, options)
+        own = [name for name in options if name.startswith(f"{first} ")]
+        if own and len(called) == 1 and rest and re.search(r"[.=/]", rest[0]):
+            fix = shlex.join(["auxhead", *own[0].split(), *rest])
+            raise ConfigError(f"a command of `auxhead {first}`", rest[0], "the second word", fix)
+        return [*called, *_as_keys(" ".join(called), words[len(called) :], options[" ".join(called)])]
     if first in OF_YOLO:
         raise _of_yolo(first, rest)
     if first and not first.startswith("-") and (lines := _lines(first)):
         fix = "\n          ".join(["say what to do with it", *lines])
         raise ConfigError("a command first, then what it is about", first, "the first word", fix)
     return list(words)
+
+
+def _called(words: Sequence[str], options: Collection[str]) -> list[str]:
+    """Return the words that call a command: one, or those of a group's command, such as `teacher check`."""
+    return list(words[: 2 if " ".join(words[:2]) in options else 1])
 
 
 def _of_yolo(mode: str, rest: Sequence[str]) -> ConfigError:

@@ -76,6 +76,8 @@ def _show_plan(keys: Mapping[str, Any], as_json: bool) -> None:
         return
     console = page_console()
     print_table(console, _plan_table(plan))
+    for line in plan["teacher"]["said"] if "teacher" in plan else ():
+        console.print(line, soft_wrap=True)
     defaults = (f"{key}={_word(value)}" for key, value in plan["in_force"].items() if key not in plan["ultralytics"])
     console.print(f"Ultralytics' defaults for the rest: {' '.join(defaults)}")
 
@@ -101,16 +103,20 @@ def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
     from auxhead.training.data_check import check_data
     from auxhead.training.model_check import check_arguments, check_model
     from auxhead.training.resolve import resolve
+    from auxhead.training.teaching.automatic import own_teacher
     from auxhead.training.teaching.check import check_teacher, settled
 
     plan, arguments = resolve(keys, files=True)
     with restricted(trust=plan.trust):
         check_arguments(arguments)
         check_model(arguments, plan)
-        plan = settled(plan)
+        plan = settled(plan, automatic=True)
         arguments = check_data(arguments, plan)
-        check_teacher(plan, arguments)
-    return {"auxhead": plan.to_dict(), "ultralytics": arguments, "in_force": in_force(arguments)}
+        first = own_teacher(plan, arguments)
+        if first is None:
+            check_teacher(plan, arguments)
+    found = {"auxhead": plan.to_dict(), "ultralytics": arguments, "in_force": in_force(arguments)}
+    return {**found, "teacher": first.to_dict()} if first else found
 
 
 def _plan_table(plan: Mapping[str, Any]) -> list[list[str]]:

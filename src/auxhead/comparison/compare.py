@@ -223,11 +223,11 @@ def _resolve(
     _require_known(shared)
     own = validated(CompareKeys, where)
     plan = None if plan is None else path_given(plan, 'auxhead.compare("plan.yaml")')
-    from auxhead.comparison.data import data_hash  # the checks above need no torch
     from auxhead.comparison.plan import resolve_plan
     from auxhead.comparison.plan_file import read_plan
     from auxhead.host.datasets import read_source
     from auxhead.labels.apart import require_apart
+    from auxhead.labels.fingerprint import data_hash  # the checks above need no torch
 
     name, content = read_plan(plan, given, {**(keys.get("base") or {}), **shared})
     resolve = partial(resolve_plan, name, content)

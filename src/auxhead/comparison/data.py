@@ -1,4 +1,4 @@
-"""The data of a comparison: one hash over all of it, caches and conversions made once before the runs."""
+"""The data of a comparison: caches and conversions made once before the runs."""
 
 from __future__ import annotations
 
@@ -7,29 +7,8 @@ from typing import Any
 
 from auxhead.host.datasets import cache_labels
 from auxhead.host.models import fetch_weights
-from auxhead.labels.fingerprint import fingerprint
-from auxhead.labels.listing import label_path, list_images
-from auxhead.labels.source import Source
-from auxhead.progress import Progress, named
 from auxhead.training.converted_labels import convert_cached
 from auxhead.training.resolve import resolve
-
-SPLITS = ("train", "val", "test")
-
-
-def data_hash(source: Source, tell: Progress) -> str:
-    """Hash the pictures and label files of all splits; a copy elsewhere gives the same hash.
-
-    Args:
-        source: The data set.
-        tell: Called as progress(task, done, total).
-
-    Raises:
-        DataError: A file can't be read.
-    """
-    images = [image for split in SPLITS if source.splits.get(split) for image in list_images(source.splits[split])]
-    labels = [path for path in map(label_path, images) if path.is_file()]
-    return fingerprint([*images, *labels], named(tell, "Hashing data"))
 
 
 def prepare(data: str, arms: Iterable[Mapping[str, Any]]) -> None:

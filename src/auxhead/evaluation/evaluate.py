@@ -18,7 +18,7 @@ from auxhead.evaluation.curves import precision_curve
 from auxhead.evaluation.doubts import explain_nothing
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
 from auxhead.evaluation.limits import below, read_limits
-from auxhead.evaluation.result import Detector, Evaluation
+from auxhead.evaluation.result import Detector, Evaluation, difference
 from auxhead.evaluation.sources import (
     Predicted,
     Task,
@@ -35,7 +35,7 @@ from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.reading import by_ending, validated
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.detections import Detections
-from auxhead.metrics.intervals import Interval, bias_corrected, estimate, percentile, resample
+from auxhead.metrics.intervals import estimate, resample
 from auxhead.metrics.measures import (
     Matched,
     Numbers,
@@ -105,12 +105,11 @@ def evaluate(detector: str | Path | None = None, /, *, progress: Progress | None
     about = _data(own, truth, matched[0], hashes)
     matched = [without_bands(one) for one in matched]
     results = [_detector(*parts) for parts in zip(detectors, matched, points, draws, strict=True)]
-    differences = _difference(points, draws) if own.versus else None
     evaluation = Evaluation(
         settings=_settings(job, setup, detectors),
         data=about,
         detectors=results,
-        differences=differences,
+        differences=difference(*results) if own.versus else None,
         below=below(limits, results[0].numbers),
         folder=str(folder),
     )
@@ -215,20 +214,13 @@ def _detector(one: Predicted, matched: Matched, point: Numbers, draws: Numbers) 
     )
 
 
-def _table(
-    point: Mapping[tuple[str, str], Any], draws: Mapping[tuple[str, str], Any], interval: Interval = bias_corrected
-) -> Table:
+def _table(point: Mapping[tuple[str, str], Any], draws: Mapping[tuple[str, str], Any]) -> Table:
     """Put values and their resamples together, by band and measure."""
     table: dict[str, dict[str, Any]] = {}
     for (band, measure), value in point.items():
         own = draws.get((band, measure), np.empty(0))
-        table.setdefault(band, {})[measure] = estimate(float(value[0]), own, interval)
+        table.setdefault(band, {})[measure] = estimate(float(value[0]), own)
     return table
-
-
-def _difference(points: Sequence[Numbers], draws: Sequence[Numbers]) -> Table:
-    value = {key: points[0][key] - points[1][key] for key in points[0]}
-    return _table(value, {key: draws[0][key] - draws[1][key] for key in draws[0]}, percentile)
 
 
 def _classes(matched: Matched) -> list[dict[str, Any]]:

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from auxhead.evaluation.tables import Cells, Table, band_rows, class_rows, mistake_rows, other_rows, text_table
 from auxhead.formats import escaped, first_few, plain, plural
+from auxhead.metrics.intervals import estimate, percentile
 from auxhead.metrics.measures import Numbers
 from auxhead.metrics.mistakes import Mistakes
 from auxhead.metrics.truth import Floats
@@ -162,6 +164,34 @@ class Evaluation:
             if one.note:
                 lines.append(f"{one.name}: {one.note}.")
         return lines
+
+
+def difference(first: Detector, second: Detector) -> Table:
+    """Take one detector's numbers from another's, on the same resamples.
+
+    Args:
+        first: A detector, measured on the same images and with the same seed as the other one.
+        second: What is taken from it.
+
+    Returns:
+        By band and measure, -1 to 1, with intervals where there are resamples.
+    """
+    draws = {key: first.draws[key] - second.draws[key] for key in first.draws}
+    return {
+        band: {
+            measure: estimate(
+                _number(found.value) - _number(second.numbers[band][measure].value),
+                draws.get((band, measure), np.empty(0)),
+                percentile,
+            )
+            for measure, found in measures.items()
+        }
+        for band, measures in first.numbers.items()
+    }
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _plain(table: Table) -> dict[str, dict[str, dict[str, float | None]]]:

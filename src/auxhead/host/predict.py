@@ -112,8 +112,7 @@ def predict(
         ModelError: The file holds no detector, or one that lacks classes of the data.
     """
     loaded, trained = _open(model, trust=trust)
-    size = trained.get("imgsz")
-    size = imgsz or (size if isinstance(size, int) else None) or 640
+    size = imgsz or _size(trained)
     settings = {"data": data, "split": split, "imgsz": size, "batch": batch, "device": device, "single_cls": single_cls}
     settings |= {"conf": conf, "iou": iou, "max_det": max_det, "mode": "val", "task": "detect"}
     settings |= {"rect": True, "plots": False}  # rect: as `yolo val`
@@ -196,6 +195,20 @@ def trained_as_one(model: Path, *, trust: bool) -> bool:
         ModelError: A .pt file that can't be opened.
     """
     return bool(_open(model, trust=trust)[1].get("single_cls"))
+
+
+def trained_size(model: Path, *, trust: bool) -> int:
+    """Return the image size that a model was trained at, pixels; 640 where its file doesn't say.
+
+    Raises:
+        ModelError: A .pt file that can't be opened.
+    """
+    return _size(_open(model, trust=trust)[1])
+
+
+def _size(trained: Mapping[str, Any]) -> int:
+    size = trained.get("imgsz")
+    return (size if isinstance(size, int) else None) or 640
 
 
 def weights_hash(model: Path) -> str:

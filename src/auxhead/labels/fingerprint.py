@@ -10,8 +10,12 @@ from pathlib import Path
 
 from auxhead.errors import DataError
 from auxhead.files import sha256
+from auxhead.labels.listing import label_path, list_images
+from auxhead.labels.source import Source
 from auxhead.labels.workers import in_order
-from auxhead.progress import Steps
+from auxhead.progress import Progress, Steps, named
+
+SPLITS = ("train", "val", "test")
 
 
 def fingerprint(files: Sequence[Path], progress: Steps | None = None) -> str:
@@ -35,6 +39,22 @@ def fingerprint(files: Sequence[Path], progress: Steps | None = None) -> str:
             if progress:
                 progress(done, len(files))
     return total.hexdigest()
+
+
+def data_hash(source: Source, tell: Progress, splits: Sequence[str] = SPLITS) -> str:
+    """Hash the pictures and label files of a data set; a copy elsewhere gives the same hash.
+
+    Args:
+        source: The data set.
+        tell: Called as progress(task, done, total).
+        splits: Which; those that it doesn't have are passed over.
+
+    Raises:
+        DataError: A file can't be read.
+    """
+    images = [image for split in splits if source.splits.get(split) for image in list_images(source.splits[split])]
+    labels = [path for path in map(label_path, images) if path.is_file()]
+    return fingerprint([*images, *labels], named(tell, "Hashing data"))
 
 
 def _digest(file: Path) -> str:

@@ -16,6 +16,7 @@ from auxhead.training.launch import Callbacks
 from auxhead.training.model_check import check_arguments
 from auxhead.training.resolve import resolve
 from auxhead.training.result import TrainResult
+from auxhead.training.teaching.automatic import with_own_teacher
 from auxhead.training.teaching.check import check_teacher, settled
 from auxhead.training.trainer import HeadTrainer, make_trainer
 
@@ -48,8 +49,9 @@ def train(data: str | Path | None = None, *, callbacks: Callbacks = None, **keys
         plan, arguments = resolve(keys, files=True)
         with restricted(trust=plan.trust):
             check_arguments(arguments)
-            plan = settled(plan)
+            plan = settled(plan, automatic=True)
             arguments = check_data(arguments, plan)
+            plan = with_own_teacher(plan, arguments)
             check_teacher(plan, arguments)
             return begin(plan, arguments, callbacks)
 

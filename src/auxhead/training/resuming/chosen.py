@@ -50,7 +50,8 @@ def find_run(resume: str) -> Path:
             expected=f"the folder of a run of auxhead, with {PLAN_FILE} in it",
             found="no such folder" if not run.is_dir() else f"a folder without {PLAN_FILE}",
             where=str(run),
-            fix="name the folder that the run printed at its start (resume=runs/detect/train)",
+            fix="name the folder that the run printed at its start (resume=runs/detect/train); where its teacher was "
+            "still being trained (teacher.weights=auto), give the command of its start again",
         )
     require_text(run)
     return run

@@ -9,12 +9,11 @@ from torch.nn import functional as F
 from ultralytics.utils import LOGGER, RANK
 from ultralytics.utils.torch_utils import unwrap_model
 
-from auxhead.errors import ConfigError
-from auxhead.heads.teacher import LARGE, TeacherHead, level_for
+from auxhead.heads.teacher import LARGE, TeacherHead
 from auxhead.model.choices import RunPlan
 from auxhead.model.criterion import HeadCriterion
 from auxhead.training.resuming.trainer import ResumableTrainer
-from auxhead.training.teaching.check import GRID, NAME, open_teacher, require_sizes, teacher_spec
+from auxhead.training.teaching.check import GRID, NAME, open_teacher, require_levels, require_sizes, teacher_spec
 
 
 class TaughtTrainer(ResumableTrainer):
@@ -50,16 +49,10 @@ class TaughtTrainer(ResumableTrainer):
         if spec.looks:
             teacher = open_teacher(spec, self.data["names"], self.data["channels"], trust=self.plan.trust)
         strides = tuple(map(float, model.stride))
-        require_sizes(spec, vars(self.args), teacher, max(int(max(strides)), GRID))
+        require_sizes(spec, vars(self.args), teacher.strides if teacher else None, max(int(max(strides)), GRID))
         if teacher is None:
             return
-        if all(level_for(stride / spec.scale, strides) is None for stride in teacher.strides):
-            raise ConfigError(
-                expected=f"a teacher with a level no coarser than the student's coarsest, {max(strides):g} px a cell",
-                found=f"levels of {', '.join(f'{stride / spec.scale:g}' for stride in teacher.strides)} px",
-                where=f"teacher.weights={spec.weights}, teacher.scale={spec.scale}",
-                fix="choose another teacher, or teacher.scale=2",
-            )
+        require_levels(spec, teacher.strides, strides)
         head = self.criterion.heads[NAME]
         if isinstance(head, TeacherHead):
             head.meet(teacher.to(self.device))
