@@ -31,6 +31,7 @@ from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.heads import registry as key_registry
 from auxhead.keys.inspect import InspectKeys
 from auxhead.keys.reading import Keys, Vocabulary, parse_words, read_file, read_keys, read_words
+from auxhead.keys.train import TrainKeys
 from auxhead.keys.train_reading import read_train_words
 from auxhead.keys.words.grammar import join_words, read_value
 
@@ -255,3 +256,9 @@ def test_help_and_errors_about_words_load_no_torch() -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stderr.count("auxhead: ConfigError") == len(LINES) - len(COMMANDS) - 3
+
+
+def test_the_help_of_heads_names_all_of_ours() -> None:
+    told = TrainKeys.model_fields["heads"].description
+    assert told is not None
+    assert f": {', '.join(sorted(key_registry.BUILT_IN))};" in told

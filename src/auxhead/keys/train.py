@@ -21,7 +21,7 @@ class TrainKeys(Keys):
 
     heads: str = Field(
         default="none",  # Source: own evidence (docs/evidence): no head has shown a gain yet
-        description="removable heads, comma-separated, such as center; none trains the detector alone",
+        description="removable heads, comma-separated: center, detect, mask, teacher; none trains the detector alone",
     )
     route: Route = Field(
         default="native",
