@@ -105,7 +105,16 @@ def benchmark(name: str) -> Any:
     return module
 
 
-COMPARISONS = ["gtsdb4", "hit_uav", "mirrored", "mirrored_flips", "p234_gtsdb4", "p234_hit_uav", "p234_hit_uav_h100"]
+COMPARISONS = [
+    "crops_nuclei",
+    "gtsdb4",
+    "hit_uav",
+    "mirrored",
+    "mirrored_flips",
+    "p234_gtsdb4",
+    "p234_hit_uav",
+    "p234_hit_uav_h100",
+]
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
