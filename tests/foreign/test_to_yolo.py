@@ -268,6 +268,24 @@ def test_names_of_another_machine_and_in_folders(coco: Coco, tmp_path: Path) -> 
     assert len(boxes_of(done.data, "train")) == 5
 
 
+def test_names_that_begin_with_images_find_their_labels(coco: Coco, tmp_path: Path) -> None:
+    folder = coco.pictures["train"]
+    folder.rename(folder.with_name("images"))
+    for one in coco.content["train"]["images"]:
+        one["file_name"] = f"images/{one['file_name']}"
+    coco.write("train")
+    done = convert(coco.root, tmp_path / "yolo")
+    assert sum(map(len, boxes_of(done.data, "train").values())) == done.splits["train"].boxes == 8
+
+
+def test_a_name_that_is_no_picture_is_one_message(coco: Coco, tmp_path: Path) -> None:
+    coco.content["train"]["images"][-1]["file_name"] = "."
+    coco.write("train")
+    with pytest.raises(auxhead.DataError):
+        convert(coco.root, tmp_path / "yolo")
+    assert not (tmp_path / "yolo").exists()
+
+
 def test_command_line(coco: Coco, tmp_path: Path, call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = call("convert", str(coco.root), "out=yolo", "to=yolo")

@@ -111,7 +111,7 @@ def _read(name: str, file: Path, pictures: str | None) -> CocoSplit:
 def _inside(given: str) -> str:
     """Bring a file_name to one below its folder: a path of another machine, or one that leads out, is its last part."""
     path = PurePosixPath(given.replace("\\", "/"))
-    leads_out = path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
+    leads_out = path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1])
     return path.name if leads_out else str(path)
 
 

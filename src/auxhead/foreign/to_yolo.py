@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from auxhead.errors import DataError, OutputError
+from auxhead.errors import DataError
 from auxhead.files import sha256
 from auxhead.foreign.coco_splits import CocoSplit, find_coco_splits
 from auxhead.formats import plural
@@ -32,7 +32,7 @@ from auxhead.labels.conversion.folder import (
 )
 from auxhead.labels.conversion.images import copy_image, find_image, link_image
 from auxhead.labels.conversion.result import Conversion, SplitCounts
-from auxhead.labels.listing import sharing
+from auxhead.labels.listing import label_path, sharing
 from auxhead.labels.pictures import image_problem
 from auxhead.labels.problems import LabelProblem, LabelReport, problems_error, write_problems
 from auxhead.metrics.truth import Floats, Truth, image_size
@@ -142,7 +142,9 @@ def _write(
         for place in usable[split.name]:
             rows = _rows(split.truth, place, classes, lost)
             target = build / "images" / split.name / split.inside[place]
-            label = (build / "labels" / split.name / split.inside[place]).with_suffix(".txt")
+            label = label_path(
+                target
+            )  # by Ultralytics' rule, which the name of a picture may have a say in: images/a.png
             for folder in (target.parent, label.parent):
                 folder.mkdir(parents=True, exist_ok=True)
             label.write_text("".join(rows), encoding="utf-8")
@@ -220,17 +222,12 @@ def _require_labels_of_their_own(split: CocoSplit) -> None:
 
 
 def _told(out: Path, notes: Mapping[str, Any], *, fresh: bool) -> Conversion:
-    try:
-        return Conversion(
-            data=out / DATA,
-            fresh=fresh,
-            splits={name: SplitCounts(**counts) for name, counts in notes["splits"].items()},
-            linked=notes["linked"],
-            problems=notes["problems"],
-            problems_csv=out / PROBLEMS if notes["problems"] else None,
-            remarks=tuple(notes["remarks"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise OutputError(
-            "a conversion of ours", f"a manifest without {error}", str(out), "remove the folder"
-        ) from error
+    return Conversion(
+        data=out / DATA,
+        fresh=fresh,
+        splits={name: SplitCounts(**counts) for name, counts in notes["splits"].items()},
+        linked=notes["linked"],
+        problems=notes["problems"],
+        problems_csv=out / PROBLEMS if notes["problems"] else None,
+        remarks=tuple(notes["remarks"]),
+    )
