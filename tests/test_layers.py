@@ -39,7 +39,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "augmentation": "cv2 numpy pydantic ultralytics",
     "shipping": "torch ultralytics",
     "training": "filelock numpy pydantic torch ultralytics",
-    "inspection": "matplotlib numpy yaml",
+    "inspection": "PIL matplotlib numpy yaml",
     "designs": "matplotlib numpy scipy torch yaml",
     "evaluation": "matplotlib numpy polars",
     "findings": "numpy polars scipy statsmodels",

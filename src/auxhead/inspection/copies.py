@@ -31,19 +31,13 @@ class Copies:
     pairs: tuple[tuple[str, str], ...]
 
 
-def find_copies(splits: Mapping[str, Sequence[str]], progress: Steps | None = None) -> Copies:
-    """Compare all images of a data set by the SHA-256 of their files.
-
-    Only files of equal length are read, since others can't be equal.
+def find_copies(splits: Mapping[str, Sequence[str]], digests: Mapping[str, str]) -> Copies:
+    """Compare all images of a data set by their bytes.
 
     Args:
-        splits: Image files of each split, at least their headers readable.
-        progress: Called as progress(done, total) with numbers of files; never where no two are of equal length.
-
-    Raises:
-        DataError: A file can't be read.
+        splits: Image files of each split.
+        digests: As `digest_files` gives them for all of these files.
     """
-    digests = _digests(sorted({file for files in splits.values() for file in files}), progress)
     keys = {split: [digests[file] for file in files] for split, files in splits.items()}
     names, between, pairs = list(splits), {}, []
     for index, first in enumerate(names):
@@ -58,8 +52,18 @@ def find_copies(splits: Mapping[str, Sequence[str]], progress: Steps | None = No
     return Copies(within, between, tuple(pairs[:SHOWN]))
 
 
-def _digests(files: Sequence[str], progress: Steps | None) -> dict[str, str]:
-    """Give equal files equal words; files of a length of their own keep their name."""
+def digest_files(files: Sequence[str], progress: Steps | None = None) -> dict[str, str]:
+    """Give files with equal bytes equal words: their SHA-256; files of a length of their own keep their name.
+
+    Only files of equal length are read, since others can't be equal.
+
+    Args:
+        files: Image files; none give nothing.
+        progress: Called as progress(done, total) with numbers of files; never where no two are of equal length.
+
+    Raises:
+        DataError: A file can't be read.
+    """
     lengths = defaultdict(list)
     for file in files:
         try:

@@ -14,8 +14,10 @@ from auxhead.files import path_given, require_free, write_atomic
 from auxhead.host.anchors import LEVELS, count_candidates, summarize
 from auxhead.host.datasets import read_source
 from auxhead.inspection.boxes import at_imgsz, counts_from_one, disagreeing, measure, sides, truncated
-from auxhead.inspection.copies import find_copies
+from auxhead.inspection.copies import digest_files, find_copies
 from auxhead.inspection.mirrored_names import mirror_hints
+from auxhead.inspection.near_copies import find_near_copies
+from auxhead.inspection.pair_wall import draw_pairs
 from auxhead.inspection.result import Inspection, SplitInspection
 from auxhead.inspection.suggestions import MULTIPLE, suggest
 from auxhead.labels.apart import require_apart
@@ -30,7 +32,7 @@ from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
 
 SPLITS = ("train", "val", "test")
-FILES = ("inspect.json", "inspect.png")
+FILES = ("inspect.json", "inspect.png", "near_copies.jpg")
 
 
 def inspect(
@@ -41,15 +43,16 @@ def inspect(
     exist_ok: bool = False,
     progress: Progress | None = None,
 ) -> Inspection:
-    """Tell what a detection data set is like, from its labels and its images' headers and bytes.
+    """Tell what a detection data set is like, from its labels and its images.
 
     Args:
         data: Its data.yaml, or a name of Ultralytics'.
         imgsz: Side of the network input, pixels, at least 1; rounded up to a multiple of 32, as in a training.
-        out: Folder for inspect.json and inspect.png; None: nothing is written.
+        out: Folder for inspect.json, inspect.png and, where there are near copies, near_copies.jpg; None: nothing is
+            written.
         exist_ok: Replace these files if they stand there.
         progress: Called as progress(task, done, total); tasks are "looking at train", "reading train", "anchors of
-            train", "comparing images" and the like.
+            train", "comparing images", "looking for near copies" and the like.
 
     Returns:
         Everything is measured without augmentation, in a square letterbox.
@@ -72,12 +75,15 @@ def inspect(
         images, looks[split] = _look(split, source, tell)
         truths[split] = _read(images, source, named(tell, f"reading {split}"))
     hints = mirror_hints(source.names)
+    files = {name: truth.files for name, truth in truths.items()}
+    digests = digest_files(sorted({file for own in files.values() for file in own}), named(tell, "comparing images"))
     inspection = Inspection(
         data=str(source.data),
         imgsz=imgsz,
         names=tuple(source.names[index] for index in sorted(source.names)),
         splits={name: _split(truth, looks[name], imgsz, name, tell) for name, truth in truths.items()},
-        copies=find_copies({name: truth.files for name, truth in truths.items()}, named(tell, "comparing images")),
+        copies=find_copies(files, digests),
+        near=find_near_copies(files, digests, named(tell, "looking for near copies")),
         from_one=counts_from_one(truths.values()),
         mirrored=hints,
         suggestions=suggest(truths["train"], imgsz, hints),
@@ -157,3 +163,8 @@ def _write(inspection: Inspection, out: Path) -> None:
 
     write_atomic(out / FILES[0], json.dumps(inspection.to_dict(), indent=2, allow_nan=False).encode())
     plot_inspection(inspection, out / FILES[1])
+    pairs = [pair for found in inspection.near.between.values() for pair in found]
+    if pairs:
+        draw_pairs(pairs, out / FILES[2])
+    else:
+        (out / FILES[2]).unlink(missing_ok=True)  # of an earlier look at other splits

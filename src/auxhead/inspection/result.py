@@ -9,6 +9,7 @@ from auxhead.host.anchors import Anchors
 from auxhead.inspection.boxes import Sizes
 from auxhead.inspection.copies import Copies
 from auxhead.inspection.mirrored_names import MirrorHint
+from auxhead.inspection.near_copies import Near
 from auxhead.inspection.suggestions import Suggestion
 from auxhead.metrics.truth import Floats
 
@@ -68,6 +69,7 @@ class Inspection:
         names: Class names by id.
         splits: train, val and, if there is one, test.
         copies: Images with the same bytes.
+        near: Images of different splits that look nearly the same.
         from_one: Whether class ids look as if they were counted from 1: 0 never occurs, every other one does.
         mirrored: Classes that a horizontal flip may change, guessed from their names.
         suggestions: Keys worth setting, from the training split; without boxes there, only those that need none.
@@ -78,6 +80,7 @@ class Inspection:
     names: tuple[str, ...]
     splits: dict[str, SplitInspection]
     copies: Copies
+    near: Near
     from_one: bool
     mirrored: tuple[MirrorHint, ...]
     suggestions: tuple[Suggestion, ...]
@@ -90,6 +93,7 @@ class Inspection:
             "names": list(self.names),
             "splits": {name: split.to_dict() for name, split in self.splits.items()},
             "copies": asdict(self.copies),
+            "near": asdict(self.near),
             "from_one": self.from_one,
             "mirrored": [asdict(hint) for hint in self.mirrored],
             "suggestions": [asdict(suggestion) for suggestion in self.suggestions],

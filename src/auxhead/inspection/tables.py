@@ -40,12 +40,30 @@ def remarks(found: Inspection) -> list[str]:
     for where, count in {**found.copies.within, **found.copies.between}.items():
         lines += [f"Images of {where} with the same bytes: {count}"] if count else []
     lines += [f"  {first} = {second}" for first, second in found.copies.pairs]
+    lines += _near(found)
     if found.mirrored:
         names = [f"{hint.name} ({hint.reason})" for hint in found.mirrored]
         more = f" and {len(names) - CLASSES} more" if len(names) > CLASSES else ""
         lines.append(f"Classes that a mirror may change, by their names: {', '.join(names[:CLASSES])}{more}")
     lines.append("\nWorth setting:")
     return lines + [f"  {shlex.quote(f'{one.key}={one.value}')}: {one.reason}" for one in found.suggestions]
+
+
+def _near(found: Inspection) -> list[str]:
+    """Say which images of one split look nearly like one of another, and what that means."""
+    lines = []
+    for where, pairs in found.near.between.items():
+        first, second = where.split("/")
+        if pairs:
+            share = percent(len(pairs) / found.splits[second].images)
+            lines.append(
+                f"Images of {second} that look nearly like one of {first}: {len(pairs)} ({share}). Neighbours of one "
+                f"video? Scores on {second} are then better than on new pictures: split by video or place."
+            )
+            lines += [f"  {pair.first} ~ {pair.second}" for pair in pairs[:IMAGES]]
+    if found.near.unread:
+        lines.append(f"Images that were not looked at for near copies, as Pillow can't read them: {found.near.unread}")
+    return lines
 
 
 def _images(name: str, one: SplitInspection) -> list[str]:
