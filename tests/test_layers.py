@@ -35,7 +35,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "foreign": "numpy yaml",
     "layouts": "yaml",
     "model": "torch ultralytics",
-    "host": "numpy packaging torch ultralytics yaml",
+    "host": "numpy packaging sahi torch ultralytics yaml",
     "augmentation": "cv2 numpy pydantic ultralytics",
     "shipping": "torch ultralytics",
     "training": "filelock numpy pydantic torch ultralytics",

@@ -81,7 +81,11 @@ def evaluate(detector: str | Path | None = None, /, *, progress: Progress | None
     one_class = measured_as_one(own, truth, sources)
     truth = as_one_class(truth) if one_class else truth
     job = Task(own, folder, truth, hashes, tell, one_class)
-    read = [predicted(job, *both) for both in zip(sources, detector_names(sources), strict=True)]
+    names = detector_names(sources, sliced=bool(own.slices))
+    read = [  # what the first is compared with looks at whole pictures
+        predicted(job, source, name, sliced=bool(own.slices) and not place)
+        for place, (source, name) in enumerate(zip(sources, names, strict=True))
+    ]
     detectors, found = [one for one, _ in read], [boxes for _, boxes in read]
     del read  # there may be millions of boxes: what has been matched is let go
     scaled, factors = _in_pixels(truth, detectors, own)
@@ -129,13 +133,14 @@ def _with_detector(detector: str | Path, keys: Mapping[str, Any]) -> dict[str, A
 
 def _folder(own: EvaluateKeys, sources: Sequence[Path]) -> Path:
     """Choose the folder of the results, and refuse one that holds those of something else."""
-    names = detector_names(sources)
+    names = detector_names(sources, sliced=bool(own.slices))
     folder = Path(own.out) if own.out else Path("runs") / "evaluate" / "-vs-".join(names)
     if folder.exists() and not folder.is_dir():
         raise OutputError("a folder for the results", "a file", str(folder), "choose another place with out=")
     there = folder / METRICS_FILE
     if there.is_file() and not own.exist_ok:
-        asked = {"data": own.data, "split": own.split, "sources": [str(source) for source in sources]}
+        asked: dict[str, Any] = {"data": own.data, "split": own.split, "sources": list(map(str, sources))}
+        asked |= {"slices": own.slices} if own.slices else {}
         try:
             standing = json.loads(there.read_text(encoding="utf-8"))["settings"]
             same = {name: standing.get(name) for name in asked} == asked
@@ -252,6 +257,7 @@ def _settings(job: Task, setup: Setup, detectors: Sequence[Predicted]) -> dict[s
         "auxhead": __version__,
         "sources": [one.source for one in detectors],
         **{name: getattr(job.own, name) for name in kept},
+        **({"slices": job.own.slices, "overlap": job.own.overlap} if job.own.slices else {}),
         "single_cls": job.single_cls,
         "edges": [[band.low, band.high if np.isfinite(band.high) else None] for band in setup.bands],
         "max_det": setup.max_det,

@@ -63,12 +63,19 @@ class Predicted:
     ultralytics: Mapping[str, float] | None = None
 
 
-def detector_names(sources: Sequence[Path]) -> list[str]:
-    """Name detectors: runs/detect/train/weights/best.pt is train-best; numbered where names are equal."""
+def detector_names(sources: Sequence[Path], *, sliced: bool = False) -> list[str]:
+    """Name detectors: runs/detect/train/weights/best.pt is train-best; numbered where names are equal.
+
+    Args:
+        sources: Files of models or predictions.
+        sliced: Whether the first one looks at slices: train-best-sliced.
+    """
     names = []
     for source in sources:
         inside = source.parent.name == "weights" and source.parent.parent.name
         names.append(f"{source.parent.parent.name}-{source.stem}" if inside else source.stem)
+    if sliced:
+        names[0] += "-sliced"
     return [name if names.count(name) == 1 else f"{name}-{place}" for place, name in enumerate(names, start=1)]
 
 
@@ -188,9 +195,11 @@ def _labels_hash(truth: Truth) -> str:
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
-def predicted(job: Task, source: Path, name: str) -> tuple[Predicted, Detections]:
+def predicted(job: Task, source: Path, name: str, *, sliced: bool = False) -> tuple[Predicted, Detections]:
     """Read predictions, or make them. They are apart from what is known about them: there may be millions."""
-    return _from_file(job, source, name) if source.suffix == ".json" else _from_model(job, source, name)
+    if source.suffix == ".json":
+        return _from_file(job, source, name)
+    return _from_model(job, source, name, sliced=sliced)
 
 
 def _from_file(job: Task, source: Path, name: str) -> tuple[Predicted, Detections]:
@@ -235,12 +244,12 @@ def _info(predictions: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _from_model(job: Task, source: Path, name: str) -> tuple[Predicted, Detections]:
+def _from_model(job: Task, source: Path, name: str, *, sliced: bool) -> tuple[Predicted, Detections]:
     """Predict with a model, unless the same predictions lie there."""
     from auxhead.host.compat import installed
     from auxhead.host.predict import weights_hash
 
-    keys = ("split", "imgsz", "conf", "iou", "max_det")
+    keys = ("split", "imgsz", "conf", "iou", "max_det", *(("slices", "overlap") if sliced else ()))
     asked = {
         "weights_sha256": weights_hash(source),
         "images_sha256": job.hashes["images_sha256"],
@@ -251,7 +260,7 @@ def _from_model(job: Task, source: Path, name: str) -> tuple[Predicted, Detectio
     }
     file = job.folder / f"predictions-{name}.json"
     if not (file.is_file() and _info(file).get("asked") == asked):
-        _predict(job, source, asked, file)
+        _predict(job, source, asked, file, sliced=sliced)
     else:
         job.tell("Reusing predictions", 1, 1)
     info = _info(file)
@@ -260,14 +269,20 @@ def _from_model(job: Task, source: Path, name: str) -> tuple[Predicted, Detectio
     return Predicted(name, str(source), str(asked["weights_sha256"]), file, len(found.image), **known), found
 
 
-def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path) -> None:
+def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path, *, sliced: bool) -> None:
     """Predict, and write the predictions and what is known about them."""
     from auxhead.host.compat import installed
     from auxhead.host.predict import predict
+    from auxhead.host.slices import Slicing, predict_sliced
 
-    keys = ("split", "imgsz", "batch", "device", "conf", "iou", "max_det", "trust")
-    settings = {key: getattr(job.own, key) for key in keys}
-    made = predict(source, job.own.data, single_cls=job.single_cls, **settings)
+    keys = ("imgsz", "batch", "device", "conf", "iou", "max_det", "trust")
+    settings = {key: getattr(job.own, key) for key in keys} | {"single_cls": job.single_cls}
+    if sliced and job.own.slices:
+        how = Slicing(job.own.slices, job.own.overlap)
+        tell = named(job.tell, "Looking at slices")
+        made = predict_sliced(source, job.truth.files, job.truth.names, how, progress=tell, **settings)
+    else:
+        made = predict(source, job.own.data, split=job.own.split, **settings)
     place = {str(Path(name).resolve()): index for index, name in enumerate(job.truth.files)}
     blocks, images = [], []
     for name, rows in made.rows.items():

@@ -60,6 +60,10 @@ class EvaluateKeys(Keys):
     device: str | int | None = Field(default=None, description="as Ultralytics' device (default: a GPU, else the CPU)")
     conf: float = Field(default=0.001, ge=0, le=1, description="lowest score of a prediction")
     iou: float = Field(default=0.7, ge=0, le=1, description="overlap at which NMS drops a prediction")
+    slices: int | None = Field(
+        default=None, ge=32, description="side of slices of the pictures, pixels: model= looks at each, by sahi"
+    )
+    overlap: float = Field(default=0.2, ge=0, lt=1, description="share of a slice that the next one shows again")
     max_det: int = Field(default=300, ge=1, description="most predictions of an image; COCO's maxDets as well")
     trust: bool = Field(default=False, description="run whatever code a foreign model file contains")
 
@@ -93,6 +97,12 @@ class EvaluateKeys(Keys):
             raise ValueError(message)
         if self.predictions is not None and not self.predictions.endswith(".json"):
             message = f"predictions={self.predictions}: expected a results file, .json; a model is model="
+            raise ValueError(message)
+        if self.slices and self.model is None:
+            message = f"slices={self.slices}: expected model= beside it, as predictions are made already"
+            raise ValueError(message)
+        if "overlap" in self.model_fields_set and not self.slices:
+            message = f"overlap={self.overlap}: expected slices= beside it, the side of the slices in pixels"
             raise ValueError(message)
         if self.data.endswith(".json") and (self.model or (self.versus and not self.versus.endswith(".json"))):
             message = "a model needs the pictures: expected a data.yaml, as data= is a COCO json"
