@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
 import signal
 import sys
@@ -139,6 +140,22 @@ def trained(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory):
     import auxhead
 
     return auxhead.train(**{**tiny, "heads": "center"}, project=str(tmp_path_factory.mktemp("runs")), name="run")
+
+
+@pytest.fixture
+def size_head(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the head that docs/own-head.md shows, as pip does: a module, and an entry point beside it."""
+    page = (Path(__file__).parent.parent / "docs" / "own-head.md").read_text(encoding="utf-8")
+    (module,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (point,) = re.findall(r'^(size) = "(.+)"$', page, re.MULTILINE)
+    folder = tmp_path_factory.mktemp("installed")
+    (folder / "size_head.py").write_text(module)
+    facts = folder / "size_head-0.1.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: size-head\nVersion: 0.1\n")
+    (facts / "entry_points.txt").write_text(f"[auxhead.heads]\n{' = '.join(point)}\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "size_head", raising=False)
 
 
 @pytest.fixture

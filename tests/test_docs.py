@@ -13,9 +13,14 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 
 import auxhead
+from auxhead.cli import app, parts
+from auxhead.cli.compare import _plan_and_keys
+from auxhead.cli.cost import _names_and_keys
 from auxhead.comparison.arms import PRESETS
+from auxhead.comparison.compare import _require_known
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.heads.center import CenterSpec
@@ -24,7 +29,7 @@ from auxhead.keys.heads.mask import MaskSpec
 from auxhead.keys.heads.teacher import TeacherSpec
 from auxhead.keys.heads.teacher_check import TeacherCheckKeys
 from auxhead.keys.inspect import InspectKeys
-from auxhead.keys.reading import Keys, read_words
+from auxhead.keys.reading import Keys, read_keys, validated
 from auxhead.keys.train import OF_RESUME, TrainKeys
 from auxhead.keys.train_reading import read_train_words
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL
@@ -36,7 +41,8 @@ TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 
 
 def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    """List the blocks of a language; all are read, as the end of one looks like the start of one without language."""
+    return [block for kind, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.DOTALL) if kind == language]
 
 
 def test_ci_runs_the_readme_test_command() -> None:
@@ -45,14 +51,49 @@ def test_ci_runs_the_readme_test_command() -> None:
     assert commands[0] in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
+def commands(text: str) -> list[list[str]]:
+    """List the words of each line of ours that a page shows to be typed."""
+    lines = "".join([*blocks(text, ""), *blocks(text, "bash")]).splitlines()
+    typed = [re.fullmatch(r"(?:.*uv run )?auxhead (.*)", line) for line in lines]
+    return [shlex.split(line[1], comments=True) for line in typed if line]
+
+
+def check_command(words: list[str]) -> str:
+    """Read a line as its command does, short of files that it names, and say which command it is."""
+    command = get_command(app.app)
+    name = " ".join(words[: 2 if words[0] == "teacher" else 1])
+    for word in name.split():
+        command = command.commands[word]  # type: ignore[attr-defined]
+    flags = {word for word in words if word.startswith("--")}
+    assert flags <= {option for one in command.params for option in one.opts}, words
+    own = [word for word in words[len(name.split()) :] if word not in flags]
+    if name == "train":
+        keys = read_train_words(own)
+        again = {"resume", *OF_RESUME} if "resume" in keys else set()
+        resolve({key: value for key, value in keys.items() if key not in again})
+    elif name == "compare":
+        plan, keys = _plan_and_keys(own)
+        where = {key: value for key, value in keys.items() if key in CompareKeys.model_fields}
+        validated(CompareKeys, where)
+        _require_known({key: value for key, value in keys.items() if key not in {*PlanKeys.model_fields, *where}})
+        if plan is None:
+            given = {key: value for key, value in keys.items() if key in PlanKeys.model_fields}
+            assert PlanKeys.model_validate(given).arms.keys() <= PRESETS.keys(), words
+    elif name != "env":
+        (_, _, model), *_ = parts.models(name)
+        assert issubclass(model, Keys)
+        read_keys(_names_and_keys(own, model)[1] if name == "cost" else own, model)
+    return name
+
+
+@pytest.mark.usefixtures("size_head")
+def test_every_line_of_the_pages_is_a_command_with_keys_there_are() -> None:
+    seen = {check_command(words) for text in TEXTS.values() for words in commands(text)}
+    assert seen >= parts.KEYS.keys()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_commands_and_links_of_a_page(page: Path) -> None:
-    for block in blocks(TEXTS[page], ""):
-        for line in block.splitlines():
-            if line.startswith("auxhead train"):
-                keys = read_train_words(shlex.split(line, comments=True)[2:])
-                again = {"resume", *OF_RESUME} if "resume" in keys else set()
-                resolve({key: value for key, value in keys.items() if key not in again})
+def test_links_of_a_page(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", TEXTS[page]):
         assert (page.parent / target).exists(), target
 
@@ -175,24 +216,7 @@ def test_evaluation_pages_name_every_key_and_show_the_evidence() -> None:
         assert f"`{name}=`" in TEXTS[ROOT / "docs" / "teacher.md"]
 
 
-def test_evaluate_and_inspect_commands_of_the_pages_have_keys_there_are() -> None:
-    kinds: dict[str, type[Keys]] = {
-        "evaluate": EvaluateKeys,
-        "inspect": InspectKeys,
-        "teacher check": TeacherCheckKeys,
-    }
-    seen = set()
-    for text in TEXTS.values():
-        for line in "".join(blocks(text, "")).splitlines():
-            words = shlex.split(line, comments=True)[1:] if line.startswith("auxhead ") else []
-            for command in kinds.keys() & {" ".join(words[:1]), " ".join(words[:2])}:
-                seen.add(command)
-                own = words[len(command.split()) :]
-                kinds[command].model_validate(read_words(own, kinds[command]))
-    assert seen == set(kinds)
-
-
-def test_the_page_of_errors_shows_the_tree_and_every_variable() -> None:
+def test_the_page_of_errors_shows_the_tree() -> None:
     page = TEXTS[ROOT / "docs" / "errors.md"]
     source = (ROOT / "src" / "auxhead" / "errors.py").read_text(encoding="utf-8")
     tree = source.partition("::\n\n")[2].partition("\nEvery message")[0]
@@ -201,7 +225,36 @@ def test_the_page_of_errors_shows_the_tree_and_every_variable() -> None:
         if isinstance(kind, type):
             builtin = [base.__name__ for base in kind.__bases__ if base.__module__ == "builtins"]
             assert f"{name} ({builtin[0]})" in page or name == "AuxHeadError"
-    listed = set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE))
-    used = re.compile(r"[\"']((?:AUXHEAD|YOLO|OMP|CUDA|XDG)_[A-Z_]+)[\"']")
-    named = {name for path in (ROOT / "src").rglob("*.py") for name in used.findall(path.read_text(encoding="utf-8"))}
-    assert named - {"YOLO_OFFLINE"} <= listed
+
+
+def variables_of(source: str) -> set[str]:
+    """Name the environment variables of a module: keys of os.environ, and names that look like one.
+
+    A key that is no text must be a constant of the module, so that it is found, too; a loop has its names in one.
+    """
+    tree = ast.parse(source)
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    constants: dict[str, Any] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            constants[statement.targets[0].id] = statement.value
+    found = {text for text in texts if re.fullmatch(r"(AUXHEAD|YOLO|ULTRALYTICS|OMP|CUDA|XDG|WANDB|RAY)_\w+", text)}
+    for node in ast.walk(tree):
+        key = None
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
+            key = node.slice
+        elif isinstance(node, ast.Call) and re.fullmatch(r"os\.(environ\.\w+|getenv)", ast.unparse(node.func)):
+            key = node.args[0]
+        if isinstance(key, ast.Name):
+            key = constants.get(key.id)
+        if isinstance(key, ast.Constant):
+            found.add(str(key.value))
+    return found
+
+
+def test_the_page_of_variables_lists_those_of_the_code_and_no_other() -> None:
+    page = TEXTS[ROOT / "docs" / "environment.md"]
+    listed = {name for row in re.findall(r"^\| (`.+?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")]
+    used = set().union(*map(variables_of, sources))
+    assert listed == used | {"AUXHEAD_DATA"}  # which only the tests read

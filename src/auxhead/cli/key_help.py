@@ -38,7 +38,7 @@ def key_help(command: str, note: str = "") -> Any:
             typer.echo(f"\n{title}:" if title != before else "", nl=title != before)
             before = title
             for name, field in sorted(model.model_fields.items(), key=lambda item: not item[1].is_required()):
-                typer.echo(_entry(word(prefix, name, field), _meaning(field), width))
+                typer.echo(_entry(word(prefix, name, field), meaning(field), width))
         typer.echo("\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in note.splitlines()))
         raise typer.Exit
 
@@ -54,7 +54,7 @@ def _entry(key: str, meaning: str, width: int) -> str:
     )
 
 
-def _meaning(field: FieldInfo) -> str:
+def meaning(field: FieldInfo) -> str:
     """Say what a key means, what it may be and what it is when it isn't given."""
     choices = _choices(field.annotation)
     said = str(field.description)
@@ -62,7 +62,7 @@ def _meaning(field: FieldInfo) -> str:
     more = [f"{', '.join(choices[:-1])} or {choices[-1]}"] if unsaid else []
     if field.is_required():
         more.append("required")
-    elif field.default not in (None, {}, ""):
+    elif field.default not in (None, {}, [], ""):
         more.append(f"default {typed(field.default)}")
     return f"{said} ({'; '.join(more)})" if more else said
 

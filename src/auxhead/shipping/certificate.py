@@ -30,7 +30,9 @@ RANDOM_IMAGES = 2  # compared where no pictures are given. Source: own choice; e
 class Certificate(Proof):
     """What was compared when a training's detector was saved: the trained model with its heads, and the stock model.
 
-    Attributes (beside those of `Proof`):
+    The attributes of `Proof`, and these.
+
+    Attributes:
         epoch: Epoch (from 1) whose weights the file holds.
         select: Metric that chose it.
         images: Validation images (or random ones, see `real_images`) compared.

@@ -27,7 +27,9 @@ OTHER_BRANCH = (
 class StripCertificate(Proof):
     """What was compared when a detector was made from a pose or segment model, and what came out.
 
-    Attributes (beside those of `Proof`):
+    The attributes of `Proof`, and these.
+
+    Attributes:
         source: File name of the pose or segment model.
         source_sha256: Its hash.
         task: What it was trained for: pose or segment.

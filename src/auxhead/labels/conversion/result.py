@@ -31,7 +31,7 @@ class SplitCounts:
 class Conversion:
     """What a conversion made, or found made already.
 
-    Args:
+    Attributes:
         data: The new data.yaml.
         fresh: Whether anything was written; False if all was there and up to date.
         splits: Counts of each split.
