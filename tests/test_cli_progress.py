@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import io
+import threading
+from pathlib import Path
 
 import pytest
+from rich.console import Console
+from tests.patience import HANG
 
+from auxhead.cli import runs_table
 from auxhead.cli.parts import progress
+from auxhead.cli.runs_table import live_runs
 
 
 class Terminal(io.StringIO):
@@ -84,3 +90,58 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.M
     with progress() as tell:
         tell("timing", 1, 2)
     assert stream.getvalue() == "timing 1/2\n"
+
+
+class Lines(io.StringIO):
+    """A log that can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.more = threading.Condition()
+
+    def write(self, text: str) -> int:
+        with self.more:
+            written = super().write(text)
+            self.more.notify_all()
+        return written
+
+    def wait_for(self, text: str) -> None:
+        with self.more:
+            assert self.more.wait_for(lambda: text in self.getvalue(), timeout=HANG), self.getvalue()
+
+
+def test_a_log_gets_a_line_an_epoch_of_each_run_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs_table, "LOOK", 0.01)
+    log = Lines()
+
+    def epochs(run: str, count: int) -> None:
+        place = tmp_path / "runs" / run / "train"
+        place.mkdir(parents=True, exist_ok=True)
+        rows = "".join(f"{epoch},0.5\n" for epoch in range(1, count + 1))
+        (place / "results.csv.new").write_text(f"epoch,loss\n{rows}")
+        (place / "results.csv.new").rename(place / "results.csv")
+
+    epochs("plain-0", 2)  # by an earlier start
+    epochs("p2-0", 4)
+    with live_runs(Console(file=log, width=100), tmp_path) as table:
+        table.watch("p2-0", "finished", "")
+        for name in ("plain-0", "plain-1"):
+            table.watch(name, "waiting", "")
+            table.watch(name, "running", "")
+        epochs("plain-0", 3)
+        log.wait_for("plain-0: epoch 3 (0:0")
+        epochs("plain-1", 1)
+        log.wait_for("plain-1: epoch 1 (0:0")
+        table.watch("plain-1", "finished", "")
+        epochs("plain-1", 2)
+        epochs("plain-0", 4)
+        log.wait_for("plain-0: epoch 4 (")
+    assert [line.partition(" (")[0] for line in log.getvalue().splitlines()] == [
+        "plain-0: running",
+        "plain-1: running",
+        "plain-0: epoch 3",
+        "plain-1: epoch 1",
+        "plain-1: finished",
+        "plain-0: epoch 4",
+    ]
+    assert "auxhead-epochs" not in {thread.name for thread in threading.enumerate()}

@@ -1,7 +1,8 @@
-"""A live table of the runs of a comparison, for a terminal; plain lines elsewhere."""
+"""A live table of the runs of a comparison, for a terminal; elsewhere plain lines, one an epoch."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from rich.table import Column, Table
 from auxhead.comparison.ledger import epochs_done
 
 REFRESH = 1.0  # a second: results.csv is read again for every run that is running
+LOOK = 2.0  # seconds from one look at the epochs to the next, where there is no live table
 
 
 @dataclass
@@ -29,6 +31,7 @@ class RunsTable:
         states: State and remark of each run by its name.
         since: When each run that is running began, seconds of a monotonic clock.
         doing: What is done before the runs, in words.
+        told: The epochs of each run that have been told as lines.
     """
 
     console: Console
@@ -36,6 +39,7 @@ class RunsTable:
     states: dict[str, tuple[str, str]] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
     doing: str = ""
+    told: dict[str, int] = field(default_factory=dict)
 
     def tell(self, what: str, done: int, total: int) -> None:
         """Take in how far the work before the runs is; where there is no live table, name it once."""
@@ -46,11 +50,19 @@ class RunsTable:
     def watch(self, name: str, state: str, remark: str) -> None:
         """Take in a run's new state; where there is no live table, print it."""
         changed = self.states.get(name, (state, remark)) != (state, remark)
-        self.states[name] = (state, remark)
         if state == "running":
             self.since[name] = time.monotonic()
+            self.told[name] = self._done(name)  # what an earlier start has done is no news
+        self.states[name] = (state, remark)
         if changed and not self.console.is_terminal:
             self.console.print(f"{name}: {state}" + (f" ({remark})" if remark else ""), soft_wrap=True)
+
+    def epochs(self) -> None:
+        """Print a line for each run that has finished another epoch since the last call."""
+        for name, (state, _) in list(self.states.items()):
+            if state == "running" and (done := self._done(name)) > self.told[name]:
+                self.told[name] = done
+                self.console.print(f"{name}: epoch {done} ({self._time(name, state)})", soft_wrap=True)
 
     def __rich__(self) -> Table:
         """Draw the table: what runs, what has failed, and counts of the rest."""
@@ -63,7 +75,10 @@ class RunsTable:
         return table
 
     def _epoch(self, name: str, state: str) -> str:
-        return "" if state == "failed" else str(epochs_done(self.folder / "runs" / name))
+        return "" if state == "failed" else str(self._done(name))
+
+    def _done(self, name: str) -> int:
+        return epochs_done(self.folder / "runs" / name)
 
     def _time(self, name: str, state: str) -> str:
         if state != "running" or name not in self.since:
@@ -81,12 +96,31 @@ def live_runs(console: Console, folder: Path) -> Iterator[RunsTable]:
     """Show runs while they run.
 
     Args:
-        console: Where; a live table on a terminal, a line for each change elsewhere.
+        console: Where; a live table on a terminal, elsewhere a line for each change and each epoch.
         folder: The comparison's folder.
     """
     table = RunsTable(console, folder)
     if not console.is_terminal:
-        yield table
+        with _told_epochs(table):
+            yield table
         return
     with Live(table, console=console, refresh_per_second=REFRESH, transient=True):
         yield table
+
+
+@contextmanager
+def _told_epochs(table: RunsTable) -> Iterator[None]:
+    """Print epochs as they end: a notebook or a log would be silent for as long as a run takes."""
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(LOOK):
+            table.epochs()
+
+    thread = threading.Thread(target=look, name="auxhead-epochs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

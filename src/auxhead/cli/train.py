@@ -62,7 +62,7 @@ def _offer(keys: Mapping[str, Any]) -> list[str]:
     start = f" pretrained={model}" if model.endswith(".pt") else ""
     return [
         f"Training {model} as it is. For small objects there is a layout with finer maps at about the same price;",
-        f"it was ahead of yolov8n on both data sets measured: model={name}.yaml{start}",
+        f"it was ahead of yolov8n on all three data sets measured: model={name}.yaml{start}",
         f"or ask what suits yours: auxhead design data={keys['data']}",
     ]
 
