@@ -28,6 +28,7 @@ from auxhead.labels.problems import LabelProblem, problems_error
 from auxhead.labels.source import Source
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.detections import Detections
+from auxhead.metrics.ignored import with_ignored
 from auxhead.metrics.results.boxes import MANY, reaches_outside
 from auxhead.metrics.results.categories import Categories
 from auxhead.metrics.results_file import read_json, read_results, to_json
@@ -107,6 +108,7 @@ def read_truth(own: EvaluateKeys, out: Path, tell: Progress) -> tuple[Truth, dic
             fix="put label files beside the images (images/ -> labels/), or choose another split=",
         )
     _require_centers(truth, own)
+    truth = with_ignored(truth)
     pictures = fingerprint(images, named(tell, "Hashing images"))
     said = {"left_out": left_out} if left_out else {}
     return replace(truth, left_out=tuple(left_out)), {
