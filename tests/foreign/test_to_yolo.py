@@ -142,7 +142,7 @@ def test_what_labels_cannot_hold_is_counted_and_said(coco: Coco, tmp_path: Path)
     assert done.splits["train"].boxes == 6
     assert done.splits["train"].empty == 2
     said = " ".join(done.remarks)
-    assert "1 box of crowds" in said
+    assert "1 box kept as ignore regions" in said
     assert "1 box without area" in said
     assert "1 box cut off" in said
     assert any(row[1:] == (5000, 3000, 1000, 500) for rows in boxes_of(done.data, "train").values() for row in rows)
@@ -193,7 +193,7 @@ def test_bad_pictures_are_listed_or_left_out(coco: Coco, tmp_path: Path) -> None
     with pytest.raises(auxhead.DataError) as caught:
         convert(coco.root, tmp_path / "yolo")
     told = str(caught.value)
-    assert "60 x 40 pixels, as the json says, found 40 x 60" in told
+    assert "60 x 40 pixels, as its annotations say, found 40 x 60" in told
     listed = (tmp_path / "yolo.problems.csv").read_text()
     assert all(image.name in listed for image in (first, second, third))
     assert not (tmp_path / "yolo").exists()

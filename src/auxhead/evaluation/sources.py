@@ -15,6 +15,7 @@ from auxhead.errors import DataError
 from auxhead.evaluation.doubts import refuse_misread
 from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
+from auxhead.foreign.recognize import how_to_convert
 from auxhead.formats import plural
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.labels.apart import require_apart
@@ -179,7 +180,11 @@ def measured_as_one(own: EvaluateKeys, truth: Truth, sources: Sequence[Path]) ->
 def _source(own: EvaluateKeys) -> Source:
     """Resolve data.yaml; with a model by Ultralytics, which also knows data sets by name."""
     if own.predictions and not (own.versus and not own.versus.endswith(".json")):
-        return read_data_yaml(Path(own.data))
+        try:
+            return read_data_yaml(Path(own.data))
+        except DataError as error:
+            error.fix = how_to_convert(own.data) or error.fix
+            raise
     from auxhead.host.datasets import read_source
 
     return read_source(own.data)
