@@ -173,6 +173,9 @@ def test_captions_and_keypoints_beside_the_instances_are_no_matter(coco: Coco, t
     for split in ("train", "val"):
         (coco.root / "annotations" / f"captions_{split}2017.json").write_text("{}")
         (coco.root / "annotations" / f"person_keypoints_{split}2017.json").write_text("{}")
+        run = coco.root / "runs" / "detect" / split  # a training beside the data
+        run.mkdir(parents=True)
+        (run / "result.json").write_text("{}")
     assert convert(coco.root, tmp_path / "yolo").fresh
 
 
@@ -227,6 +230,7 @@ def other_categories(made: Coco) -> None:
 
 def twins(made: Coco) -> None:
     made.content["val"]["images"][1]["file_name"] = "1-1.jpg"
+    shutil.copy(made.pictures["val"] / "1-1.png", made.pictures["val"] / "1-1.jpg")
     made.write("val")
 
 
@@ -239,7 +243,7 @@ SPOILED: dict[str, tuple[Callable[[Coco], Any], str]] = {
     "no val": (lambda made: made.json["val"].unlink(), "train: .*instances_train2017"),
     "two of train": (two_of_train, r"(?s)train: .*train\.json.*train_fixed\.json"),
     "other categories": (other_categories, r"(?s)7: yield, 8: yield.*instances_val2017"),
-    "one label file": (twins, r"1-1\.(jpg|png)"),
+    "one label file": (twins, r"names of their own.*\n.*1-1\.(jpg|png)"),
     "broken": (lambda made: made.json["val"].write_text("{"), "instances_val2017"),
 }
 

@@ -17,7 +17,8 @@ WORDS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """What names of files and folders call a split."""
-DEPTH = 5  # levels in which files are looked for: VOCtrainval/VOCdevkit/VOC2007/Annotations below the folder named
+DEPTH = 3  # levels in which json files are looked for: deeper ones are of runs beside the data. Source: own choice
+DEEPEST = 5  # levels for anything else: VOCtrainval/VOCdevkit/VOC2007/Annotations below the folder named
 
 
 def split_of(*names: str) -> str:
@@ -137,6 +138,5 @@ def unannotated(albums: Iterable[Album], empty: str) -> list[str]:
         empty: How a file says that its picture shows nothing.
     """
     left = sum(album.left() for album in albums)
-    return [f"{plural(left, 'picture')} without annotation file left out ({empty} says that nothing is there)"] * (
-        left > 0
-    )
+    told = f"{plural(left, 'picture')} without annotation file left out ({empty} says that nothing is there)"
+    return [told] if left else []

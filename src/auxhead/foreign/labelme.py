@@ -15,7 +15,7 @@ from auxhead.formats import plural
 from auxhead.labels.problems import LabelProblem
 
 EXPECTED = "LabelMe: folders train/ and val/ of pictures, each with its json beside it"
-FIX = "move pictures with their json files into train/ and val/, such as every fifth into val/"
+FIX = "name the folder that holds these; else move pictures with their json files into train/ and val/"
 BOXED = {"rectangle", "polygon", "mask"}  # shapes whose points lie around them
 IGNORED, BACKGROUND = "__ignore__", "_background_"  # Source: LabelMe, examples/*/labels.txt
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from auxhead.errors import ConfigError, DataError
 from auxhead.foreign.coco import read_coco_set
 from auxhead.foreign.data_set import DataSet
-from auxhead.foreign.folders import walk
+from auxhead.foreign.folders import DEEPEST, DEPTH, walk
 from auxhead.foreign.labelme import read_labelme
 from auxhead.foreign.tt100k import read_tt100k
 from auxhead.foreign.visdrone import read_visdrone
@@ -51,7 +51,11 @@ def read_foreign(data: str, pictures: str | None) -> DataSet:
         DataError: The format isn't known, or the data set can't be used.
     """
     place = Path(data)
-    form = recognize(place) if place.exists() else "COCO"  # which says that a file isn't there
+    if not place.exists() and "," not in data:
+        raise DataError(
+            f"a data set in one of these formats:{_known()}", "no such file or folder", data, "correct the path"
+        )
+    form = recognize(place) if place.exists() else "COCO"  # several jsons
     if not form:
         raise _unknown(place)
     if form == "COCO":
@@ -72,8 +76,11 @@ def recognize(place: Path) -> str:
     """
     if place.is_file():
         return (_format_of(place) or "COCO") if place.suffix == ".json" else ""
-    found = {_format_of(file) for files in islice(walk(place), FOLDERS) for file in _samples(files)}
-    return next((form for form in LAYOUTS if form in found), "")
+    for depth in (DEPTH, DEEPEST):
+        found = {_format_of(file) for files in islice(walk(place, depth), FOLDERS) for file in _samples(files)}
+        if form := next((form for form in LAYOUTS if form in found), ""):
+            return form
+    return ""
 
 
 def how_to_convert(data: str) -> str:
@@ -112,12 +119,15 @@ def _format_of(file: Path) -> str:
 
 def _unknown(place: Path) -> DataError:
     """Build the error for a folder or file in no format that is known."""
-    known = "".join(f"\n  {form}: {layout}" for form, layout in LAYOUTS.items())
-    listed = [[place]] if place.is_file() else islice(walk(place), FOLDERS)
+    listed = [[place]] if place.is_file() else islice(walk(place, DEEPEST), FOLDERS)
     kinds = Counter(file.suffix or file.name for files in listed for file in files)
     told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN))
     found = f"files of other formats: {told}" if told else "no file in it"
     fix = "name the folder that holds train and val of one of these formats"
     if any(kind in kinds for kind in (".yaml", ".yml")) and ".txt" in kinds:
         fix = "is this a data set for YOLO already? name its data.yaml: auxhead train data=FOLDER/data.yaml"
-    return DataError(f"a data set in one of these formats:{known}", found, str(place), fix)
+    return DataError(f"a data set in one of these formats:{_known()}", found, str(place), fix)
+
+
+def _known() -> str:
+    return "".join(f"\n  {form}: {layout}" for form, layout in LAYOUTS.items())

@@ -14,7 +14,8 @@ from auxhead.labels.problems import LabelProblem
 
 EXPECTED = "Pascal VOC: Annotations/ with ImageSets/Main/train.txt and val.txt, or xml files in train/ and val/"
 FIX = (
-    "move pictures with their xml files into train/ and val/, or list their names in ImageSets/Main/train.txt, val.txt"
+    "name the folder that holds these; else move pictures with their xml files into train/ and val/, or list their "
+    "names in ImageSets/Main/train.txt and val.txt"
 )
 LISTS = "ImageSets/Main"
 PLACES = ("", "Annotations", "annotations")  # of the xml files of a split
