@@ -142,7 +142,7 @@ def test_what_labels_cannot_hold_is_counted_and_said(coco: Coco, tmp_path: Path)
     assert done.splits["train"].boxes == 6
     assert done.splits["train"].empty == 2
     said = " ".join(done.remarks)
-    assert "1 box of crowds" in said
+    assert "1 box kept as ignore regions" in said
     assert "1 box without area" in said
     assert "1 box cut off" in said
     assert any(row[1:] == (5000, 3000, 1000, 500) for rows in boxes_of(done.data, "train").values() for row in rows)
@@ -173,6 +173,9 @@ def test_captions_and_keypoints_beside_the_instances_are_no_matter(coco: Coco, t
     for split in ("train", "val"):
         (coco.root / "annotations" / f"captions_{split}2017.json").write_text("{}")
         (coco.root / "annotations" / f"person_keypoints_{split}2017.json").write_text("{}")
+        run = coco.root / "runs" / "detect" / split  # a training beside the data
+        run.mkdir(parents=True)
+        (run / "result.json").write_text("{}")
     assert convert(coco.root, tmp_path / "yolo").fresh
 
 
@@ -193,7 +196,7 @@ def test_bad_pictures_are_listed_or_left_out(coco: Coco, tmp_path: Path) -> None
     with pytest.raises(auxhead.DataError) as caught:
         convert(coco.root, tmp_path / "yolo")
     told = str(caught.value)
-    assert "60 x 40 pixels, as the json says, found 40 x 60" in told
+    assert "60 x 40 pixels, as its annotations say, found 40 x 60" in told
     listed = (tmp_path / "yolo.problems.csv").read_text()
     assert all(image.name in listed for image in (first, second, third))
     assert not (tmp_path / "yolo").exists()
@@ -227,6 +230,7 @@ def other_categories(made: Coco) -> None:
 
 def twins(made: Coco) -> None:
     made.content["val"]["images"][1]["file_name"] = "1-1.jpg"
+    shutil.copy(made.pictures["val"] / "1-1.png", made.pictures["val"] / "1-1.jpg")
     made.write("val")
 
 
@@ -239,7 +243,7 @@ SPOILED: dict[str, tuple[Callable[[Coco], Any], str]] = {
     "no val": (lambda made: made.json["val"].unlink(), "train: .*instances_train2017"),
     "two of train": (two_of_train, r"(?s)train: .*train\.json.*train_fixed\.json"),
     "other categories": (other_categories, r"(?s)7: yield, 8: yield.*instances_val2017"),
-    "one label file": (twins, r"1-1\.(jpg|png)"),
+    "one label file": (twins, r"names of their own.*\n.*1-1\.(jpg|png)"),
     "broken": (lambda made: made.json["val"].write_text("{"), "instances_val2017"),
 }
 

@@ -54,7 +54,7 @@ JOURNEY: dict[Callable[..., None], str] = {  # and what each is about
     evaluate: "BEST.pt|RESULTS.json data=DATA.yaml",
     compare: "[PLAN]",
     report: "FOLDER",
-    convert: "DATA.yaml out=FOLDER to=pose|segment|yolo",
+    convert: "DATA.yaml|FOLDER out=NEW to=pose|segment|yolo",
     strip: "BEST.pt|FOLDER",
     cost: "",
 }

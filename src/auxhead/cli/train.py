@@ -137,7 +137,7 @@ def convert(
     as_json: Json = False,
     _help: Annotated[bool, key_help("convert")] = False,
 ) -> None:
-    """Write COCO jsons as a YOLO data set (COCO out=NEW to=yolo), or YOLO boxes as keypoints or polygons (to=pose)."""
+    """Write COCO, VOC, VisDrone as YOLO (FOLDER out=NEW to=yolo), or YOLO boxes as keypoints or polygons (to=pose)."""
     from auxhead.keys.convert import ConvertKeys
     from auxhead.keys.reading import read_keys
 

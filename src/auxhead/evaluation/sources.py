@@ -15,6 +15,7 @@ from auxhead.errors import DataError
 from auxhead.evaluation.doubts import refuse_misread
 from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
+from auxhead.foreign.recognize import how_to_convert
 from auxhead.formats import plural
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.labels.apart import require_apart
@@ -28,6 +29,7 @@ from auxhead.labels.problems import LabelProblem, problems_error
 from auxhead.labels.source import Source
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.detections import Detections
+from auxhead.metrics.ignored import with_ignored
 from auxhead.metrics.results.boxes import MANY, reaches_outside
 from auxhead.metrics.results.categories import Categories
 from auxhead.metrics.results_file import read_json, read_results, to_json
@@ -114,6 +116,7 @@ def read_truth(own: EvaluateKeys, out: Path, tell: Progress) -> tuple[Truth, dic
             fix="put label files beside the images (images/ -> labels/), or choose another split=",
         )
     _require_centers(truth, own)
+    truth = with_ignored(truth)
     pictures = fingerprint(images, named(tell, "Hashing images"))
     said = {"left_out": left_out} if left_out else {}
     return replace(truth, left_out=tuple(left_out)), {
@@ -184,7 +187,11 @@ def measured_as_one(own: EvaluateKeys, truth: Truth, sources: Sequence[Path]) ->
 def _source(own: EvaluateKeys) -> Source:
     """Resolve data.yaml; with a model by Ultralytics, which also knows data sets by name."""
     if own.predictions and not (own.versus and not own.versus.endswith(".json")):
-        return read_data_yaml(Path(own.data))
+        try:
+            return read_data_yaml(Path(own.data))
+        except DataError as error:
+            error.fix = how_to_convert(own.data) or error.fix
+            raise
     from auxhead.host.datasets import read_source
 
     return read_source(own.data)

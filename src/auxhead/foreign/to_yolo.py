@@ -1,21 +1,20 @@
-"""COCO data sets to YOLO ones: complete with pictures, labels and data.yaml, in one step or not at all."""
+"""Data sets of other formats to YOLO ones: complete with pictures, labels and data.yaml, in one step or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
-from auxhead.errors import DataError
 from auxhead.files import sha256
-from auxhead.foreign.coco_splits import CocoSplit, find_coco_splits
-from auxhead.formats import plural
+from auxhead.foreign.data_set import DataSet, without_rare
+from auxhead.foreign.recognize import read_foreign
+from auxhead.foreign.usable import Looked, look_at, require_apart, require_own_labels
+from auxhead.foreign.writing import Tally, write_split
 from auxhead.keys.convert import Images, OnError
 from auxhead.labels.conversion.convert import output_errors
 from auxhead.labels.conversion.folder import (
@@ -30,16 +29,12 @@ from auxhead.labels.conversion.folder import (
     resolve,
     write_manifest,
 )
-from auxhead.labels.conversion.images import copy_image, find_image, link_image
+from auxhead.labels.conversion.images import find_image
 from auxhead.labels.conversion.result import Conversion, SplitCounts
-from auxhead.labels.listing import label_path, sharing
-from auxhead.labels.pictures import image_problem
-from auxhead.labels.problems import LabelProblem, LabelReport, problems_error, write_problems
-from auxhead.metrics.truth import Floats, Truth, image_size
+from auxhead.labels.problems import write_problems
 from auxhead.progress import Steps
 
-VERSION = 1  # of what we write; raise it when a new release writes other files, so that old ones are made anew
-CUT = 0.01  # pixels that a box loses at the border before it is told; less is rounding. Source: own choice
+VERSION = 2  # of what we write; raise it when a new release writes other files, so that old ones are made anew
 STEPS = 64  # pictures from one report of progress to the next
 
 
@@ -48,177 +43,125 @@ def to_yolo(
     out: Path,
     *,
     pictures: str | None = None,
+    min_boxes: int = 0,
     images: Images = "link",
     on_error: OnError = "fail",
     progress: Steps | None = None,
 ) -> Conversion:
-    """Write a COCO data set as a YOLO one.
+    """Write a data set of another format as a YOLO one.
 
-    Classes are the categories by rising id, a first one that only heads the others left out. Boxes are cut off at the
-    borders of their picture. Crowds (`iscrowd`), boxes without area and outlines have no place in detection labels;
-    what is left out is counted in the result's remarks.
+    Boxes are cut off at the borders of their picture, those without area are left out. Regions in which detections
+    count neither way (crowds, difficult boxes, ignored regions) go into `ignore/`, beside `labels/`, where `evaluate`
+    finds them. What is left out is counted in the result's remarks.
 
     Args:
-        data: A folder with json files, or the files, with commas between them.
+        data: A folder in one of the formats that `read_foreign` knows; or json files, with commas between them.
         out: Folder of the new data set; absent, empty, or an earlier conversion.
         pictures: Folder below which the names of the pictures count; None: looked for.
+        min_boxes: Classes with fewer boxes than this are left out.
         images: "link": hard links, else symbolic links, else copies; "copy": copies.
-        on_error: What pictures do that aren't there, that Ultralytics can't read, or that have another size than the
-            json says. "fail": nothing is written but `<out>.problems.csv`. "skip": they are left out, and listed in
-            `out/problems.csv`.
+        on_error: What pictures do that aren't there, that Ultralytics can't read, that have another size than their
+            annotations say, or whose annotations are broken. "fail": nothing is written but `<out>.problems.csv`.
+            "skip": they are left out, and listed in `out/problems.csv`.
         progress: Called with pictures done and their total.
 
     Returns:
         Where the new data set is, and what it holds; with `fresh` False if all was there and up to date.
 
     Raises:
+        ConfigError: A key has no effect on the format that was found.
         DataError: The data set can't be used, or pictures can't and on_error is "fail".
         OutputError: `out` holds other files, lies among the pictures or around them, or can't be written.
     """
     with output_errors(out):
         place = resolve(out)
-        splits = find_coco_splits(data, pictures)
-        check_apart(place, {str(image.parent) for split in splits for image in split.images}, [])
+        found = without_rare(read_foreign(data, pictures), min_boxes)
+        check_apart(place, {str(one.image.parent) for split in found.splits for one in split.pictures}, [])
+        check_apart(place, [], {str(file.parent) for file in found.files})
         check_ours(place)
         keys = {"version": VERSION, "to": "yolo", "out": str(place), "images": images, "on_error": on_error}
-        fingerprint = _fingerprint(keys, splits)
+        keys |= {"format": found.format, "min_boxes": min_boxes}
+        fingerprint = _fingerprint(keys, found)
         manifest = read_manifest(place)
         if manifest is not None and holds(place, fingerprint):
             return _told(place, manifest, fresh=False)
         with build_folder(place) as build:
-            notes = _write(splits, build, place, link=images == "link", fail=on_error == "fail", progress=progress)
-            notes |= {"source": data, "fingerprint": fingerprint, "keys": keys}
+            notes = _write(found, build, place, link=images == "link", fail=on_error == "fail", progress=progress)
+            notes |= {"source": data, "format": found.format, "fingerprint": fingerprint, "keys": keys}
             write_manifest(build, notes)
             fresh = publish(build, place, fingerprint)
         place.with_name(f"{place.name}.{PROBLEMS}").unlink(missing_ok=True)  # of an earlier run that failed
     return _told(place, notes, fresh=fresh)
 
 
-def _fingerprint(keys: Mapping[str, Any], splits: Sequence[CocoSplit]) -> str:
+def _fingerprint(keys: Mapping[str, Any], found: DataSet) -> str:
     """Sum up everything that the result depends on; of pictures their places, sizes and times."""
     digest = hashlib.sha256(json.dumps(keys).encode())
-    for split in splits:
-        digest.update(f"{split.name} {sha256(split.file)}\n".encode())
-        for image in split.images:
-            _, state = find_image(str(image))
-            digest.update(f"{image} {state.st_size} {state.st_mtime_ns}\n".encode() if state else b"-\n")
+    for file in found.files:
+        digest.update(f"{file} {sha256(file)}\n".encode(errors="surrogateescape"))
+    for split in found.splits:
+        digest.update(f"{split.name}\n".encode())
+        for picture in split.pictures:
+            _, state = find_image(str(picture.image))
+            told = f"{picture.image} {state.st_size} {state.st_mtime_ns}\n" if state else "-\n"
+            digest.update(told.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _write(
-    splits: Sequence[CocoSplit], build: Path, out: Path, *, link: bool, fail: bool, progress: Steps | None
-) -> dict[str, Any]:
+def _write(found: DataSet, build: Path, out: Path, *, link: bool, fail: bool, progress: Steps | None) -> dict[str, Any]:
     """Write everything but the manifest, and return what that shall hold."""
-    total = sum(len(split.images) for split in splits)
-    bad: list[LabelProblem] = []
-    usable: dict[str, list[int]] = {}
-    done = 0
-    for split in splits:
-        _require_labels_of_their_own(split)
-        usable[split.name] = []
-        for place, image in enumerate(split.images):
-            problem = _problem(image, split.truth.sizes[place].tolist())
-            if problem:
-                bad.append(problem)
-            else:
-                usable[split.name].append(place)
-            done += 1
-            if progress and (done % STEPS == 0 or done == total):
-                progress(done, 2 * total)
-    report = LabelReport(total - len(bad), total - len(bad), 0, 0, 0, 0, 0, (), tuple(bad))
-    if bad and (fail or not all(usable[name] for name in ("train", "val"))):
+    require_apart(found.splits)
+    for split in found.splits:
+        require_own_labels(split)
+    tick = _Ticks(2 * sum(len(split.pictures) for split in found.splits), progress)
+    looked = look_at(found.splits, tick)
+    problems = _tell_problems(looked, build, out, fail=fail)
+    tally = Tally()
+    counts = {}
+    for split in found.splits:
+        usable = looked.usable[split.name]
+        left_out = len(split.pictures) - len(usable)
+        folder = build / "images" / split.name
+        folder.mkdir(parents=True)
+        counts[split.name] = vars(write_split(usable, folder, tally, link=link, left_out=left_out, tick=tick))
+        tick(left_out)
+    head = {
+        "path": str(out),
+        **{split.name: f"images/{split.name}" for split in found.splits},
+        "names": dict(enumerate(found.names)),
+    }
+    (build / DATA).write_text(yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=1 << 20), "utf-8")
+    remarks = [*found.remarks, *tally.remarks()]
+    return {"splits": counts, "linked": dict(tally.linked), "problems": problems, "remarks": remarks}
+
+
+def _tell_problems(looked: Looked, build: Path, out: Path, *, fail: bool) -> int:
+    """List what can't be used, and return how much that is.
+
+    Raises:
+        DataError: There is something, and that shall fail, or nothing else is left of train or val.
+    """
+    report = looked.report()
+    count = len(looked.images) + len(looked.rows)
+    if count and (fail or not all(looked.usable[name] for name in ("train", "val"))):
         csv = out.with_name(f"{out.name}.{PROBLEMS}")
         write_problems(report, csv)
-        raise problems_error(report, csv)
-    if bad:
+        raise looked.error(csv)
+    if count:
         write_problems(report, build / PROBLEMS)
-    heads = set.intersection(*(set(split.truth.roots) for split in splits))
-    classes = [place for place in range(len(splits[0].truth.names)) if place not in heads]
-    lost: Counter[str] = Counter()
-    linked: Counter[str] = Counter()
-    counts = {}
-    for split in splits:
-        boxes = empty = 0
-        for place in usable[split.name]:
-            rows = _rows(split.truth, place, classes, lost)
-            target = build / "images" / split.name / split.inside[place]
-            label = label_path(
-                target
-            )  # by Ultralytics' rule, which the name of a picture may have a say in: images/a.png
-            for folder in (target.parent, label.parent):
-                folder.mkdir(parents=True, exist_ok=True)
-            label.write_text("".join(rows), encoding="utf-8")
-            way = (link_image if link else copy_image)(find_image(str(split.images[place]))[0], str(target))
-            linked[way or "hard link"] += 1
-            boxes += len(rows)
-            empty += not rows
-            done += 1
-            if progress and (done % STEPS == 0 or done == total + sum(map(len, usable.values()))):
-                progress(min(done, 2 * total), 2 * total)
-        left_out = len(split.images) - len(usable[split.name])
-        counts[split.name] = SplitCounts(len(split.images), boxes, 0, empty, left_out)
-    names = {number: splits[0].truth.names[place] for number, place in enumerate(classes)}
-    head = {"path": str(out), **{split.name: f"images/{split.name}" for split in splits}, "names": names}
-    (build / DATA).write_text(yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=1 << 20), "utf-8")
-    remarks = [text.format(plural(lost[kind], "box")) for kind, text in LOST.items() if lost[kind]]
-    if heads:
-        remarks.append(f"the category {splits[0].truth.names[0]!r} heads the others, has no box, and is no class")
-    told = {name: vars(count) for name, count in counts.items()}
-    return {"splits": told, "linked": dict(linked), "problems": len(bad), "remarks": remarks}
+    return count
 
 
-LOST = {
-    "crowd": "{} of crowds (iscrowd) left out; `evaluate` passes over them if its data= is the json",
-    "flat": "{} without area, or outside of the picture, left out",
-    "cut": "{} cut off at the border of the picture",
-}
-"""What a box can lose on the way, in words."""
+class _Ticks:
+    """Counts pictures, and reports some of the counts."""
 
+    def __init__(self, total: int, progress: Steps | None) -> None:
+        self.done, self.total, self.progress = 0, total, progress
 
-def _rows(truth: Truth, place: int, classes: Sequence[int], lost: Counter[str]) -> list[str]:
-    """Write the label rows of a picture; counts in `lost` what has no place there."""
-    start, end = np.searchsorted(truth.image, [place, place + 1])
-    size = truth.sizes[place].astype(np.float64)
-    rows = []
-    for at in range(start, end):
-        if truth.crowd[at]:
-            lost["crowd"] += 1
-            continue
-        box: Floats = truth.boxes[at]
-        low = np.clip(box[:2], 0, size)
-        high = np.clip(box[:2] + box[2:], 0, size)
-        if (high <= low).any():
-            lost["flat"] += 1
-            continue
-        lost["cut"] += bool(np.abs(np.hstack([low - box[:2], high - box[:2] - box[2:]])).max() > CUT)
-        numbers = np.hstack([(low + high) / 2 / size, (high - low) / size])
-        rows.append(f"{classes.index(int(truth.cls[at]))} " + " ".join(f"{number:.7g}" for number in numbers) + "\n")
-    return rows
-
-
-def _problem(image: Path, size: list[int]) -> LabelProblem | None:
-    """Say what is wrong with a picture: Ultralytics can't use it, or it isn't the one that the boxes were drawn in."""
-    found = image_problem(image)
-    if found:
-        return found
-    own = image_size(image)
-    if list(own) != size:
-        what = f"expected a picture of {size[0]} x {size[1]} pixels, as the json says, found {own[0]} x {own[1]}"
-        return LabelProblem(image, None, what, "")
-    return None
-
-
-def _require_labels_of_their_own(split: CocoSplit) -> None:
-    """Refuse pictures whose labels would be one file, as those of a.jpg and a.png."""
-    repeated = [name for name, count in Counter(split.inside).items() if count > 1]
-    shared = repeated or [one.name for group in sharing(map(Path, split.inside)) for one in group]
-    if shared:
-        raise DataError(
-            expected="pictures with names of their own, so that each has its own label file",
-            found=", ".join(shared[:6]) + (", ..." if len(shared) > 6 else ""),
-            where=str(split.file),
-            fix="rename them, in the json, too",
-        )
+    def __call__(self, count: int = 1) -> None:
+        before, self.done = self.done, self.done + count
+        if self.progress and count and (self.done // STEPS > before // STEPS or self.done == self.total):
+            self.progress(self.done, self.total)
 
 
 def _told(out: Path, notes: Mapping[str, Any], *, fresh: bool) -> Conversion:
@@ -230,4 +173,5 @@ def _told(out: Path, notes: Mapping[str, Any], *, fresh: bool) -> Conversion:
         problems=notes["problems"],
         problems_csv=out / PROBLEMS if notes["problems"] else None,
         remarks=tuple(notes["remarks"]),
+        format=notes["format"],
     )

@@ -16,6 +16,7 @@ from ultralytics.data.utils import check_det_dataset, convert_ndjson_to_yolo_if_
 from ultralytics.utils import LOGGER
 
 from auxhead.errors import DataError
+from auxhead.foreign.recognize import how_to_convert
 from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.labels.data_yaml import SPLITS
@@ -61,13 +62,11 @@ def read_data(data: str, split: str = "") -> dict[str, Any]:
 
     def refuse(error: BaseException) -> DataError:
         fix = "correct the file; paths in it are relative to its `path:`, or to its own folder"
-        if _looks_like_coco(Path(data)):
-            fix = f"a COCO data set becomes one for YOLO with `auxhead convert {data} out=NEW to=yolo`"
         return DataError(
             expected="a data.yaml with train, val and names that point to existing folders or lists",
             found=str(error).strip() or type(error).__name__,
             where=data,
-            fix=fix,
+            fix=how_to_convert(data) or fix,
         )
 
     if too_large := oversized(Path(data)):
@@ -154,14 +153,6 @@ def cache_labels(data: str, task: str) -> None:
         for split in ("train", "val", "test"):
             if checked.get(split):
                 read_split(checked, split, {"task": task})
-
-
-def _looks_like_coco(data: Path) -> bool:
-    """Tell whether something is a json, or a folder with one where COCO and Roboflow have theirs, and no data.yaml."""
-    if any(data.glob("*.y*ml")):
-        return False
-    patterns = ("*.json", "annotations/*.json", "*/_annotations.coco.json")
-    return (data.is_file() and data.suffix == ".json") or any(any(data.glob(pattern)) for pattern in patterns)
 
 
 def read_source(data: str) -> Source:

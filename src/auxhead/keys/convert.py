@@ -57,12 +57,18 @@ class ConvertKeys(PoseKeys, SegmentKeys):
     object_keys: ClassVar = {"": "data"}
 
     data: str = Field(
-        description="data.yaml of the detection data set; for to=yolo a folder with COCO jsons, or train.json,val.json"
+        description="data.yaml of the detection data set; for to=yolo a folder (COCO, Pascal VOC, VisDrone, TT100K, "
+        "LabelMe), or train.json,val.json"
     )
     out: str = Field(description="folder of the new data set")
-    to: Target = Field(description="what to write: pose or segment labels of YOLO boxes, or yolo boxes of COCO jsons")
+    to: Target = Field(
+        description="what to write: pose or segment labels of YOLO boxes, or boxes of another format as yolo"
+    )
     pictures: str | None = Field(
         default=None, description="to=yolo: folder in which the names of the pictures count (default: looked for)"
+    )
+    min_boxes: int = Field(
+        default=0, ge=0, description="to=yolo: leave out classes with fewer boxes (100 is usual for TT100K)"
     )
     images: Images = Field(
         default="link", description="link: hard links, else symbolic ones, else copies; copy: copies"
@@ -73,7 +79,7 @@ class ConvertKeys(PoseKeys, SegmentKeys):
     def _check_target(self) -> Self:
         others = [model for kind, model in (("pose", PoseKeys), ("segment", SegmentKeys)) if kind != self.to]
         names = {name for model in others for name in model.model_fields} | (
-            {"pictures"} if self.to != "yolo" else set()
+            {"pictures", "min_boxes"} if self.to != "yolo" else set()
         )
         idle = sorted(self.model_fields_set & names)
         if idle:

@@ -52,6 +52,21 @@ def label_path(image: Path) -> Path:
     return Path(label_folder(str(image)).rsplit(".", 1)[0] + ".txt")
 
 
+def ignore_path(image: Path) -> Path:
+    """Return where the regions of an image lie in which detections count neither way: as label_path, below `ignore`.
+
+    Ultralytics never looks there. Beside the image if no folder on its way is called `images`, with the suffix
+    `.ignore`.
+
+    >>> str(ignore_path(Path("/signs/images/val/1.jpg"))), str(ignore_path(Path("/signs/1.jpg")))
+    ('/signs/ignore/val/1.txt', '/signs/1.ignore')
+    """
+    above, found, below = str(image).rpartition(f"{os.sep}images{os.sep}")
+    if not found:
+        return Path(below.rsplit(".", 1)[0] + ".ignore")
+    return Path(f"{above}{os.sep}ignore{os.sep}{below.rsplit('.', 1)[0]}.txt")
+
+
 def label_folder(folder: str) -> str:
     """Name the folder of the label files of a folder's images; both end with a separator."""
     images, labels = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"

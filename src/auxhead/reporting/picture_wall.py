@@ -17,6 +17,7 @@ from auxhead.findings.records import read_plan
 from auxhead.formats import escaped, plural
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.listing import list_images
+from auxhead.metrics.ignored import with_ignored
 from auxhead.metrics.results_file import name_below, read_json, shared_folder
 from auxhead.metrics.truth import Truth, as_one_class, read_yolo
 from auxhead.reporting.crops import Picture, Window, cut, panels, window
@@ -194,7 +195,7 @@ def _known(data: Path, split: str, wanted: Iterable[str]) -> _Known:
     by_name = by_name if len(by_name) == len(images) else {}  # the data may lie elsewhere by now
     known = {path: there for path in wanted if (there := by_path.get(path) or by_name.get(PurePath(path).name))}
     files = sorted(set(known.values()))
-    truth = read_yolo(files, source.names, kpt_shape=source.kpt_shape)
+    truth = with_ignored(read_yolo(files, source.names, kpt_shape=source.kpt_shape))
     place = {file: index for index, file in enumerate(files)}
     shared = shared_folder(images)
     names = {name_below(shared, file): index for file, index in place.items()}

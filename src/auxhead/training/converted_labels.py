@@ -22,13 +22,15 @@ from auxhead.progress import Steps
 
 
 def convert(data: str | Path | None = None, *, progress: Steps | None = None, **keys: Any) -> Conversion:
-    """Write a data set anew: YOLO boxes as keypoints (to="pose") or polygons (to="segment"), or COCO's as YOLO's.
+    """Write a data set anew: YOLO boxes as keypoints (to="pose") or polygons ("segment"), or other formats as YOLO's.
 
     Args:
-        data: The data.yaml; for to="yolo" a folder with COCO jsons, or the files with commas between them.
+        data: The data.yaml; for to="yolo" a folder of COCO, Pascal VOC, VisDrone, TT100K or LabelMe, or COCO
+            jsons with commas between them.
         progress: Called as progress(done, total), in images.
-        **keys: `out`, `to`, for yolo `pictures`, for pose `keypoints`, `visibility`, `flips`, `kpt_oks_sigmas`, for
-            segment `shape`; `images` ("link" or "copy") and `on_error` ("fail" or "skip") for all.
+        **keys: `out`, `to`, for yolo `pictures` and `min_boxes`, for pose `keypoints`, `visibility`, `flips`,
+            `kpt_oks_sigmas`, for segment `shape`; for all `images` ("link" or "copy") and `on_error` ("fail" or
+            "skip").
 
     Returns:
         Where the new data.yaml is, what was counted, and whether anything had to be written.
@@ -42,7 +44,7 @@ def convert(data: str | Path | None = None, *, progress: Steps | None = None, **
         keys["data"] = path_given(data, 'auxhead.convert("data.yaml", out=..., to=...)')
     own = validated(ConvertKeys, keys)
     if own.to == "yolo":
-        rest = own.model_dump(include={"pictures", "images", "on_error"})
+        rest = own.model_dump(include={"pictures", "min_boxes", "images", "on_error"})
         return to_yolo(own.data, Path(own.out), **rest, progress=progress)
     target = ROUTE_KEYS[own.to].model_validate(own.model_dump(include=set(ROUTE_KEYS[own.to].model_fields)))
     source = read_source(own.data)

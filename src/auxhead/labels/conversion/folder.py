@@ -21,7 +21,9 @@ from auxhead.processes import is_running
 MANIFEST = "conversion.json"
 VERSION = 2  # of what we write; raise it when a new release writes other files, so that old ones are made anew
 DATA, PROBLEMS = "data.yaml", "problems.csv"
-OURS = frozenset({MANIFEST, DATA, PROBLEMS, "images", "labels", "train.txt", "val.txt", "test.txt", "minival.txt"})
+OURS = frozenset(
+    {MANIFEST, DATA, PROBLEMS, "images", "labels", "ignore", "train.txt", "val.txt", "test.txt", "minival.txt"}
+)
 ATTEMPTS = 10  # at moving a folder into a place that other processes move theirs into
 
 _numbers = itertools.count()  # tells builds of this process apart

@@ -40,6 +40,7 @@ class Conversion:
         problems: Bad rows and images that can't be used; 0 unless on_error is "skip".
         problems_csv: The list of them; None without problems.
         remarks: What the source holds that the new labels don't.
+        format: What format the source was found to be in; '' for YOLO's.
     """
 
     data: Path
@@ -50,6 +51,7 @@ class Conversion:
     problems: int = 0
     problems_csv: Path | None = None
     remarks: tuple[str, ...] = ()
+    format: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as json takes them."""
@@ -59,7 +61,7 @@ class Conversion:
 
     def __str__(self) -> str:
         """Return a line a split, and where the data set is."""
-        lines = []
+        lines = [f"Found {self.format}."] if self.format else []
         for name, split in self.splits.items():
             left_out = f", {split.left_out} left out" if split.left_out else ""
             lines.append(

@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+import numpy as np
 
 from auxhead.errors import DataError
+from auxhead.foreign.data_set import DataSet, Picture, Split
+from auxhead.foreign.folders import WORDS, name_inside, split_of, walk
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.truth import Truth
 
-WORDS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""What names of files and folders call a split."""
-DEPTH = 3  # folders below the one named in which json files are looked for. Source: own choice
 EXPECTED = "COCO json files of train and val: a folder that holds them, or data=train.json,val.json"
 
 
-@dataclass(frozen=True)
-class CocoSplit:
-    """One split.
-
-    Attributes:
-        name: train, val or test.
-        file: Its json.
-        truth: What the json says.
-        images: Where each picture should be, in the order of the truth.
-        inside: The name of each picture below the folder of its split.
-    """
+@dataclass(frozen=True, eq=False)
+class _Json:
+    """The json of one split."""
 
     name: str
     file: Path
     truth: Truth
-    images: Sequence[Path]
-    inside: Sequence[str]
 
 
-def find_coco_splits(data: str, pictures: str | None) -> list[CocoSplit]:
+def read_coco_set(data: str, pictures: str | None) -> DataSet:
     """Read the splits that a folder holds, or that files are.
 
     The split is told by the file's name ("instances_train2017.json"), else by that of its folder
     ("valid/_annotations.coco.json"). Pictures are looked for beside the json, and where COCO's own folders and
-    Roboflow's exports have them.
+    Roboflow's exports have them. Classes are the categories by rising id; a first one that only heads the others, as
+    Roboflow writes one, is none. Crowds (`iscrowd`) are regions to pass over.
 
     Args:
         data: A folder, a json file, or several with commas between them.
@@ -55,10 +42,9 @@ def find_coco_splits(data: str, pictures: str | None) -> list[CocoSplit]:
         DataError: Train or val is not there, a split is there twice, a file can't be read, classes differ, or no
             picture is found.
     """
-    files = _files(data)
     by_name: dict[str, list[Path]] = {}
-    for file in files:
-        by_name.setdefault(_split_of(file), []).append(file)
+    for file in _files(data):
+        by_name.setdefault(split_of(file.stem, file.parent.name), []).append(file)
     for name, found in by_name.items():
         instances = [file for file in found if file.name.startswith("instances")]
         if name and len(found) > 1 and len(instances) == 1:
@@ -68,15 +54,25 @@ def find_coco_splits(data: str, pictures: str | None) -> list[CocoSplit]:
         told = "; ".join(f"{name or 'neither'}: {', '.join(map(str, found))}" for name, found in by_name.items())
         fix = "name one file for each split, with train, val or test in its name: data=train.json,val.json"
         raise DataError(EXPECTED, told or "no json file", data, fix)
-    splits = [_read(name, clear[name], pictures) for name in ("train", "val", "test") if name in clear]
-    _require_same_classes(splits)
-    return splits
+    jsons = [_Json(name, clear[name], read_coco(clear[name])) for name in ("train", "val", "test") if name in clear]
+    _require_same_classes(jsons)
+    truth = jsons[0].truth
+    heads = set.intersection(*(set(one.truth.roots) for one in jsons))
+    classes = [place for place in range(len(truth.names)) if place not in heads]
+    remarks = [f"the category {truth.names[head]!r} heads the others, has no box, and is no class" for head in heads]
+    return DataSet(
+        format="COCO",
+        names=tuple(truth.names[place] for place in classes),
+        splits=tuple(_split(one, classes, pictures) for one in jsons),
+        files=tuple(one.file for one in jsons),
+        remarks=tuple(remarks),
+    )
 
 
 def _files(data: str) -> list[Path]:
     place = Path(data)
     if place.is_dir():
-        return sorted(_below(place, DEPTH))
+        return sorted(file for files in walk(place) for file in files if file.suffix == ".json")
     files = [place] if place.exists() else [Path(part.strip()) for part in data.split(",")]
     for file in files:
         if not file.is_file():
@@ -84,35 +80,20 @@ def _files(data: str) -> list[Path]:
     return files
 
 
-def _below(folder: Path, depth: int) -> Iterator[Path]:
-    for entry in folder.iterdir():
-        if entry.suffix == ".json" and entry.is_file():
-            yield entry
-        elif depth > 1 and entry.is_dir() and not entry.name.startswith("."):
-            yield from _below(entry, depth - 1)
-
-
-def _split_of(file: Path) -> str:
-    """Tell the split by the words in the names of a file and its folder; '' if they tell none, or several."""
-    for name in (file.stem, file.parent.name):
-        told = {WORDS[word] for word in re.findall("[a-z]+", name.lower()) if word in WORDS}
-        if told:
-            return told.pop() if len(told) == 1 else ""
-    return ""
-
-
-def _read(name: str, file: Path, pictures: str | None) -> CocoSplit:
-    truth = read_coco(file)
-    inside = [_inside(given) for given in truth.files]
-    folder = _folder(name, file, inside[0], pictures)
-    return CocoSplit(name, file, truth, [folder / one for one in inside], inside)
-
-
-def _inside(given: str) -> str:
-    """Bring a file_name to one below its folder: a path of another machine, or one that leads out, is its last part."""
-    path = PurePosixPath(given.replace("\\", "/"))
-    leads_out = path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1])
-    return path.name if leads_out else str(path)
+def _split(one: _Json, classes: Sequence[int], pictures: str | None) -> Split:
+    """Part the boxes of a json by picture."""
+    truth = one.truth
+    inside = [name_inside(given) for given in truth.files]
+    folder = _folder(one.name, one.file, inside[0], pictures)
+    index = np.full(len(truth.names), -1)
+    index[list(classes)] = np.arange(len(classes))
+    table = np.column_stack([index[truth.cls], truth.boxes, truth.crowd]).astype(np.float64)
+    ends = np.searchsorted(truth.image, np.arange(len(inside) + 1))
+    made = [
+        Picture(folder / name, name, (int(width), int(height)), table[start:end])
+        for name, (width, height), start, end in zip(inside, truth.sizes, ends, ends[1:], strict=False)
+    ]
+    return Split(one.name, made, one.file)
 
 
 def _folder(name: str, file: Path, first: str, pictures: str | None) -> Path:
@@ -134,17 +115,17 @@ def _folder(name: str, file: Path, first: str, pictures: str | None) -> Path:
     )
 
 
-def _require_same_classes(splits: Sequence[CocoSplit]) -> None:
+def _require_same_classes(jsons: Sequence[_Json]) -> None:
     """See that all splits have the same categories: a class index means one thing in a YOLO data set."""
-    first = splits[0]
+    first = jsons[0]
     own = dict(zip(first.truth.categories, first.truth.names, strict=True))
-    for split in splits[1:]:
-        other = dict(zip(split.truth.categories, split.truth.names, strict=True))
+    for one in jsons[1:]:
+        other = dict(zip(one.truth.categories, one.truth.names, strict=True))
         if other != own:
             apart = sorted({f"{key}: {name}" for key, name in own.items() ^ other.items()})
             raise DataError(
                 expected=f"the categories of {first.file.name} in every split",
                 found=f"others: {', '.join(apart[:6])}",
-                where=str(split.file),
+                where=str(one.file),
                 fix="write all categories into each file, with the same ids",
             )

@@ -1,0 +1,133 @@
+"""Tell the format of a data set by a look at its files, and read it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from auxhead.errors import ConfigError, DataError
+from auxhead.foreign.coco import read_coco_set
+from auxhead.foreign.data_set import DataSet
+from auxhead.foreign.folders import DEEPEST, DEPTH, walk
+from auxhead.foreign.labelme import read_labelme
+from auxhead.foreign.tt100k import read_tt100k
+from auxhead.foreign.visdrone import read_visdrone
+from auxhead.foreign.voc import read_voc
+
+LAYOUTS = {
+    "COCO": "json files of train and val, with images, annotations and categories",
+    "TT100K": "annotations.json or annotations_all.json, with imgs and types",
+    "VisDrone": "folders ...-train and ...-val, with images/ and annotations/*.txt",
+    "Pascal VOC": "Annotations/*.xml with ImageSets/Main, or xml files in train/ and val/",
+    "LabelMe": "json files beside their pictures, in train/ and val/",
+}
+"""The formats, in the order in which they are tried."""
+HEAD = 1 << 16  # bytes of a file that are looked at. Source: own choice
+SAMPLES = 20  # files of each kind that are looked at in a folder. Source: own choice
+KEYS = {
+    "TT100K": r'^\s*\{\s*"(imgs|types)"',
+    "COCO": r'^\s*\{\s*"(info|licenses)"|"(images|annotations|categories)"\s*:\s*\[',
+    "LabelMe": r'"(shapes|imageData|imagePath)"\s*:',
+}
+"""How json files of a format begin, or what they have near their beginning."""
+ROW = re.compile(r"\s*-?\d+(,-?\d+){7},?\s*(\n|$)")
+FOLDERS = 1000  # that are looked into: a home folder, named by mistake, has more. Source: own choice
+SHOWN = 6  # kinds of files that a message names
+
+
+def read_foreign(data: str, pictures: str | None) -> DataSet:
+    """Read a data set in whatever format it is.
+
+    Args:
+        data: A folder; a json of COCO's or TT100K's; or COCO jsons with commas between them.
+        pictures: Folder below which the names of the pictures count; None: looked for.
+
+    Raises:
+        ConfigError: `pictures` has no effect on the format.
+        DataError: The format isn't known, or the data set can't be used.
+    """
+    place = Path(data)
+    if not place.exists() and "," not in data:
+        raise DataError(
+            f"a data set in one of these formats:{_known()}", "no such file or folder", data, "correct the path"
+        )
+    form = recognize(place) if place.exists() else "COCO"  # several jsons
+    if not form:
+        raise _unknown(place)
+    if form == "COCO":
+        return read_coco_set(data, pictures)
+    if form == "TT100K":
+        return read_tt100k(place, pictures)
+    if pictures is not None:
+        fix = "leave it out: pictures lie beside their annotations, or where this format has them"
+        raise ConfigError("keys that have an effect", f"pictures= without effect on {form}", data, fix)
+    return {"VisDrone": read_visdrone, "Pascal VOC": read_voc, "LabelMe": read_labelme}[form](place)
+
+
+def recognize(place: Path) -> str:
+    """Name the format of a data set by its files; '' if it is none of those in LAYOUTS.
+
+    Args:
+        place: A folder, in which some folders and some files of each are looked at, or a json file.
+    """
+    if place.is_file():
+        return (_format_of(place) or "COCO") if place.suffix == ".json" else ""
+    for depth in (DEPTH, DEEPEST):
+        found = {_format_of(file) for files in islice(walk(place, depth), FOLDERS) for file in _samples(files)}
+        if form := next((form for form in LAYOUTS if form in found), ""):
+            return form
+    return ""
+
+
+def how_to_convert(data: str) -> str:
+    """Say how a data set of another format becomes one for YOLO; '' if it is in none that is known."""
+    place = Path(data)
+    try:
+        form = "" if place.is_dir() and any(place.glob("*.y*ml")) else recognize(place)
+    except (OSError, ValueError):  # a name that no file can have
+        return ""
+    line = f"auxhead convert {shlex.quote(data)} out=NEW to=yolo"
+    return form and f"a data set in the format of {form} becomes one for YOLO with `{line}`"
+
+
+def _samples(files: Iterable[Path]) -> list[Path]:
+    """Choose the first files of each kind."""
+    by_kind: dict[str, list[Path]] = {".json": [], ".xml": [], ".txt": []}
+    for file in files:
+        if file.suffix in by_kind and (file.suffix != ".txt" or file.parent.name == "annotations"):
+            by_kind[file.suffix].append(file)
+    return [file for known in by_kind.values() for file in known[:SAMPLES]]
+
+
+def _format_of(file: Path) -> str:
+    """Tell the format of one file by its beginning."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(HEAD).decode("utf-8", errors="ignore").lstrip("\ufeff")
+    except OSError:
+        return ""
+    if file.suffix == ".xml":
+        return "Pascal VOC" if "<annotation" in head else ""
+    if file.suffix == ".txt":
+        return "VisDrone" if ROW.match(head) else ""
+    return next((form for form, key in KEYS.items() if re.search(key, head)), "")
+
+
+def _unknown(place: Path) -> DataError:
+    """Build the error for a folder or file in no format that is known."""
+    listed = [[place]] if place.is_file() else islice(walk(place, DEEPEST), FOLDERS)
+    kinds = Counter(file.suffix or file.name for files in listed for file in files)
+    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN))
+    found = f"files of other formats: {told}" if told else "no file in it"
+    fix = "name the folder that holds train and val of one of these formats"
+    if any(kind in kinds for kind in (".yaml", ".yml")) and ".txt" in kinds:
+        fix = "is this a data set for YOLO already? name its data.yaml: auxhead train data=FOLDER/data.yaml"
+    return DataError(f"a data set in one of these formats:{_known()}", found, str(place), fix)
+
+
+def _known() -> str:
+    return "".join(f"\n  {form}: {layout}" for form, layout in LAYOUTS.items())
