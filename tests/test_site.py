@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.test_docs import PAGES, ROOT, TEXTS, blocks
+import yaml
+from tests.test_docs import PAGES, ROOT, TEXTS, blocks, check_command
 
 import auxhead
 from auxhead.heads.base import RawPredictions, SharedFeatures, Targets
@@ -101,3 +103,13 @@ def test_blocks_of_the_page_are_the_files_that_it_names() -> None:
     page = TEXTS[DOCS / "own-head.md"]
     (package,) = (tomllib.loads(block) for block in blocks(page, "toml"))
     assert package["project"]["entry-points"]["auxhead.heads"] == {"size": "size_head:SizeHead"}
+
+
+def test_the_checks_in_ci_are_commands_and_the_limit_ends_the_job() -> None:
+    hooks, workflow = (yaml.safe_load(block) for block in blocks(TEXTS[DOCS / "ci.md"], "yaml"))
+    (hook,) = hooks["repos"][0]["hooks"]
+    steps = [step["run"] for step in workflow["jobs"]["evaluate"]["steps"] if "run" in step]
+    lines = [shlex.split(line) for line in [hook["entry"], *steps]]
+    read = [check_command(words[1:]) for words in lines if words[0] == "auxhead"]
+    assert read == ["inspect", "inspect", "evaluate", "evaluate"]
+    assert any(word.startswith("fail_below=") for word in lines[-2])
