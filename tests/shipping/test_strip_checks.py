@@ -276,3 +276,15 @@ def test_missing_packages_are_named_before_anything_happens(
     assert "pip install 'auxhead[export]'" in str(caught.value)
     assert isinstance(caught.value, ImportError)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_no_detector_to_ship(
+    value: float, models: dict[str, Path], tmp_path: Path
+) -> None:
+    content = torch.load(models["pose"], weights_only=False)
+    content["model"].model[2].cv1.conv.weight.data[0, 0, 0, 0] = value
+    torch.save(content, tmp_path / "pose.pt")
+    with pytest.raises(VerificationError, match=r"NaN or infinity in 1 tensors: model\.2\.cv1\.conv\.weight"):
+        auxhead.strip(tmp_path / "pose.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["pose.pt"]

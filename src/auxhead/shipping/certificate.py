@@ -13,16 +13,14 @@ from ultralytics.nn.tasks import DetectionModel, load_checkpoint
 
 from auxhead.errors import VerificationError
 from auxhead.files import sha256
-from auxhead.formats import first_few
 from auxhead.model import state
 from auxhead.model.attach import attach, plain
 from auxhead.model.choices import RunPlan
 from auxhead.shipping.counts import Counts, Versions
 from auxhead.shipping.proof import Proof
-from auxhead.shipping.sameness import outputs, stock_copy
+from auxhead.shipping.sameness import outputs, require_finite, stock_copy
 from auxhead.shipping.ship import half
 
-SHOWN = 5  # tensors that a message names
 RANDOM_IMAGES = 2  # compared where no pictures are given. Source: own choice; every layer runs
 
 
@@ -83,7 +81,7 @@ def certify(trained: Mapping[str, Any], shipped: Path, images: Tensor | None = N
     """
     detector: DetectionModel = plain(trained["ema"]).float()
     imgsz, where = int(trained["train_args"]["imgsz"]), str(shipped)
-    _require_finite(detector, where)
+    require_finite(detector, where)
     compared = _random_images(detector, imgsz) if images is None else images
     plan, with_heads, heads = _with_heads(trained, detector)
     stock = stock_copy(detector)
@@ -128,22 +126,6 @@ def _with_heads(trained: Mapping[str, Any], detector: DetectionModel) -> tuple[R
     heads = attach(model, plan.heads, epochs=1).heads
     heads.load_state_dict(own["head_state"])
     return plan, model, heads
-
-
-def _require_finite(detector: DetectionModel, where: str) -> None:
-    """Refuse weights that are no numbers: nothing can be said of them, and Ultralytics ships zeros in their place.
-
-    Raises:
-        VerificationError: There are some.
-    """
-    wrong = [name for name, value in detector.state_dict().items() if not value.isfinite().all()]
-    if wrong:
-        raise VerificationError(
-            expected="weights that are finite numbers",
-            found=f"NaN or infinity in {len(wrong)} tensors: {first_few(wrong, SHOWN)}",
-            where=where,
-            fix="the training has diverged: lower lr0 or the loss gains, and train again",
-        )
 
 
 def _holds_rounded(saved: DetectionModel, detector: DetectionModel) -> bool:

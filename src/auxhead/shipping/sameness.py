@@ -13,9 +13,11 @@ from ultralytics.nn.tasks import BaseModel, DetectionModel
 from ultralytics.utils.torch_utils import initialize_weights
 
 from auxhead.errors import ModelError, VerificationError
+from auxhead.formats import first_few
 from auxhead.host.calls import named_line, told_as
 
 CLASS_BRANCHES = ("cv3", "one2one_cv3")
+SHOWN = 5  # tensors that a message names
 
 
 def build_like(yaml: Mapping[str, Any], model: BaseModel) -> DetectionModel:
@@ -63,6 +65,26 @@ def _other_kind(head: Detect) -> Detect:
     other: Detect = kind(head.nc, head.reg_max, hasattr(head, "one2one_cv3"), widths)
     initialize_weights(other)  # the settings of its normalisation are not among its tensors
     return other
+
+
+def require_finite(detector: DetectionModel, where: str) -> None:
+    """Refuse weights that are no numbers: nothing can be said of them, and Ultralytics ships zeros in their place.
+
+    Args:
+        detector: What shall be shipped.
+        where: Its file, for the message.
+
+    Raises:
+        VerificationError: There are some.
+    """
+    wrong = [name for name, value in detector.state_dict().items() if not value.isfinite().all()]
+    if wrong:
+        raise VerificationError(
+            expected="weights that are finite numbers",
+            found=f"NaN or infinity in {len(wrong)} tensors: {first_few(wrong, SHOWN)}",
+            where=where,
+            fix="the training has diverged: lower lr0 or the loss gains, and train again",
+        )
 
 
 def stock_copy(trained: DetectionModel) -> DetectionModel:

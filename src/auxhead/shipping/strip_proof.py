@@ -19,6 +19,7 @@ from auxhead.host.datasets import validation_images
 from auxhead.host.validation import Row, validate
 from auxhead.shipping.onnx_check import check_export
 from auxhead.shipping.proof import Proof
+from auxhead.shipping.sameness import require_finite
 from auxhead.shipping.strip_certificate import StripCertificate, certify_strip
 
 AnyProof = TypeVar("AnyProof", bound=Proof)
@@ -62,8 +63,9 @@ def prove(
     Raises:
         DataError: The data set can't be used, or is not the model's.
         ModelError: The model can't be run.
-        VerificationError: Something differs.
+        VerificationError: Something differs, or weights are no numbers.
     """
+    require_finite(detector, str(source))
     arguments = {**checkpoint.as_dict(getattr(opened.model, "args", {})), **(opened.content.get("train_args") or {})}
     imgsz = _image_size(arguments.get("imgsz"))
     images = [_random_images(detector)]
