@@ -48,7 +48,9 @@ def blocks(text: str, language: str) -> list[str]:
 def test_ci_runs_the_readme_test_command() -> None:
     commands = [block.strip() for block in blocks(TEXTS[ROOT / "README.md"], "") if "pytest" in block]
     assert len(commands) == 1
-    assert commands[0] in (ROOT / ".ci" / "run").read_text().splitlines()
+    run = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert commands[0] in run
+    assert "uv run pytest -m slow" in run
 
 
 def commands(text: str) -> list[list[str]]:

@@ -24,7 +24,10 @@ from ultralytics.utils import YAML
 
 from auxhead.demonstration.sign_dataset import make_signs
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere"),
+    pytest.mark.slow,  # two dozen commands in processes of their own
+]
 
 ODD = os.fsdecode(b"caf\xe9")
 TOLD = r"caf\udce9"

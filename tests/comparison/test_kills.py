@@ -20,6 +20,8 @@ from auxhead.comparison.run import Runs
 from auxhead.files import TEMPORARY_SUFFIX
 from auxhead.results_csv import read_rows
 
+pytestmark = pytest.mark.slow
+
 MOVES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
 
 

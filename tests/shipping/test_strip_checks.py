@@ -220,6 +220,7 @@ def test_table_shows_the_columns_that_are_measured() -> None:
 # -- export ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.core
 def test_export_has_the_stock_graph_and_runs(models: dict[str, Path], tmp_path: Path) -> None:
     certificate = auxhead.strip(models["26-segment"], tmp_path / "plain.pt", check_export=True)
@@ -239,6 +240,7 @@ def stock_graph(facts: export_check.ExportFacts | None) -> None:
     assert facts.imgsz == 64
 
 
+@pytest.mark.slow
 @pytest.mark.core
 def test_training_states_are_checked_for_export_too(
     trained: auxhead.TrainResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from tests.patience import HANG
 from ultralytics.utils.dist import ddp_cleanup, generate_ddp_file
@@ -20,6 +21,8 @@ from auxhead.keys.heads.teacher import TeacherSpec
 from auxhead.model.choices import RunPlan
 from auxhead.model.state import load_state
 from auxhead.training.trainer import make_trainer
+
+pytestmark = pytest.mark.slow
 
 WORKERS = """
 import os, sys

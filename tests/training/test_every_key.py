@@ -52,6 +52,7 @@ def own_data(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data.yaml"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "keys",
     [

@@ -140,6 +140,7 @@ def keeping(ends: dict[str, dict[str, Tensor]], name: str) -> Callable[[Any], No
     return keep
 
 
+@pytest.mark.slow
 @pytest.mark.core
 @pytest.mark.parametrize(
     "keys",

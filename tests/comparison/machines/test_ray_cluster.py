@@ -22,6 +22,7 @@ os.environ |= {
     "RAY_health_check_period_ms": "500",  # a dead node is noticed after five of them
 }
 ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.slow
 
 from ray.cluster_utils import Cluster  # noqa: E402 - after the variables that it reads
 from tests.patience import HANG, wait_for  # noqa: E402
