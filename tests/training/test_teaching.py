@@ -233,7 +233,8 @@ def test_a_resume_finds_its_teacher_or_says_which_is_missing_and_ends_as_without
     assert shown.returncode == 0, shown.stderr
     ends: list[dict[str, torch.Tensor]] = []
     events = {"on_train_end": lambda trainer: ends.append(tensors(trainer))}
-    auxhead.train(resume=str(run), callbacks=events, **{"teacher.weights": str(teacher)})
+    moved: dict[str, Any] = {"teacher.weights": str(teacher)}
+    auxhead.train(resume=str(run), callbacks=events, **moved)
     assert ends[0].keys() == watched.end.keys()
     assert [name for name, value in ends[0].items() if not torch.equal(value, watched.end[name])] == []
     assert json.loads((run / "auxhead.json").read_text())["heads"]["teacher"]["weights"] == str(teacher.resolve())

@@ -17,6 +17,11 @@ from auxhead.keys.reading import config_error, unknown, validated
 from auxhead.progress import Progress, silent
 from auxhead.reporting.report import report as write_report
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from auxhead.keys.words.typed import CompareWords, ReportWords
+
 if TYPE_CHECKING:  # the report needs nothing of what trains
     from auxhead.comparison.dry_run import DryRun
     from auxhead.comparison.machines.job import Executor
@@ -75,13 +80,17 @@ def compare(
     progress: Progress | None = None,
     watch: Watch | None = None,
     say: Callable[[str], None] | None = None,
-    **keys: Any,
+    **keys: Unpack[CompareWords],
 ) -> Comparison: ...
 
 
 @overload
 def compare(
-    plan: str | Path | None = None, *, dry_run: Literal[True], progress: Progress | None = None, **keys: Any
+    plan: str | Path | None = None,
+    *,
+    dry_run: Literal[True],
+    progress: Progress | None = None,
+    **keys: Unpack[CompareWords],
 ) -> DryRun: ...
 
 
@@ -92,7 +101,7 @@ def compare(
     progress: Progress | None = None,
     watch: Watch | None = None,
     say: Callable[[str], None] | None = None,
-    **keys: Any,
+    **keys: Unpack[CompareWords],
 ) -> Comparison | DryRun:
     """Train arms times seeds under equal conditions, measure all of them, and say what the differences are worth.
 
@@ -153,7 +162,7 @@ def compare(
     return Comparison(folder, written.page, written.analysis)
 
 
-def report(folder: str | Path, **keys: Any) -> Comparison:
+def report(folder: str | Path, **keys: Unpack[ReportWords]) -> Comparison:
     """Write the page of a comparison anew, finished or not, from nothing but its folder.
 
     Args:

@@ -242,12 +242,12 @@ def _measure(folder: Path, task: Mapping[str, Any], split: str) -> str:
     """Evaluate the run's detector on a split; return the hash of its file."""
     from auxhead.evaluation.evaluate import evaluate
 
-    keys = task["keys"]
+    keys: Mapping[str, Any] = {**task["keys"], "split": split}
     place = folder / split
     evaluation = evaluate(
         data=keys["data"],
         model=str(_weights(folder, task)),
-        split=split,
+        split=keys["split"],
         out=str(place),
         exist_ok=True,
         imgsz=int(keys["imgsz"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -35,13 +35,18 @@ from auxhead.progress import Progress, named, silent
 from auxhead.shipping.cost import build, count, kind
 from auxhead.shipping.latency import choose_device
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from auxhead.keys.words.typed import DesignWords
+
 PLAN, RESULT, PICTURE = "plan.yaml", "design.json", "design.png"
 COMPARED = 3  # designs that the plan compares at most: each is a training for every seed. Source: own choice
 TOLD_FROM = 0.999  # share of the boxes whose longer side the bins of a design should tell. Source: own choice
 
 
 @restricted()
-def design(data: str | Path | None = None, *, progress: Progress | None = None, **keys: Any) -> Designs:
+def design(data: str | Path | None = None, *, progress: Progress | None = None, **keys: Unpack[DesignWords]) -> Designs:
     """Design detectors for the objects of a data set, at the price of one that is known.
 
     Args:
@@ -60,9 +65,10 @@ def design(data: str | Path | None = None, *, progress: Progress | None = None, 
         ModelError: `like` is no detector whose layers can be told apart.
         OutputError: `out` holds such files already, or can't be written to.
     """
+    given: dict[str, Any] = {**keys}
     if data is not None:
-        keys["data"] = path_given(data, 'auxhead.design("data.yaml", like=...)')
-    own = validated(DesignKeys, keys)
+        given["data"] = path_given(data, 'auxhead.design("data.yaml", like=...)')
+    own = validated(DesignKeys, given)
     tell = progress or silent
     if own.out is not None:
         require_free(Path(own.out), (PLAN, RESULT, PICTURE), exist_ok=own.exist_ok)

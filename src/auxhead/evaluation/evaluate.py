@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -51,10 +51,17 @@ from auxhead.metrics.precision import average_precision
 from auxhead.metrics.truth import Floats, Truth, as_one_class, network_scale
 from auxhead.progress import Progress, named, silent
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from auxhead.keys.words.typed import EvaluateWords
+
 RECALLS = (1, 10, 100)  # Source: pycocotools, Params.maxDets
 
 
-def evaluate(detector: str | Path | None = None, /, *, progress: Progress | None = None, **keys: Any) -> Evaluation:
+def evaluate(
+    detector: str | Path | None = None, /, *, progress: Progress | None = None, **keys: Unpack[EvaluateWords]
+) -> Evaluation:
     """Measure how well a detector sees what is small, with intervals; or two detectors and their difference.
 
     Args:

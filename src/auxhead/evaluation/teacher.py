@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auxhead.evaluation.evaluate import evaluate
 from auxhead.evaluation.result import Detector, Evaluation, difference
@@ -22,6 +22,11 @@ from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.step_cost import TRAINING, StepCost
 from auxhead.progress import Progress
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from auxhead.keys.words.typed import TeacherCheckWords
 
 SCHEMA = "auxhead.teacher_check/1"
 BANDS = "coco"
@@ -140,7 +145,7 @@ class TeacherCheck:
 
 
 def teacher_check(
-    weights: str | Path | None = None, /, *, progress: Progress | None = None, **keys: Any
+    weights: str | Path | None = None, /, *, progress: Progress | None = None, **keys: Unpack[TeacherCheckWords]
 ) -> TeacherCheck:
     """Measure what a teacher sees that a student doesn't, what it knows by heart, and what a step with it costs.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ultralytics.utils import SETTINGS
 
@@ -20,8 +20,15 @@ from auxhead.labels.conversion.convert import convert as convert_labels
 from auxhead.labels.conversion.result import Conversion
 from auxhead.progress import Steps
 
+if TYPE_CHECKING:
+    from typing import Unpack
 
-def convert(data: str | Path | None = None, *, progress: Steps | None = None, **keys: Any) -> Conversion:
+    from auxhead.keys.words.typed import ConvertWords
+
+
+def convert(
+    data: str | Path | None = None, *, progress: Steps | None = None, **keys: Unpack[ConvertWords]
+) -> Conversion:
     """Write a data set anew: YOLO boxes as keypoints (to="pose") or polygons ("segment"), or other formats as YOLO's.
 
     Args:
@@ -40,9 +47,10 @@ def convert(data: str | Path | None = None, *, progress: Steps | None = None, **
         DataError: The data set can't be used; bad rows are listed with file and line.
         OutputError: `out` is no place for it.
     """
+    given: dict[str, Any] = {**keys}
     if data is not None:
-        keys["data"] = path_given(data, 'auxhead.convert("data.yaml", out=..., to=...)')
-    own = validated(ConvertKeys, keys)
+        given["data"] = path_given(data, 'auxhead.convert("data.yaml", out=..., to=...)')
+    own = validated(ConvertKeys, given)
     if own.to == "yolo":
         rest = own.model_dump(include={"pictures", "min_boxes", "images", "on_error"})
         return to_yolo(own.data, Path(own.out), **rest, progress=progress)

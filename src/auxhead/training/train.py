@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auxhead.errors import ConfigError
 from auxhead.files import path_given
@@ -20,8 +20,13 @@ from auxhead.training.teaching.automatic import with_own_teacher
 from auxhead.training.teaching.check import check_teacher, settled
 from auxhead.training.trainer import HeadTrainer, make_trainer
 
+if TYPE_CHECKING:
+    from typing import Unpack
 
-def train(data: str | Path | None = None, *, callbacks: Callbacks = None, **keys: Any) -> TrainResult:
+    from auxhead.keys.words.typed import TrainerWords, TrainWords
+
+
+def train(data: str | Path | None = None, *, callbacks: Callbacks = None, **keys: Unpack[TrainWords]) -> TrainResult:
     """Train a detector with removable heads; what is saved is a stock detector.
 
     Args:
@@ -41,12 +46,13 @@ def train(data: str | Path | None = None, *, callbacks: Callbacks = None, **keys
         ResumeError: The run named by `resume` can't be continued.
         OutputError: The run's folder can't be written to.
     """
+    given: dict[str, Any] = {**keys}
     if data is not None:
-        keys["data"] = path_given(data, 'auxhead.train("data.yaml", model=...)')
+        given["data"] = path_given(data, 'auxhead.train("data.yaml", model=...)')
     with restored_threads():
-        if keys.get("resume"):
-            return resume(dict(keys), callbacks)
-        plan, arguments = resolve(keys, files=True)
+        if given.get("resume"):
+            return resume(given, callbacks)
+        plan, arguments = resolve(given, files=True)
         with restricted(trust=plan.trust):
             check_arguments(arguments)
             plan = settled(plan, automatic=True)
@@ -56,7 +62,7 @@ def train(data: str | Path | None = None, *, callbacks: Callbacks = None, **keys
             return begin(plan, arguments, callbacks)
 
 
-def trainer(**keys: Any) -> type[HeadTrainer]:
+def trainer(**keys: Unpack[TrainerWords]) -> type[HeadTrainer]:
     """Return a trainer class for Ultralytics' own entry point: `YOLO("yolov8n.pt").train(trainer=..., data=...)`.
 
     Args:
