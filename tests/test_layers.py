@@ -36,7 +36,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "layouts": "yaml",
     "model": "torch ultralytics",
     "host": "numpy packaging sahi torch ultralytics yaml",
-    "augmentation": "cv2 numpy pydantic ultralytics",
+    "augmentation": "cv2 numpy pydantic torch ultralytics",
     "shipping": "torch ultralytics",
     "training": "filelock numpy pydantic torch ultralytics",
     "inspection": "PIL matplotlib numpy yaml",

@@ -15,6 +15,7 @@ from ultralytics.utils import LOGGER
 
 from auxhead.augmentation.crops import Crops, Window, cut_labels, draw_window, in_pixels
 from auxhead.augmentation.flips import Flips, with_classes
+from auxhead.augmentation.regions import cut_regions, read_regions, with_codes, with_regions
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -31,10 +32,12 @@ class Views:
     Attributes:
         flips: What a mirror does to classes; None: nothing.
         crops: Which views are cut; None: none.
+        regions: Whether ignored regions beside the labels go along.
     """
 
     flips: Flips | None = None
     crops: Crops | None = None
+    regions: bool = False
 
 
 class ViewDataset(YOLODataset):
@@ -50,7 +53,16 @@ class ViewDataset(YOLODataset):
         """Take what Ultralytics' data set takes, and the views."""
         self.views = views
         self.whole = False
+        self.regions: dict[str, Any] = {}
+        self.outlined = False
         super().__init__(*args, **kwargs)
+        if views.regions:
+            self.regions = read_regions(self.im_files, len(self.data["names"]), single_cls=self.single_cls)
+            self.outlined = any(len(label["segments"]) for label in self.labels)
+            count = sum(map(len, self.regions.values()))
+            LOGGER.info(
+                f"{self.prefix}{count} ignored regions in {len(self.regions)} pictures: no background is learned there"
+            )
         if views.crops is not None:
             mean = sum(height * width for height, width in map(self._shape, range(self.ni))) * self.channels / self.ni
             self.max_buffer_length = min(self.max_buffer_length, max(FEWEST, int(HELD / mean)))
@@ -65,8 +77,14 @@ class ViewDataset(YOLODataset):
         """Build Ultralytics' transforms, and tell the mirrors among them what the classes are."""
         transforms = super().build_transforms(hyp)
         if self.views.flips is not None:
-            with_classes(transforms, self.views.flips)
+            with_classes(transforms, with_codes(self.views.flips) if self.views.regions else self.views.flips)
         return transforms
+
+    def update_labels_info(self, label: dict[str, Any]) -> dict[str, Any]:
+        """Let ignored regions go the way of the objects."""
+        rows = label.pop("regions", self.regions.get(label["im_file"], ()))
+        finished: dict[str, Any] = super().update_labels_info(with_regions(label, rows, outlines=self.outlined))
+        return finished
 
     # -- pixels ---------------------------------------------------------------------------------------------------
 
@@ -92,6 +110,8 @@ class ViewDataset(YOLODataset):
         height, width = picture.shape[:2]
         label = cut_labels(self.labels[index], window, height, width)
         del label["shape"]
+        if label["im_file"] in self.regions:
+            label["regions"] = cut_regions(self.regions[label["im_file"]], window, height, width)
         left, top, right, bottom = window
         view = picture[top:bottom, left:right]
         shown = _shrunk(view, self.imgsz)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ultralytics.data import build
@@ -13,7 +15,9 @@ from ultralytics.models.yolo.detect import DetectionTrainer
 from auxhead.augmentation.crops import resolve_crops
 from auxhead.augmentation.dataset import ViewDataset, Views
 from auxhead.augmentation.flips import resolve_flips
+from auxhead.augmentation.regions import set_apart
 from auxhead.host.arguments import longest_side
+from auxhead.labels.listing import ignore_path, list_images
 from auxhead.model.choices import RunPlan
 
 
@@ -49,9 +53,24 @@ class ViewTrainer(DetectionTrainer):
     """A detection trainer of Ultralytics', or one of its pose or segment trainers, with views of its pictures."""
 
     plan: ClassVar[RunPlan] = RunPlan()
+    regions = False
 
-    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
+    def build_dataset(self, img_path: Any, mode: str = "train", batch: int | None = None) -> Any:
         """Build Ultralytics' data set; the one for training shows what the plan says."""
-        views = resolve_views(self.plan, self.data, vars(self.args)) if mode == "train" else Views()
+        views = Views()
+        if mode == "train":
+            self.regions = self.plan.route == "native" and _have_regions(img_path)
+            views = replace(resolve_views(self.plan, self.data, vars(self.args)), regions=self.regions)
         with shown_as(views):
             return super().build_dataset(img_path, mode, batch)
+
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Prepare a batch as ever, and set ignored regions apart from its objects."""
+        prepared: dict[str, Any] = super().preprocess_batch(batch)
+        return set_apart(prepared, len(self.data["names"])) if self.regions else prepared
+
+
+def _have_regions(entries: Any) -> bool:
+    """Tell whether any picture of a split, as a data.yaml names it, has a file of ignored regions."""
+    listed = entries if isinstance(entries, (list, tuple)) else [entries]
+    return any(ignore_path(image).is_file() for image in list_images([Path(one) for one in listed]))

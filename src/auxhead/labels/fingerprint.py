@@ -10,7 +10,7 @@ from pathlib import Path
 
 from auxhead.errors import DataError
 from auxhead.files import sha256
-from auxhead.labels.listing import label_path, list_images
+from auxhead.labels.listing import ignore_path, label_path, list_images
 from auxhead.labels.source import Source
 from auxhead.labels.workers import in_order
 from auxhead.progress import Progress, Steps, named
@@ -42,7 +42,7 @@ def fingerprint(files: Sequence[Path], progress: Steps | None = None) -> str:
 
 
 def data_hash(source: Source, tell: Progress, splits: Sequence[str] = SPLITS) -> str:
-    """Hash the pictures and label files of a data set; a copy elsewhere gives the same hash.
+    """Hash the pictures, label files and files of ignored regions of a data set; a copy elsewhere gives the same hash.
 
     Args:
         source: The data set.
@@ -54,7 +54,8 @@ def data_hash(source: Source, tell: Progress, splits: Sequence[str] = SPLITS) ->
     """
     images = [image for split in splits if source.splits.get(split) for image in list_images(source.splits[split])]
     labels = [path for path in map(label_path, images) if path.is_file()]
-    return fingerprint([*images, *labels], named(tell, "Hashing data"))
+    regions = [path for path in map(ignore_path, images) if path.is_file()]
+    return fingerprint([*images, *labels, *regions], named(tell, "Hashing data"))
 
 
 def _digest(file: Path) -> str:

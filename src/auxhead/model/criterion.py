@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from auxhead.heads.base import Head, HeadSpec, Moment, ObjectSizes, RawPredictions, Targets
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL, GainControl, GradientLog, gradient_norms
+from auxhead.model.sparing import sparing
 from auxhead.model.taps import Tap
 
 
@@ -140,6 +141,20 @@ class HeadCriterion(nn.Module):
             The loss vector times the batch size, and the detached items by name: the detector's as Ultralytics gives
             them, and in training the heads' with their gains applied.
         """
+        with sparing(self._branches(preds), batch):
+            return self._losses(preds, batch)
+
+    def _branches(self, preds: Any) -> dict[str, tuple[Any, RawPredictions]]:
+        """Return the losses of the detector's branches and what these predict; none outside of training."""
+        if not self.training:
+            return {}
+        if hasattr(self.detection, "one2many"):
+            both = {name: getattr(self.detection, name) for name in ("one2many", "one2one")}
+            return {name: (loss, raw_predictions(preds[name], loss)) for name, loss in both.items()}
+        return {"one2many": (self.detection, raw_predictions(preds, self.detection))}
+
+    def _losses(self, preds: Any, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Compute the detector's losses and those of the heads."""
         features = preds.get("one2many", preds)["feats"] if self.training else []
         preds = with_exact_grids(preds)
         if not (self.training and self.heads):
