@@ -56,7 +56,7 @@ RECALLS = (1, 10, 100)  # Source: pycocotools, Params.maxDets
 
 
 def evaluate(detector: str | Path | None = None, /, *, progress: Progress | None = None, **keys: Any) -> Evaluation:
-    """Measure how well a detector sees what is small, with intervals; or two detectors and their difference.
+    """Measure as `auxhead.evaluate` does, which also writes the page about it.
 
     Args:
         detector: Its file, or a COCO-format results file (.json) of any detector; or by name: `model`, `predictions`.
@@ -72,7 +72,7 @@ def evaluate(detector: str | Path | None = None, /, *, progress: Progress | None
         ModelError: A model can't be used, or has other classes than the data.
         OutputError: `out` holds results of something else, or can't be written to.
     """
-    own = validated(EvaluateKeys, keys if detector is None else _with_detector(detector, keys))
+    own = checked(detector, keys)
     tell = progress or silent
     bands = read_bands(own.bands)
     limits = read_limits(own.fail_below, bands)
@@ -120,6 +120,15 @@ def evaluate(detector: str | Path | None = None, /, *, progress: Progress | None
     )
     _write(evaluation, folder, own, matched)
     return evaluation
+
+
+def checked(detector: str | Path | None, keys: Mapping[str, Any]) -> EvaluateKeys:
+    """Check the keys of an evaluation, to which a detector that was given without its key is added.
+
+    Raises:
+        ConfigError: Keys or values are wrong, all of them at once.
+    """
+    return validated(EvaluateKeys, keys if detector is None else _with_detector(detector, keys))
 
 
 def _with_detector(detector: str | Path, keys: Mapping[str, Any]) -> dict[str, Any]:
