@@ -248,6 +248,11 @@ def test_without_pictures_there_is_a_reason(shelf: Path, one: auxhead.Evaluation
     assert misses(perfect).reason == "No box is missed."
 
 
+def test_a_huge_picture_is_not_decoded(one: auxhead.Evaluation, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("auxhead.reporting.evaluation.misses.DECODED", SIZE[0] * SIZE[1] - 1)
+    assert misses(one).reason == "No picture of the data can be read from here."
+
+
 def test_pictures_of_a_coco_json_lie_beside_it(shelf: Path, one: auxhead.Evaluation):
     made = one.detectors[0].judged
 

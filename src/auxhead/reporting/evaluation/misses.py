@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import numpy as np
+from PIL import Image
 
 from auxhead.errors import AuxHeadError
 from auxhead.evaluation.result import Detector, Evaluation
 from auxhead.formats import listed, plural
 from auxhead.metrics.matching import NONE
 from auxhead.metrics.mistakes import BOXES
-from auxhead.metrics.truth import Bools, Floats, Truth, image_size, network_scale
+from auxhead.metrics.truth import DECODED, Bools, Floats, Truth, image_size, network_scale
 from auxhead.reporting.crops import Picture, Window, cut, panels, window
 from auxhead.reporting.evaluation.answer import hardest
 from auxhead.reporting.judged_boxes import Judged
@@ -117,7 +118,9 @@ def judged(evaluation: Evaluation, one: Detector) -> Judged:
 
 
 def _readable(evaluation: Evaluation, truth: Truth, place: int) -> str | None:
-    """Find the file of an image; None where there is none, or another one than was measured."""
+    """Find the file of an image; None where there is none, a huge one, or another one than was measured."""
+    if truth.sizes[place].prod() > min(DECODED, Image.MAX_IMAGE_PIXELS or DECODED):
+        return None  # measuring reads headers only, however large pictures are
     name, data = truth.files[place], Path(evaluation.data["file"])
     if data.suffix == ".json":
         if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
