@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from auxhead.demonstration.demo import demo
     from auxhead.designs.design import design
     from auxhead.designs.result import Designs
-    from auxhead.evaluation.evaluate import evaluate
     from auxhead.evaluation.result import Evaluation
     from auxhead.evaluation.teacher import TeacherCheck, teacher_check
     from auxhead.host.environment import environment
     from auxhead.inspection.inspect import inspect
     from auxhead.inspection.result import Inspection
     from auxhead.labels.conversion.result import Conversion
+    from auxhead.reporting.evaluation.evaluate import evaluate
     from auxhead.shipping.certificate import Certificate
     from auxhead.shipping.cost import Cost, cost
     from auxhead.shipping.strip import strip
@@ -63,7 +63,7 @@ _LAZY = {
     "demo": "auxhead.demonstration.demo",
     "design": "auxhead.designs.design",
     "environment": "auxhead.host.environment",
-    "evaluate": "auxhead.evaluation.evaluate",
+    "evaluate": "auxhead.reporting.evaluation.evaluate",
     "inspect": "auxhead.inspection.inspect",
     "report": "auxhead.comparison.compare",
     "strip": "auxhead.shipping.strip",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +25,8 @@ def evaluate(
     keys = read_words(words or [], EvaluateKeys)
     validated(EvaluateKeys, keys)  # before numpy, scipy and polars take their time
     with json_only(as_json), progress() as tell:
-        from auxhead.evaluation.evaluate import evaluate as run
+        from auxhead.evaluation.files import PAGE_FILE
+        from auxhead.reporting.evaluation.evaluate import evaluate as run
 
         result = run(progress=tell, **keys)
     if as_json:
@@ -35,6 +37,6 @@ def evaluate(
             print_table(console, rows, title)
         for remark in result.remarks():
             console.print(remark, soft_wrap=True)
-        console.print(f"\nResults: {result.folder}", soft_wrap=True)
+        console.print(f"\nResults: {result.folder}\nPage: {Path(result.folder) / PAGE_FILE}", soft_wrap=True)
     if result.below:
         raise typer.Exit(NOT_REACHED)

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 
 from auxhead._version import __version__
-from auxhead.errors import ConfigError, OutputError
+from auxhead.errors import ConfigError
 from auxhead.evaluation.curves import precision_curve
 from auxhead.evaluation.doubts import explain_nothing
-from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE
+from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE, results_folder
 from auxhead.evaluation.limits import below, read_limits
 from auxhead.evaluation.result import Detector, Evaluation, difference
 from auxhead.evaluation.sources import (
@@ -48,6 +48,7 @@ from auxhead.metrics.measures import (
 )
 from auxhead.metrics.mistakes import BOXES, EXTRAS, count_mistakes, mistakes
 from auxhead.metrics.precision import average_precision
+from auxhead.metrics.repairs import repairs
 from auxhead.metrics.truth import Floats, Truth, as_one_class, network_scale
 from auxhead.progress import Progress, named, silent
 
@@ -62,7 +63,7 @@ RECALLS = (1, 10, 100)  # Source: pycocotools, Params.maxDets
 def evaluate(
     detector: str | Path | None = None, /, *, progress: Progress | None = None, **keys: Unpack[EvaluateWords]
 ) -> Evaluation:
-    """Measure how well a detector sees what is small, with intervals; or two detectors and their difference.
+    """Measure as `auxhead.evaluate` does, which also writes the page about it.
 
     Args:
         detector: Its file, or a COCO-format results file (.json) of any detector; or by name: `model`, `predictions`.
@@ -78,17 +79,17 @@ def evaluate(
         ModelError: A model can't be used, or has other classes than the data.
         OutputError: `out` holds results of something else, or can't be written to.
     """
-    own = validated(EvaluateKeys, keys if detector is None else _with_detector(detector, keys))
+    own = checked(detector, keys)
     tell = progress or silent
     bands = read_bands(own.bands)
     limits = read_limits(own.fail_below, bands)
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
-    folder = _folder(own, sources)
+    names = detector_names(sources, sliced=bool(own.slices))
+    folder = results_folder(own, sources, names)
     truth, hashes = read_truth(own, folder, tell)
     one_class = measured_as_one(own, truth, sources)
     truth = as_one_class(truth) if one_class else truth
     job = Task(own, folder, truth, hashes, tell, one_class)
-    names = detector_names(sources, sliced=bool(own.slices))
     read = [  # what the first is compared with looks at whole pictures
         predicted(job, source, name, sliced=bool(own.slices) and not place)
         for place, (source, name) in enumerate(zip(sources, names, strict=True))
@@ -128,6 +129,15 @@ def evaluate(
     return evaluation
 
 
+def checked(detector: str | Path | None, keys: Mapping[str, Any]) -> EvaluateKeys:
+    """Check the keys of an evaluation, to which a detector that was given without its key is added.
+
+    Raises:
+        ConfigError: Keys or values are wrong, all of them at once.
+    """
+    return validated(EvaluateKeys, keys if detector is None else _with_detector(detector, keys))
+
+
 def _with_detector(detector: str | Path, keys: Mapping[str, Any]) -> dict[str, Any]:
     """Put the detector among the keys, which may not name one as well."""
     call = 'auxhead.evaluate("best.pt", data=...)'
@@ -136,31 +146,6 @@ def _with_detector(detector: str | Path, keys: Mapping[str, Any]) -> dict[str, A
     if keys.get(key) is not None:
         raise ConfigError(f"one detector, {call}", f"{path} and {key}={keys[key]}", "the keys given", "leave one out")
     return {**keys, key: path}
-
-
-def _folder(own: EvaluateKeys, sources: Sequence[Path]) -> Path:
-    """Choose the folder of the results, and refuse one that holds those of something else."""
-    names = detector_names(sources, sliced=bool(own.slices))
-    folder = Path(own.out) if own.out else Path("runs") / "evaluate" / "-vs-".join(names)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError("a folder for the results", "a file", str(folder), "choose another place with out=")
-    there = folder / METRICS_FILE
-    if there.is_file() and not own.exist_ok:
-        asked: dict[str, Any] = {"data": own.data, "split": own.split, "sources": list(map(str, sources))}
-        asked |= {"slices": own.slices} if own.slices else {}
-        try:
-            standing = json.loads(there.read_text(encoding="utf-8"))["settings"]
-            same = {name: standing.get(name) for name in asked} == asked
-        except (OSError, ValueError, KeyError, AttributeError, TypeError):
-            same = False
-        if not same:
-            raise OutputError(
-                expected=f"a folder without results, or with those of {' and '.join(map(str, sources))} on {own.data}",
-                found="results of something else",
-                where=str(there),
-                fix="choose another out=, or add exist_ok=true to replace them",
-            )
-    return folder
 
 
 def _in_pixels(truth: Truth, detectors: Sequence[Predicted], own: EvaluateKeys) -> tuple[Truth, Floats | None]:
@@ -219,6 +204,9 @@ def _detector(one: Predicted, matched: Matched, point: Numbers, draws: Numbers) 
         classes=classes,
         score=made.score if np.isfinite(made.score) else None,
         mistakes=_by_band(counts, [band.name for band in matched.setup.bands]),
+        repairs=repairs(matched),
+        ultralytics_version=one.ultralytics_version,
+        looks=one.looks,
         counts=counts,
         draws=draws,
         precision=precision_curve(matched.scene, matched.by_overlap[ALL.name], 0),
@@ -259,11 +247,25 @@ def _by_band(counts: pl.DataFrame, bands: Sequence[str]) -> dict[str, dict[str, 
 
 
 def _settings(job: Task, setup: Setup, detectors: Sequence[Predicted]) -> dict[str, Any]:
-    kept = ("data", "split", "bands", "pixels", "area", "categories", "conf", "iou", "resamples", "seed", "fail_below")
+    kept = (
+        "data",
+        "split",
+        "bands",
+        "pixels",
+        "area",
+        "categories",
+        "conf",
+        "iou",
+        "imgsz",
+        "resamples",
+        "seed",
+        "fail_below",
+    )
     return {
         "auxhead": __version__,
         "sources": [one.source for one in detectors],
         **{name: getattr(job.own, name) for name in kept},
+        "fail_below": job.own.fail_below,
         **({"slices": job.own.slices, "overlap": job.own.overlap} if job.own.slices else {}),
         "single_cls": job.single_cls,
         "edges": [[band.low, band.high if np.isfinite(band.high) else None] for band in setup.bands],

@@ -39,6 +39,10 @@ class Detector:
         classes: One row a class: name, boxes, AP, AP50, AR and center_AP; None without boxes.
         score: The score with the best F1, at which mistakes are counted; None without a right detection.
         mistakes: Counts by band: boxes, found, loose, wrong_class, missed, duplicate, background.
+        repairs: By kind of mistake, how far AP50 would rise if all of that kind and no others were repaired; None where
+            that can't be told.
+        ultralytics_version: That made the predictions; None for predictions of unknown origin.
+        looks: Times that it looks at a picture, on average, 1 without slices; None for predictions of unknown origin.
         counts: Mistakes by image, band and class.
         draws: The numbers on each resample of the images, by band and measure, shape (resamples,); files and seed being
             equal, the draws of another detector are of the same images. Not part of the JSON.
@@ -59,6 +63,9 @@ class Detector:
     classes: Sequence[Mapping[str, Any]]
     score: float | None
     mistakes: Mapping[str, Mapping[str, int]]
+    repairs: Mapping[str, float | None]
+    ultralytics_version: str | None
+    looks: float | None
     counts: pl.DataFrame = field(repr=False)
     draws: Numbers = field(repr=False)
     precision: Floats = field(repr=False)

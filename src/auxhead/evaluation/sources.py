@@ -36,6 +36,8 @@ from auxhead.metrics.results_file import read_json, read_results, to_json
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, named
 
+KNOWN = ("imgsz", "max_det", "ultralytics", "ultralytics_version", "looks")  # noted beside predictions of ours
+
 
 @dataclass(frozen=True)
 class Task:
@@ -63,6 +65,8 @@ class Predicted:
     max_det: int = 0
     note: str = ""
     ultralytics: Mapping[str, float] | None = None
+    ultralytics_version: str | None = None
+    looks: float | None = None
 
 
 def detector_names(sources: Sequence[Path], *, sliced: bool = False) -> list[str]:
@@ -223,7 +227,7 @@ def _from_file(job: Task, source: Path, name: str) -> tuple[Predicted, Detection
             fix="name the data they were made on, or predict again with model=",
         )
     digest = sha256_of(source)
-    known: dict[str, Any] = {key: info[key] for key in ("imgsz", "max_det", "ultralytics") if key in info}
+    known: dict[str, Any] = {key: info[key] for key in KNOWN if key in info}
     passed = (
         f"{plural(found.left_out, 'detection')} on images that were left out, passed over" if found.left_out else ""
     )
@@ -272,7 +276,7 @@ def _from_model(job: Task, source: Path, name: str, *, sliced: bool) -> tuple[Pr
         job.tell("Reusing predictions", 1, 1)
     info = _info(file)
     found = read_results(file, job.truth)
-    known = {key: info[key] for key in ("imgsz", "max_det", "note", "ultralytics")}
+    known = {key: info[key] for key in ("note", *KNOWN) if key in info}
     return Predicted(name, str(source), str(asked["weights_sha256"]), file, len(found.image), **known), found
 
 
@@ -310,6 +314,7 @@ def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path, *, s
         "note": made.note,
         "ultralytics": dict(made.metrics),
         "ultralytics_version": installed(),
+        "looks": made.looks,
     }
     _info_file(file).unlink(missing_ok=True)  # a kill between the two writes must not leave an old note on new rows
     write_atomic(file, to_json(found, job.truth.files))

@@ -34,6 +34,7 @@ class Predictions:
         max_det: Most predictions of an image; Ultralytics raises its default where an image has more boxes.
         metrics: What Ultralytics itself measured on them, by its names.
         note: What was done about names, '' for nothing.
+        looks: Times that the model looked at a picture, on average.
     """
 
     rows: Mapping[str, Tensor]
@@ -41,6 +42,7 @@ class Predictions:
     max_det: int
     metrics: Mapping[str, float]
     note: str
+    looks: float = 1.0
 
 
 class _Collector(BoxValidator):

@@ -118,8 +118,9 @@ def predict_sliced(
             looks += _looks(found, slicing)
             if progress:
                 progress(done, len(files))
-    price = f"{slicing.side} px slices: {looks / max(1, len(files)):.1f} looks of {size} px at a picture, instead of 1"
-    return Predictions(rows, size, max_det, {}, "; ".join(filter(None, (note, price))))
+    each = looks / max(1, len(files))
+    price = f"{slicing.side} px slices: {each:.1f} looks of {size} px at a picture, instead of 1"
+    return Predictions(rows, size, max_det, {}, "; ".join(filter(None, (note, price))), each)
 
 
 def _detector(model: Path, device: str | int | None, *, conf: float, iou: float, max_det: int, imgsz: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -32,6 +33,7 @@ class Mistakes:
         boxes: Verdict on each, an index into BOXES, or -1 for a crowd; shape (m,).
         found: The detections.
         extras: Verdict on each, an index into EXTRAS, or -1 for one that belongs to a box or a crowd; shape (k,).
+        claims: The box or crowd that each belongs to, or -1; shape (k,).
     """
 
     score: float
@@ -39,6 +41,23 @@ class Mistakes:
     boxes: Ints
     found: Detections
     extras: Ints
+    claims: Ints
+
+
+class Verdicts(NamedTuple):
+    """One verdict for every box and detection of a scene. m boxes, k detections.
+
+    Attributes:
+        boxes: An index into BOXES, or -1 for a crowd; shape (m,).
+        extras: An index into EXTRAS, or -1 for what belongs to a box or a crowd, or was left out; shape (k,).
+        claims: The box or crowd that each detection belongs to, or -1; shape (k,).
+        kept: The detections that were not left out, by image and falling score.
+    """
+
+    boxes: Ints
+    extras: Ints
+    claims: Ints
+    kept: Ints
 
 
 def mistakes(matched: Matched) -> Mistakes:
@@ -49,24 +68,39 @@ def mistakes(matched: Matched) -> Mistakes:
     overlaps by half or is as near. What is left of the boxes is *missed*. What is left of the detections is a
     *duplicate* if it sits as near on a box that has its detection (whatever the classes), else *background*.
     """
-    both = matched.scene
-    truth, crowd = both.truth, both.truth.crowd
-    score = best_score(matched)
-    used = both.found.scores < score  # not to be used, here; later: used up
-    verdicts = np.where(crowd, NONE, MISSED)
-    kept = ~used
-    _assign(matched.overlaps, verdicts, used, "found", crowd)
-    _assign(pairs(both, center_sizes, -NEAR), verdicts, used, "loose", crowd)
+    both, score = matched.scene, best_score(matched)
+    made = verdicts(matched, score)
+    found, kept = both.found.take(made.kept), made.kept
+    return Mistakes(score, both.truth, made.boxes, found, made.extras[kept], made.claims[kept])
 
-    mixed, order = _all_classes_as_one(both, np.flatnonzero(kept))
+
+def verdicts(matched: Matched, score: float) -> Verdicts:
+    """Sort boxes and detections into kinds as `mistakes` does, at any score.
+
+    Args:
+        matched: The detector.
+        score: Detections below it are left out; 0 keeps all, infinity none.
+    """
+    both, crowd = matched.scene, matched.scene.truth.crowd
+    used = both.found.scores < score  # not to be used, here; later: used up
+    kept = np.flatnonzero(~used)
+    boxes = np.where(crowd, NONE, MISSED)
+    found = _assign(matched.overlaps, boxes, used, "found", crowd)
+    loose = _assign(pairs(both, center_sizes, -NEAR), boxes, used, "loose", crowd)
+    claims = np.where(found == NONE, loose, found)
+
+    mixed, order = _all_classes_as_one(both, kept)
     taken = used[order]
     spots = pairs(mixed, _spot, 0.0)
-    others = truth.cls[spots.truth] != both.found.cls[order][spots.found]
-    _assign(spots.take(others), verdicts, taken, "wrong_class", crowd)
-    extras = np.where(taken, NONE, EXTRAS.index("background"))
-    left = ~taken[spots.found] & ~np.isin(verdicts[spots.truth], (MISSED, NONE))
-    extras[spots.found[left]] = EXTRAS.index("duplicate")
-    return Mistakes(score, truth, verdicts, both.found.take(order), extras)
+    others = both.truth.cls[spots.truth] != both.found.cls[order][spots.found]
+    wrong = _assign(spots.take(others), boxes, taken, "wrong_class", crowd)
+    claims[order] = np.where(wrong == NONE, claims[order], wrong)
+    kinds = np.where(taken, NONE, EXTRAS.index("background"))
+    left = ~taken[spots.found] & ~np.isin(boxes[spots.truth], (MISSED, NONE))
+    kinds[spots.found[left]] = EXTRAS.index("duplicate")
+    extras = np.full(len(used), NONE)
+    extras[order] = kinds
+    return Verdicts(boxes, extras, claims, order)
 
 
 def best_score(matched: Matched) -> float:
@@ -123,14 +157,15 @@ def count_mistakes(matched: Matched, made: Mistakes) -> pl.DataFrame:
     )
 
 
-def _assign(candidates: Pairs, verdicts: Ints, used: Bools, verdict: str, crowd: Bools) -> None:
-    """Give boxes that are still missed to detections that are still unused, and write both down."""
-    open_ = ~used[candidates.found] & ((verdicts == MISSED) | crowd)[candidates.truth]
+def _assign(candidates: Pairs, boxes: Ints, used: Bools, verdict: str, crowd: Bools) -> Ints:
+    """Give boxes that are still missed to detections that are still unused, write both down, and tell who got which."""
+    open_ = ~used[candidates.found] & ((boxes == MISSED) | crowd)[candidates.truth]
     chosen = greedy(candidates.take(open_), len(used), np.array([-np.inf]), free=crowd, last=crowd)[:, 0]
     who = np.flatnonzero(chosen != NONE)
     used[who] = True
     box = chosen[who]
-    verdicts[box[~crowd[box]]] = BOXES.index(verdict)
+    boxes[box[~crowd[box]]] = BOXES.index(verdict)
+    return chosen.astype(np.int64)
 
 
 def _all_classes_as_one(both: Scene, kept: Ints) -> tuple[Scene, Ints]:

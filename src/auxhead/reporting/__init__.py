@@ -1,1 +1,1 @@
-"""One self-contained page about a comparison, from its files alone."""
+"""Self-contained pages: of a comparison, from its files alone, and of an evaluation."""

@@ -191,7 +191,7 @@ def _bands(rows: list[_Row], boxes: Mapping[str, int], measure: str, wide: bool)
                 mean_mark(axes, x, 100 * found["mean"], row.look, 10 if wide else 6)
     for edge in range(1, len(boxes)):
         axes.axvline(edge - 0.5, color=QUIET, linewidth=0.8, alpha=0.6)
-    axes.set_xticks(range(len(boxes)), [_band(name, count, wide) for name, count in boxes.items()])
+    axes.set_xticks(range(len(boxes)), [band_tick(name, count, wide) for name, count in boxes.items()])
     axes.set(xlim=(-0.5, len(boxes) - 0.5), ylabel=f"{measure}, points")
     axes.set_xlabel(f"size of the box in pixels,{' ' if wide else chr(10)}and how many boxes there are")
     axes.tick_params(axis="x", length=0)
@@ -199,7 +199,8 @@ def _bands(rows: list[_Row], boxes: Mapping[str, int], measure: str, wide: bool)
     return figure
 
 
-def _band(name: str, count: int, wide: bool) -> str:
+def band_tick(name: str, count: int, wide: bool) -> str:
+    """Label a band: its title where there is room, its sizes, how many boxes it has."""
     title, _, size = ("", "", "all sizes") if name == ALL.name else name.rpartition(" ")
     return "\n".join([*([title] if title and wide else []), size, f"{count:,}"])
 

@@ -26,7 +26,7 @@ QUALITIES = (80, 70, 60, 50, 40, 30)  # of JPEG, until it is small enough
 MOST = 30  # boxes in a panel; the nearest to its middle
 NAMED = 6  # boxes in a panel up to which their classes are written beside them
 LONGEST = 16  # letters of a class's name there
-LETTER, LINE, GAP = 8.5, 15.0, 3.0  # pixels: width and height of letters, distance to the box
+LETTER, LINE, GAP = 9.5, 15.0, 3.0  # pixels: width and height of letters, distance to the box
 
 Rectangle = tuple[float, float, float, float]
 """Left, top, width, height, pixels of the panel."""
@@ -177,13 +177,16 @@ def _jpeg(image: Image.Image, part: Window, most: int) -> str:
     return base64.b64encode(content).decode()
 
 
-def panels(runs: Sequence[tuple[str, Judged]], image: int, part: Window) -> list[Panel]:
+def panels(
+    runs: Sequence[tuple[str, Judged]], image: int, part: Window, marks: Sequence[str] | None = None
+) -> list[Panel]:
     """Draw the truth, and what runs make of it, in a part of an image.
 
     Args:
         runs: Names and judgments, on the same truth.
         image: Number of the image.
         part: What is shown of it.
+        marks: What to write beside each box that is missed, by box; then also where there are many. None: nothing.
     """
     truth = runs[0][1].truth
     own = truth.image == image
@@ -192,13 +195,18 @@ def panels(runs: Sequence[tuple[str, Judged]], image: int, part: Window) -> list
     views = [_panel("truth", f"{plural(len(boxes), 'box')} to be found", boxes)]
     for name, run in runs:
         there, right = run.found.image == image, run.right
-        drawn = _boxes("missed", truth.boxes[own & run.missed], [], part)
+        missed = np.flatnonzero(own & run.missed)
+        beside = [marks[place] for place in missed.tolist()] if marks else []
+        drawn = _boxes("missed", truth.boxes[missed], beside, part)
         drawn += _boxes("right", run.found.boxes[there & right], [], part)
         wrong = there & ~right
-        drawn += _boxes("wrong", run.found.boxes[wrong], [names[cls] for cls in run.found.cls[wrong]], part)
+        few = len(drawn) + int(wrong.sum()) <= NAMED or not marks
+        drawn += _boxes(
+            "wrong", run.found.boxes[wrong], [names[cls] for cls in run.found.cls[wrong]] if few else [], part
+        )
         count = {kind: sum(box.kind == kind for box in drawn) for kind in ("right", "missed", "wrong")}
         text = f"{count['right']} found, {count['missed']} missed, {plural(count['wrong'], 'wrong detection')}"
-        views.append(_panel(name, text, drawn))
+        views.append(_panel(name, text, drawn, MOST if marks else NAMED))
     return views
 
 
@@ -216,10 +224,10 @@ def _boxes(kind: str, boxes: Floats, names: Sequence[str], part: Window) -> list
     return found
 
 
-def _panel(title: str, text: str, boxes: Sequence[Box]) -> Panel:
+def _panel(title: str, text: str, boxes: Sequence[Box], named: int = NAMED) -> Panel:
     nearest = sorted(range(len(boxes)), key=lambda place: _off_center(boxes[place]))[:MOST]
     shown = [boxes[place] for place in sorted(nearest)]
-    labels = _labels(shown) if len(boxes) <= NAMED else []
+    labels = _labels(shown) if len(shown) <= named else []
     return Panel(title, text, shown, labels, len(boxes) - len(shown))
 
 

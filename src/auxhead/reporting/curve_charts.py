@@ -25,7 +25,9 @@ MOST = 200  # points of a line: more can't be told apart
 MARKS = 6  # marks on a line, to tell arms apart without colors
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """A line of the figure: one arm, by seeds; or one detector, as a single seed."""
+
     look: Look
     name: str
     x: Floats
@@ -37,7 +39,7 @@ def curves(analysis: Analysis, looks: Looks) -> Drawing | None:
     """Draw Ultralytics' own metrics by epoch: the mean of the seeds, between the lowest and the highest seed."""
     lines = {
         measure: [
-            _Line(looks[arm["name"]], arm["name"], np.arange(1.0, found.shape[1] + 1), found)
+            Line(looks[arm["name"]], arm["name"], np.arange(1.0, found.shape[1] + 1), found)
             for arm in analysis["arms"]
             if (found := _table((arm["curve"] or {}).get(measure))).size
         ]
@@ -50,7 +52,7 @@ def curves(analysis: Analysis, looks: Looks) -> Drawing | None:
     return draw("curves", "Learning curves", text, partial(_curves, lines))
 
 
-def _curves(lines: Mapping[str, list[_Line]], wide: bool) -> Figure:
+def _curves(lines: Mapping[str, list[Line]], wide: bool) -> Figure:
     figure, axes = panels(wide, 350, 2)
     for own, (measure, title) in zip(axes, CURVES.items(), strict=True):
         for place, line in enumerate(lines[measure]):
@@ -64,7 +66,7 @@ def _curves(lines: Mapping[str, list[_Line]], wide: bool) -> Figure:
 def precision(analysis: Analysis, looks: Looks) -> Drawing | None:
     """Draw precision against recall at IoU 0.5: the mean of the seeds, between the lowest and the highest seed."""
     lines = [
-        _Line(looks[arm["name"]], arm["name"], 100 * np.array(arm["pr"]["recall"], dtype=np.float64), found)
+        Line(looks[arm["name"]], arm["name"], 100 * np.array(arm["pr"]["recall"], dtype=np.float64), found)
         for arm in analysis["arms"]
         if (found := _table((arm["pr"] or {}).get("precision"))).size
     ]
@@ -72,10 +74,11 @@ def precision(analysis: Analysis, looks: Looks) -> Drawing | None:
     if not lines:
         return None
     text = f"Precision against recall of {listed([line.name for line in lines])}: means of classes and seeds"
-    return draw("precision", "Precision and recall at IoU 0.5", text, partial(_precision, lines))
+    return draw("precision", "Precision and recall at IoU 0.5", text, partial(precision_figure, lines))
 
 
-def _precision(lines: Sequence[_Line], wide: bool) -> Figure:
+def precision_figure(lines: Sequence[Line], wide: bool) -> Figure:
+    """Draw precision against recall, at least one line; x of a line is its recalls, percent."""
     figure, (axes,) = panels(wide, 440 if wide else 360, width=700)
     for place, line in enumerate(lines):
         _band_of_seeds(axes, line, place / len(lines))
@@ -83,7 +86,7 @@ def _precision(lines: Sequence[_Line], wide: bool) -> Figure:
     return figure
 
 
-def _band_of_seeds(axes: Axes, line: _Line, phase: float) -> None:
+def _band_of_seeds(axes: Axes, line: Line, phase: float) -> None:
     """Draw the mean of the seeds over the range of the seeds; marks of different lines are at different places."""
     kept = np.unique(np.linspace(0, len(line.x) - 1, min(len(line.x), MOST)).round().astype(int))
     x, seeds, color = line.x[kept], 100 * line.seeds[:, kept], arm_color(line.look.place)

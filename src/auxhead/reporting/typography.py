@@ -69,6 +69,7 @@ FILTERS = (
     short_hash,
     signed,
     times,
+    typeset,
     whole,
     with_interval,
 )

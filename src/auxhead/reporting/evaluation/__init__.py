@@ -1,0 +1,1 @@
+"""The page of an evaluation: what one detector sees, or what two see."""
