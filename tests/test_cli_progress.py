@@ -145,3 +145,19 @@ def test_a_log_gets_a_line_an_epoch_of_each_run_that_runs(tmp_path: Path, monkey
         "plain-0: epoch 4",
     ]
     assert "auxhead-epochs" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_log_says_once_that_another_process_is_at_a_run(tmp_path: Path) -> None:
+    log = io.StringIO()
+    with live_runs(Console(file=log, width=100), tmp_path) as table:
+        table.watch("p2-0", "waiting", "")
+        for _ in range(3):
+            table.watch("p2-0", "running", "")
+            table.watch("p2-0", "elsewhere", "another process is at it")
+        table.watch("p2-0", "running", "")
+        table.watch("p2-0", "finished", "")
+    assert log.getvalue().splitlines() == [
+        "p2-0: running",
+        "p2-0: elsewhere (another process is at it)",
+        "p2-0: finished",
+    ]

@@ -32,6 +32,7 @@ class RunsTable:
         since: When each run that is running began, seconds of a monotonic clock.
         doing: What is done before the runs, in words.
         told: The epochs of each run that have been told as lines.
+        said: The last line about each run's state: one that another process is at is tried again and again.
     """
 
     console: Console
@@ -40,6 +41,7 @@ class RunsTable:
     since: dict[str, float] = field(default_factory=dict)
     doing: str = ""
     told: dict[str, int] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
 
     def tell(self, what: str, done: int, total: int) -> None:
         """Take in how far the work before the runs is; where there is no live table, name it once."""
@@ -54,8 +56,11 @@ class RunsTable:
             self.since[name] = time.monotonic()
             self.told[name] = self._done(name)  # what an earlier start has done is no news
         self.states[name] = (state, remark)
-        if changed and not self.console.is_terminal:
-            self.console.print(f"{name}: {state}" + (f" ({remark})" if remark else ""), soft_wrap=True)
+        line = f"{name}: {state}" + (f" ({remark})" if remark else "")
+        tried_again = state == "running" and self.said.get(name, "").startswith(f"{name}: elsewhere")
+        if changed and not self.console.is_terminal and not tried_again and line != self.said.get(name):
+            self.said[name] = line
+            self.console.print(line, soft_wrap=True)
 
     def epochs(self) -> None:
         """Print a line for each run that has finished another epoch since the last call."""
