@@ -18,16 +18,9 @@ from auxhead.evaluation.curves import precision_curve
 from auxhead.evaluation.doubts import explain_nothing
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE, results_folder
 from auxhead.evaluation.limits import below, read_limits
+from auxhead.evaluation.predictions import Predicted, detector_names, predicted, read_again
 from auxhead.evaluation.result import Detector, Evaluation, difference
-from auxhead.evaluation.sources import (
-    Predicted,
-    Task,
-    detector_names,
-    measured_as_one,
-    predicted,
-    read_again,
-    read_truth,
-)
+from auxhead.evaluation.sources import Task, measured_as_one, read_truth
 from auxhead.evaluation.tables import Table
 from auxhead.files import path_given, write_atomic
 from auxhead.formats import escaped

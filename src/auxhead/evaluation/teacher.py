@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auxhead.evaluation.evaluate import evaluate
+from auxhead.evaluation.predictions import detector_names
 from auxhead.evaluation.result import Detector, Evaluation, difference
-from auxhead.evaluation.sources import detector_names
 from auxhead.evaluation.tables import Cells, Table, text_table
 from auxhead.files import path_given, write_atomic
 from auxhead.formats import points, require_text, signed, times, whole, with_interval
