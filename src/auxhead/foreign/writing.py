@@ -17,7 +17,7 @@ from auxhead.metrics.truth import Bools, Floats
 
 CUT = 0.01  # pixels that a box loses at the border before it is told; less is rounding. Source: own choice
 LOST = {
-    "ignored": "{} kept as ignore regions, in ignore/: no labels, but `evaluate` passes over detections in them",
+    "ignored": "{} kept as ignore regions, in ignore/: `train` and `evaluate` pass over what lies there",
     "flat": "{} without area, or outside of the picture, left out",
     "cut": "{} cut off at the border of the picture",
 }
