@@ -151,6 +151,7 @@ def benchmark(name: str) -> Any:
 COMPARISONS = [
     "crops_nuclei",
     "gtsdb4",
+    "heads_nuclei",
     "hit_uav",
     "mirrored",
     "mirrored_flips",
