@@ -329,6 +329,7 @@ def test_train_json_is_the_only_output(several: dict[str, subprocess.CompletedPr
     assert "1/1" in done.stderr  # Ultralytics' own output
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_detector_and_says_how_to_go_on(words: list[str], tmp_path: Path) -> None:
     line = [*COMMAND, "train", *words, "epochs=50", f"project={tmp_path}", "name=run"]
     process = subprocess.Popen(
@@ -410,6 +411,7 @@ def small_demo(quick: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SETTINGS", {**module.SETTINGS, **small})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_demo")
 def test_demo_trains_and_compares(call: Callable[..., Any], tmp_path: Path) -> None:
     folder = tmp_path / ("long-" * 20) / "demo"  # longer than a terminal is wide

@@ -31,6 +31,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, error
 
 
+@pytest.mark.slow
 def test_a_comparison_from_its_first_run_to_another_seed(
     signs: Path, small_models: Path, tmp_path: Path, call: Any, forks: Forks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ def test_numbers_get_the_characters_of_print() -> None:
         typography.probability(0.0004): f"<{SPACE}0.001",
         typography.times(1.5): f"1.50{SPACE}{TIMES}",
         typography.percent(1.38): f"138{SPACE}%",
+        typography.typeset("+1.0 (-1.0 to 2.0) -"): f"+1.0 ({MINUS}1.0{SPACE}to{SPACE}2.0){SPACE}{DASH}",
         typography.duration(305): f"5{SPACE}min{SPACE}05{SPACE}s",
     }
     assert list(expected) == list(expected.values())
@@ -25,4 +26,4 @@ def test_numbers_get_the_characters_of_print() -> None:
 
 def test_every_filter_is_a_writer_of_numbers_and_names() -> None:
     for written in typography.FILTERS:
-        assert hasattr(formats, written.__name__)
+        assert written is typography.typeset or hasattr(formats, written.__name__)

@@ -403,6 +403,7 @@ def wait_for_file(path: Path, process: subprocess.Popen[bytes]) -> None:
     assert process.poll() is None, "the run ended by itself"
 
 
+@pytest.mark.slow
 @pytest.mark.core
 def test_killed_run_goes_on_to_the_same_end(quick: dict[str, Any], tmp_path: Path) -> None:
     run = tmp_path / "killed"
@@ -477,6 +478,7 @@ def test_run_killed_after_its_last_epoch_is_completed(
     assert columns(tmp_path / "late")["epoch"] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.core
 def test_end_to_end_family_trains_resumes_with_its_heads_and_ships(tiny: dict[str, Any], tmp_path: Path) -> None:
     class Stop(Exception):
