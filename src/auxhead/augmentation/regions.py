@@ -6,7 +6,6 @@ So Ultralytics moves, mirrors, cuts and joins them as it does with every box. Be
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,9 @@ import numpy.typing as npt
 import torch
 
 from auxhead.augmentation.flips import Flips
-from auxhead.errors import DataError
-from auxhead.labels.listing import ignore_path
-from auxhead.metrics.ignored import EVERY, EXPECTED, read_ignored
+from auxhead.metrics.ignored import EVERY, read_all_ignored
 from auxhead.model.sparing import IGNORED
 
-SHOWN = 10  # bad rows named in a message
 ANY = 1 << 30  # classes there may be where all are one
 
 Rows = npt.NDArray[np.float32]
@@ -41,22 +37,11 @@ def read_regions(images: Iterable[str], classes: int, *, single_cls: bool = Fals
     Raises:
         DataError: Rows are wrong.
     """
-    found, bad = {}, []
-    for image in images:
-        file = ignore_path(Path(image))
-        if not file.is_file():
-            continue
-        rows, wrong = read_ignored(file, ANY if single_cls else classes)
-        bad += wrong
-        if rows:
-            table = np.array(rows, np.float32)
-            table[:, 0] = classes + 1 + (EVERY if single_cls else table[:, 0])
-            found[image] = table
-    if bad:
-        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
-        raise DataError(
-            EXPECTED, f"{len(bad)} rows that can't be used", f"the first:{listed}", "correct or delete them"
-        )
+    found = {}
+    for image, rows in read_all_ignored(images, ANY if single_cls else classes).items():
+        table = np.array(rows, np.float32)
+        table[:, 0] = classes + 1 + (EVERY if single_cls else table[:, 0])
+        found[image] = table
     return found
 
 
@@ -123,5 +108,5 @@ def set_apart(batch: Mapping[str, Any], classes: int) -> dict[str, Any]:
     region = codes >= classes
     images, own = batch["batch_idx"][region], codes[region] - classes - 1
     rows = [images.view(-1, 1), own.view(-1, 1), batch["bboxes"][region]]
-    kept = {name: batch[name][~region.to(batch[name].device)] for name in ("cls", "bboxes", "batch_idx")}
+    kept = {name: batch[name][~region] for name in ("cls", "bboxes", "batch_idx")}
     return {**batch, **kept, IGNORED: torch.cat([row.float() for row in rows], 1)}

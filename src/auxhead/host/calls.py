@@ -15,14 +15,17 @@ from auxhead.errors import AuxHeadError
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Let Ultralytics print errors only (its progress bars follow its logger), and restore its level afterwards."""
-    level = LOGGER.level
-    LOGGER.setLevel(logging.ERROR)
+def quiet(logger: logging.Logger = LOGGER) -> Iterator[None]:
+    """Let Ultralytics, or the library of another logger, print errors only, and restore the level afterwards.
+
+    Ultralytics' progress bars follow its logger.
+    """
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        LOGGER.setLevel(level)
+        logger.setLevel(level)
 
 
 UNUSABLE: tuple[type[BaseException], ...] = (

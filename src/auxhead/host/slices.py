@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +19,8 @@ from auxhead.errors import MissingExtraError, ModelError
 from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.host.predict import Predictions, match_names, trained_size
+
+SAHI = logging.getLogger("sahi")
 
 # Source: sahi 0.12, get_sliced_prediction: below a score of 0.1 it suppresses so, instead of merging boxes; said here,
 # so that the outcome doesn't hang on conf.
@@ -98,7 +100,7 @@ def predict_sliced(
     sahi = require_sahi()
     size = imgsz or trained_size(model, trust=trust)
     rows, looks = {}, 0
-    with checkpoint.restricted(trust=trust), quiet(), _silent(), told_as(lambda error: _refused(model, error)):
+    with checkpoint.restricted(trust=trust), quiet(), quiet(SAHI), told_as(partial(_refused, model)):
         detector = _detector(model, device, conf=conf, iou=iou, max_det=max_det, imgsz=size)
         own = detector.model.names
         order, note = ([0] * len(own), "") if single_cls else match_names(own, dict(enumerate(names)), str(model))
@@ -168,15 +170,3 @@ def _refused(model: Path, error: BaseException) -> ModelError:
         where=str(model),
         fix="correct the path, or see what `yolo predict` says about it",
     )
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Let SAHI print errors only, and restore its level afterwards."""
-    logger = logging.getLogger("sahi")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

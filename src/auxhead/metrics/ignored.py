@@ -7,6 +7,7 @@ class. Ultralytics reads none of it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,23 +38,12 @@ def with_ignored(truth: Truth) -> Truth:
         DataError: Rows of such files are wrong; all of them at once.
     """
     rows: list[tuple[float, ...]] = []
-    bad: list[str] = []
-    count = 0
+    regions = read_all_ignored(truth.files, len(truth.names))
     for place, (name, (width, height)) in enumerate(zip(truth.files, truth.sizes.tolist(), strict=True)):
-        file = ignore_path(Path(name))
-        if not os.path.isfile(file):  # noqa: PTH113  as label files are looked for
-            continue
-        found, wrong = read_ignored(file, len(truth.names))
-        bad += wrong
-        count += len(found) + len(wrong)
-        for cls, x, y, w, h in found:
+        for cls, x, y, w, h in regions.get(name, ()):
             classes = range(len(truth.names)) if cls == EVERY else [cls]
             box = ((x - w / 2) * width, (y - h / 2) * height, w * width, h * height)
             rows += [(place, own, *box) for own in classes]
-    if bad:
-        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
-        found_bad = f"{len(bad)} of {count} ignore regions that can't be used"
-        raise DataError(EXPECTED, found_bad, f"the first {min(SHOWN, len(bad))}:{listed}", "correct or delete them")
     if not rows:
         return truth
     table = np.array(rows, dtype=np.float64)
@@ -67,6 +57,37 @@ def with_ignored(truth: Truth) -> Truth:
         areas=np.concatenate([truth.areas, table[:, 4] * table[:, 5]])[order],
         crowd=np.concatenate([truth.crowd, np.ones(len(table), dtype=np.bool_)])[order],
     )
+
+
+def read_all_ignored(images: Iterable[str], classes: int) -> dict[str, list[Row]]:
+    """Read the regions of pictures.
+
+    Args:
+        images: Their files; there needn't be any regions beside them.
+        classes: Classes of the data set.
+
+    Returns:
+        For each picture that has some, rows of class, x_center, y_center, width, height.
+
+    Raises:
+        DataError: Rows are wrong; all of them at once.
+    """
+    found: dict[str, list[Row]] = {}
+    bad: list[str] = []
+    for image in images:
+        file = ignore_path(Path(image))
+        if not os.path.isfile(file):  # noqa: PTH113  as label files are looked for
+            continue
+        rows, wrong = read_ignored(file, classes)
+        bad += wrong
+        if rows:
+            found[image] = rows
+    if bad:
+        count = len(bad) + sum(map(len, found.values()))
+        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
+        found_bad = f"{len(bad)} of {count} ignore regions that can't be used"
+        raise DataError(EXPECTED, found_bad, f"the first {min(SHOWN, len(bad))}:{listed}", "correct or delete them")
+    return found
 
 
 def read_ignored(file: Path, classes: int) -> tuple[list[Row], list[str]]:

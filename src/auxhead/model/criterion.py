@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from auxhead.heads.base import Head, HeadSpec, Moment, ObjectSizes, RawPredictions, Targets
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL, GainControl, GradientLog, gradient_norms
-from auxhead.model.sparing import sparing
+from auxhead.model.sparing import IGNORED, sparing
 from auxhead.model.taps import Tap
 
 
@@ -141,12 +141,12 @@ class HeadCriterion(nn.Module):
             The loss vector times the batch size, and the detached items by name: the detector's as Ultralytics gives
             them, and in training the heads' with their gains applied.
         """
-        with sparing(self._branches(preds), batch):
+        with sparing(self._branches(preds, batch), batch):
             return self._losses(preds, batch)
 
-    def _branches(self, preds: Any) -> dict[str, tuple[Any, RawPredictions]]:
-        """Return the losses of the detector's branches and what these predict; none outside of training."""
-        if not self.training:
+    def _branches(self, preds: Any, batch: Mapping[str, Any]) -> dict[str, tuple[Any, RawPredictions]]:
+        """Return the losses of the detector's branches and what these predict; none where no region is ignored."""
+        if not self.training or IGNORED not in batch:
             return {}
         if hasattr(self.detection, "one2many"):
             both = {name: getattr(self.detection, name) for name in ("one2many", "one2one")}
