@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from auxhead.reporting.arm_styles import by_effect
-from auxhead.reporting.tables import Fairness, answer, fair, trained
+from auxhead.reporting.tables import Fairness, answer, fair, on_gpu, trained
 
 
 def against(kind: str, value: float) -> dict[str, Any]:
@@ -54,3 +54,12 @@ def test_fairness_is_said_in_a_sentence() -> None:
         "1 condition equal in all runs, 1 difference declared by the arms and 1 that can't be equal."
     )
     assert fair([row["unfair"], row["equal"]]).startswith("No: 1 difference that no arm declares.")
+
+
+def test_a_machine_that_notes_no_gpu_is_a_cpu() -> None:
+    noted = {"cpu": "AVX2, 2 cores", "gpu": "none"}
+    assert not on_gpu({"environment": noted})
+    assert trained({"plan": {"base": {"model": "yolov8n.pt"}}, "environment": noted}).endswith(
+        "on a CPU (AVX2, 2 cores)"
+    )
+    assert on_gpu({"environment": {**noted, "gpu": "NVIDIA H100"}})

@@ -128,13 +128,16 @@ def answer(analysis: Analysis, others: Sequence[Arm]) -> str:
     return f"{'; '.join(parts)}. Points of {measure}." if parts else "Nothing can be said yet."
 
 
+NO_GPU = "none"  # what a run notes of its machine. Source: auxhead.host.environment
+
+
 def trained(analysis: Analysis) -> str:
     """Say what all arms start from: model, weights, epochs, size, machine, versions; what isn't noted is left out."""
     base, there = analysis["plan"]["base"], analysis["environment"]
     model = str(base.get("model", "")).rpartition("/")[2]
     start = str(base.get("pretrained", "")).rpartition("/")[2]
     weights = "" if model.endswith(".pt") else f"from {start}" if start.endswith(".pt") else "from scratch"
-    device = there.get("gpu") or (f"a CPU ({there['cpu']})" if "cpu" in there else "")
+    device = there["gpu"] if on_gpu(analysis) else f"a CPU ({there['cpu']})" if "cpu" in there else ""
     parts = [
         f"{model} {weights}".strip(),
         plural(base["epochs"], "epoch") if "epochs" in base else "",
@@ -148,7 +151,7 @@ def trained(analysis: Analysis) -> str:
 
 def on_gpu(analysis: Analysis) -> bool:
     """Tell whether a GPU was at hand: on a CPU, processor time tells what a training cost, wall time how busy."""
-    return "gpu" in analysis["environment"]
+    return str(analysis["environment"].get("gpu", NO_GPU)) != NO_GPU
 
 
 def fair(rows: Sequence[Fairness]) -> str:
