@@ -246,3 +246,7 @@ def test_a_training_sets_regions_apart_and_ships(
     assert all((made["cls"] < 6).all() for made in batches)
     assert sum(len(made["cls"]) for made in batches) > 8
     assert result.best.is_file()
+    batches.clear()
+    auxhead.train(**keys, ignore=False, project=str(tmp_path / "runs"), callbacks={"on_train_start": watch})
+    assert not any("ignored" in made for made in batches)
+    assert all((made["cls"] < 6).all() for made in batches)

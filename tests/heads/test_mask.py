@@ -8,7 +8,7 @@ from tests.model.test_criterion import batch, detector
 from torch import Tensor
 from torch.nn import functional as F
 
-from auxhead.heads.base import RawPredictions, SharedFeatures, Targets
+from auxhead.heads.base import IGNORED, RawPredictions, SharedFeatures, Targets
 from auxhead.heads.mask import MaskHead, box_weights, mask_loss
 from auxhead.keys.heads.mask import MaskSpec
 from auxhead.model.attach import attach
@@ -50,6 +50,34 @@ def test_the_loss_is_the_mean_over_objects_and_over_background(
     expected = F.binary_cross_entropy_with_logits(rest, torch.zeros_like(rest)) if len(rest) else torch.zeros(())
     seen = torch.stack(objects).mean() if objects else torch.zeros(())
     assert mask_loss(logits, pictures, 4).item() == pytest.approx((expected + seen).item() / 2, rel=1e-5)
+
+
+def test_ignored_regions_are_no_background_and_objects_in_them_are_objects() -> None:
+    logits = torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(0))
+    objects, region = [torch.tensor([[4.0, 4.0, 12.0, 12.0]])], [torch.tensor([[8.0, 0.0, 32.0, 16.0]])]
+    rest = torch.ones(8, 8, dtype=torch.bool)
+    rest[1:3, 1:3] = rest[:4, 2:] = False
+    seen = F.softplus(-logits[0, 1:3, 1:3]).mean()
+    expected = (seen + F.softplus(logits[0][rest]).mean()) / 2
+    assert mask_loss(logits, objects, 4, region).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert mask_loss(logits, objects, 4, [torch.zeros(0, 4)]).equal(mask_loss(logits, objects, 4))
+    everywhere = mask_loss(logits, [torch.zeros(0, 4)], 4, [torch.tensor([[0.0, 0.0, 32.0, 32.0]])])
+    assert everywhere.item() == 0
+
+
+def test_the_head_is_given_the_regions_of_each_picture() -> None:
+    head = MaskHead(MaskSpec(), SharedFeatures(channels=(16,), strides=(8.0,), nc=1))
+    nothing = torch.zeros(0)
+    data = {"bboxes": torch.zeros(0, 4), "batch_idx": nothing, IGNORED: torch.tensor([[1, -1, 0.25, 0.5, 0.5, 1.0]])}
+    raw = RawPredictions(nothing, nothing, ((2, 4),), (8.0,))
+    output = torch.zeros(2, 4, 8, requires_grad=True)
+    targets = Targets(nothing, nothing, nothing, nothing, nothing, (16, 32), data, raw)
+    head.loss(output, targets)["mask_loss"].backward()
+    assert output.grad is not None
+    pushed = output.grad.view(2, 4, 2, 4) > 0
+    assert pushed[0].all()
+    assert not pushed[1, :, :, :2].any()
+    assert pushed[1, :, :, 2:].all()
 
 
 def test_objects_weigh_the_same_whatever_their_size() -> None:

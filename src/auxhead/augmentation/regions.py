@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 
 from auxhead.augmentation.flips import Flips
+from auxhead.heads.base import IGNORED
 from auxhead.metrics.ignored import EVERY, read_all_ignored
-from auxhead.model.sparing import IGNORED
 
 ANY = 1 << 30  # classes there may be where all are one
 

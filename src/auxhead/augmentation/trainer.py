@@ -59,7 +59,7 @@ class ViewTrainer(DetectionTrainer):
         """Build Ultralytics' data set; the one for training shows what the plan says."""
         views = Views()
         if mode == "train":
-            self.regions = self.plan.route == "native" and _have_regions(img_path)
+            self.regions = self.plan.route == "native" and self.plan.ignore and _have_regions(img_path)
             views = replace(resolve_views(self.plan, self.data, vars(self.args)), regions=self.regions)
         with shown_as(views):
             return super().build_dataset(img_path, mode, batch)

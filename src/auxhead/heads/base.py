@@ -11,7 +11,11 @@ from torch import Tensor, nn
 
 from auxhead.keys.heads.base import HeadSpec
 
-__all__ = ["Head", "HeadSpec", "Moment", "ObjectSizes", "RawPredictions", "SharedFeatures", "Targets"]
+__all__ = ["IGNORED", "Head", "HeadSpec", "Moment", "ObjectSizes", "RawPredictions", "SharedFeatures", "Targets"]
+
+IGNORED = "ignored"
+"""Where a batch holds its ignored regions, if it has any: rows of picture, class (-1: every one), x_center, y_center,
+width, height, shape (k, 6), shares of the picture. What is in them is an object or none."""
 
 
 @dataclass(frozen=True)

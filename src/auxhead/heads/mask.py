@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from auxhead.heads.base import Head, HeadSpec, SharedFeatures, Targets
+from auxhead.heads.base import IGNORED, Head, HeadSpec, SharedFeatures, Targets
 from auxhead.heads.layers import conv3x3
 from auxhead.keys.heads.mask import MaskSpec
 
@@ -57,13 +57,16 @@ def box_weights(boxes_xyxy: Tensor, size: tuple[int, int], stride: int) -> tuple
     return shares.T @ across, down.T @ across == 0
 
 
-def mask_loss(logits: Tensor, boxes_xyxy: Sequence[Tensor], stride: int) -> Tensor:
+def mask_loss(
+    logits: Tensor, boxes_xyxy: Sequence[Tensor], stride: int, ignored_xyxy: Sequence[Tensor] | None = None
+) -> Tensor:
     """Compare a predicted mask with boxes: objects weigh as much as background, and one object as much as another.
 
     Args:
         logits: Of the foreground, shape (B, H, W).
         boxes_xyxy: Boxes of each picture, shape (N, 4) each, pixels of the network input.
         stride: Pixels per cell.
+        ignored_xyxy: Regions of each picture whose cells are no background, as the boxes are given; None: nowhere any.
 
     Returns:
         Half the mean over all objects of the binary cross entropy in their cells, plus half its mean over the
@@ -80,6 +83,9 @@ def mask_loss(logits: Tensor, boxes_xyxy: Sequence[Tensor], stride: int) -> Tens
     size = (logits.shape[1], logits.shape[2])
     with torch.autocast(logits.device.type, enabled=False):  # weights are products of matrices
         found = [box_weights(boxes, size, stride) for boxes in boxes_xyxy]
+        if ignored_xyxy is not None:
+            outside = [box_weights(boxes, size, stride)[1] for boxes in ignored_xyxy]
+            found = [(weight, empty & apart) for (weight, empty), apart in zip(found, outside, strict=True)]
     weights, background = (torch.stack(each) for each in zip(*found, strict=True))
     objects = sum(len(boxes) for boxes in boxes_xyxy)
     seen = (F.softplus(-logits) * weights).sum() / max(objects, 1)
@@ -113,11 +119,21 @@ class MaskHead(Head):
         return predicted.flatten(2)
 
     def loss(self, output: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """Return the term mask_loss; without objects all of the picture is background."""
+        """Return the term mask_loss; without objects all of the picture is background, but for ignored regions."""
         coarse = [side // (self.stride * self.factor) for side in targets.image_size]
         logits = F.pixel_shuffle(output.reshape(*output.shape[:2], *coarse), self.factor).squeeze(1)
-        center, side = targets.batch["bboxes"].to(output.device).float().split(2, 1)
-        boxes = torch.cat((center - side / 2, center + side / 2), 1)
-        boxes = boxes * torch.tensor(targets.image_size[::-1], device=output.device).repeat(2)
-        image = targets.batch["batch_idx"].to(output.device).view(-1)
-        return {"mask_loss": mask_loss(logits, [boxes[image == number] for number in range(len(output))], self.stride)}
+        image, boxes = (targets.batch[name].to(output.device) for name in ("batch_idx", "bboxes"))
+        objects = _by_picture(image.view(-1), boxes, targets.image_size, len(output))
+        ignored = None
+        if IGNORED in targets.batch:
+            regions = targets.batch[IGNORED].to(output.device)
+            ignored = _by_picture(regions[:, 0], regions[:, 2:], targets.image_size, len(output))
+        return {"mask_loss": mask_loss(logits, objects, self.stride, ignored)}
+
+
+def _by_picture(image: Tensor, boxes: Tensor, size: tuple[int, int], pictures: int) -> list[Tensor]:
+    """Part boxes given as center and size, shares of a picture, by picture: corners, pixels of the network input."""
+    center, half = boxes[:, :2].float(), boxes[:, 2:].float() / 2
+    corners = torch.cat((center - half, center + half), 1)
+    corners = corners * torch.tensor(size[::-1], device=boxes.device).repeat(2)
+    return [corners[image == number] for number in range(pictures)]

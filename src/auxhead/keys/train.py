@@ -37,6 +37,10 @@ class TrainKeys(Keys):
     cpu_bf16: bool | None = Field(
         default=None, description="on CPUs: bfloat16 autocast (default: where the CPU has AVX512-BF16 or AMX)"
     )
+    ignore: bool = Field(
+        default=True,
+        description="learn no background in ignored regions beside the labels; false: learn it, as Ultralytics does",
+    )
     trust: bool = Field(
         default=False, description="run code in checkpoints and model YAMLs; only for files of people you trust"
     )

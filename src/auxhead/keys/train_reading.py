@@ -32,7 +32,7 @@ from auxhead.keys.train import RECIPES, ROUTE_KEYS, TrainKeys
 NOT_OURS = {"mode": "train", "task": "detect"}
 """Words of an Ultralytics command line that mean what `auxhead train` does anyway."""
 
-NATIVE_ONLY = ("heads", "select")
+NATIVE_ONLY = ("heads", "select", "ignore")
 """Keys of ours that Ultralytics' own pose and segment trainers have no place for."""
 
 FILES = ("model", "data")

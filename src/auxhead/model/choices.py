@@ -30,6 +30,7 @@ class RunPlan:
         source: Detection data set that such a run has converted.
         flips: What a mirror does to classes.
         crops: Which training views are cut from native pixels.
+        ignore: Whether no background is learned in ignored regions beside the labels.
         trust: Whether code in files may run; never written down, as a run's folder may come from somebody else.
         other_data: Whether a resume may go on with other data than the run's; never written down, but asked for.
     """
@@ -43,6 +44,7 @@ class RunPlan:
     source: str | None = None
     flips: FlipsKeys = field(default_factory=FlipsKeys)
     crops: CropsKeys = field(default_factory=CropsKeys)
+    ignore: bool = True
     trust: bool = False
     other_data: bool = False
 
@@ -58,6 +60,7 @@ class RunPlan:
             "source": self.source,
             "flips": self.flips.model_dump(),
             "crops": self.crops.model_dump(by_alias=True),
+            "ignore": self.ignore,
         }
 
     @classmethod

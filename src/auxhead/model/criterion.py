@@ -14,9 +14,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from auxhead.heads.base import Head, HeadSpec, Moment, ObjectSizes, RawPredictions, Targets
+from auxhead.heads.base import IGNORED, Head, HeadSpec, Moment, ObjectSizes, RawPredictions, Targets
 from auxhead.model.gradients import INTERVAL, WARMUP_INTERVAL, GainControl, GradientLog, gradient_norms
-from auxhead.model.sparing import IGNORED, sparing
+from auxhead.model.sparing import sparing
 from auxhead.model.taps import Tap
 
 

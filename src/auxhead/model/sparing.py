@@ -11,10 +11,7 @@ import torch
 from torch import Tensor, nn
 from ultralytics.utils.tal import make_anchors
 
-from auxhead.heads.base import RawPredictions
-
-IGNORED = "ignored"
-"""Where a batch holds its regions: rows of picture, class (-1: every one), x_center, y_center, width, height."""
+from auxhead.heads.base import IGNORED, RawPredictions
 
 
 @contextmanager

@@ -39,6 +39,7 @@ def resolve(given: Mapping[str, Any], *, files: bool = False) -> tuple[RunPlan, 
         labels=asked.labels,
         flips=asked.flips,
         crops=asked.crops,
+        ignore=own.ignore,
         trust=own.trust,
     )
     return plan, {**arguments, **NOT_OURS, "task": asked.task}

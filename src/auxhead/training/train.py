@@ -34,7 +34,7 @@ def train(data: str | Path | None = None, *, callbacks: Callbacks = None, **keys
         callbacks: Functions of the trainer by the name of Ultralytics' event, such as on_fit_epoch_end.
         **keys: Every key of `yolo detect train` (`model`, `epochs`, `imgsz`, ...), and ours: `heads` ("center",
             {"center": {"gain": 6}}, or "none"), `flips` ({"left": "right"}), `crops` (0 to 1), `recipe`, `select`,
-            `on_error`, `cpu_bf16`, `trust`; `resume` names the folder of a run to go on with.
+            `on_error`, `cpu_bf16`, `ignore`, `trust`; `resume` names the folder of a run to go on with.
 
     Returns:
         Paths, metrics, gradient shares and the certificate.
@@ -66,8 +66,8 @@ def trainer(**keys: Unpack[TrainerWords]) -> type[HeadTrainer]:
     """Return a trainer class for Ultralytics' own entry point: `YOLO("yolov8n.pt").train(trainer=..., data=...)`.
 
     Args:
-        **keys: Our keys only: `heads`, `flips`, `crops`, `select`, `on_error`, `cpu_bf16`. Ultralytics' keys go to its
-            `train`.
+        **keys: Our keys only: `heads`, `flips`, `crops`, `select`, `on_error`, `cpu_bf16`, `ignore`. Those of
+            Ultralytics go to its `train`.
 
     Raises:
         ConfigError: A key or value is wrong, or belongs to Ultralytics (recipes that set such keys do, too).

@@ -225,6 +225,7 @@ class TrainerWords(TypedDict, total=False):
     select: Literal["mAP50-95", "mAP50"]
     on_error: Literal["fail", "skip"]
     cpu_bf16: bool | None
+    ignore: bool
     trust: bool
     flips: Mapping[str, Any]
     crops: float | Mapping[str, Any]
