@@ -161,6 +161,49 @@ def shape(one: Box, place: int) -> dict[str, Any]:
     return {"label": one.name or "__ignore__", "points": points, "group_id": None, "shape_type": kind, "flags": {}}
 
 
+def cvat_image(name: str, boxes: list[Box], subset: str = "") -> str:
+    """Write the element of a picture, every other object of which is a polygon."""
+    shapes = ""
+    for place, one in enumerate(boxes):
+        left, top, width, height = one.box
+        right, bottom = left + width, top + height
+        if place % 2:
+            points = f"{left + width / 2},{top};{right},{top + 1};{left + 1},{bottom};{left},{bottom - 1}"
+            shapes += f'<polygon label="{one.name}" source="manual" occluded="0" points="{points}" z_order="0"/>\n'
+        else:
+            corners = f'xtl="{left:.2f}" ytl="{top:.2f}" xbr="{right:.2f}" ybr="{bottom:.2f}"'
+            shapes += (
+                f'<box label="{one.name}" occluded="0" {corners} z_order="0"><attribute name="a">b</attribute></box>\n'
+            )
+    of = f'subset="{subset}" ' if subset else ""
+    return f'<image id="0" name="{name}.png" {of}width="{SIZE[0]}" height="{SIZE[1]}">\n{shapes}</image>\n'
+
+
+def cvat_xml(images: str) -> str:
+    meta = "<version>1.1</version><meta><task><labels><label><name>unused</name></label></labels></task></meta>"
+    return f'<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n{meta}\n{images}</annotations>'
+
+
+def cvat_project(root: Path, made: Scene) -> None:
+    images = ""
+    for split, pictures in made.items():
+        subset = {"train": "Train", "val": "Validation"}[split]
+        images += "".join(cvat_image(name, boxes, subset) for name, boxes in pictures.items())
+        for name in pictures:
+            picture(root / "images" / subset / f"{name}.png")
+    text(root / "annotations.xml", cvat_xml(images))
+
+
+def cvat_tasks(root: Path, made: Scene) -> None:
+    for split, pictures in made.items():
+        text(root / split / "annotations.xml", cvat_xml("".join(map(cvat_image, pictures, pictures.values()))))
+        for name in pictures:
+            picture(root / split / "images" / f"{name}.png")
+
+
+WITHOUT_REGIONS = {"TT100K", "CVAT"}
+"""Formats that know none."""
+
 WRITERS: dict[str, Callable[[Path, Scene], None]] = {
     "Pascal VOC, kit": voc_kit,
     "Pascal VOC, beside": voc_beside,
@@ -168,6 +211,8 @@ WRITERS: dict[str, Callable[[Path, Scene], None]] = {
     "VisDrone": visdrone,
     "VisDrone, commas": visdrone_commas,
     "TT100K": tt100k,
+    "CVAT, project": cvat_project,
+    "CVAT, tasks": cvat_tasks,
     "LabelMe": labelme,
 }
 
@@ -175,7 +220,7 @@ WRITERS: dict[str, Callable[[Path, Scene], None]] = {
 def scene_for(layout: str, seed: int = 0) -> Scene:
     """A scene that the format of a layout can hold."""
     form = layout.partition(",")[0]
-    made = scene(seed, ignored=form != "TT100K", every=form in {"VisDrone", "LabelMe"})
+    made = scene(seed, ignored=form not in WITHOUT_REGIONS, every=form in {"VisDrone", "LabelMe"})
     if form == "LabelMe":  # it has regions for every class alone
         made = {
             split: {name: [one for one in boxes if not (one.ignored and one.name)] for name, boxes in pictures.items()}

@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.foreign.layouts import NAMES, VISDRONE, WRITERS, Box, coco, labels_of, picture, scene, scene_for, text
+from tests.foreign.layouts import (
+    NAMES,
+    VISDRONE,
+    WITHOUT_REGIONS,
+    WRITERS,
+    Box,
+    coco,
+    labels_of,
+    picture,
+    scene,
+    scene_for,
+    text,
+)
 
 import auxhead
 from auxhead.labels.data_yaml import read_data_yaml
@@ -34,7 +46,7 @@ def test_every_format_gives_the_labels_that_coco_gives(tmp_path: Path, layout: s
         assert sum(map(len, labels_of(done.data, split).values())) == done.splits[split].boxes > 0
         assert done.splits[split].images == 6
     kept = any(one.ignored for boxes in made["train"].values() for one in boxes)
-    assert any("kept as ignore regions" in remark for remark in done.remarks) == kept == (form != "TT100K")
+    assert any("kept as ignore regions" in remark for remark in done.remarks) == kept == (form not in WITHOUT_REGIONS)
     again = convert(tmp_path / "set", tmp_path / "yolo")
     assert not again.fresh
     assert {**again.to_dict(), "fresh": True} == done.to_dict()
@@ -58,7 +70,7 @@ def test_what_is_no_known_format_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(auxhead.DataError) as caught:
         convert(tmp_path / "set", tmp_path / "yolo")
     told = str(caught.value)
-    assert all(form in told for form in ("COCO", "Pascal VOC", "VisDrone", "TT100K", "LabelMe"))
+    assert all(form in told for form in ("COCO", "Pascal VOC", "VisDrone", "TT100K", "CVAT", "LabelMe"))
     assert "2 .csv, 1 .md" in told
     text(tmp_path / "yolo set" / "data.yaml", "train: images\n")
     text(tmp_path / "yolo set" / "labels" / "1.txt", "0 .5 .5 1 1\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from auxhead.errors import ConfigError, DataError
 from auxhead.foreign.coco import read_coco_set
+from auxhead.foreign.cvat import read_cvat
 from auxhead.foreign.data_set import DataSet
 from auxhead.foreign.folders import DEEPEST, DEPTH, walk
 from auxhead.foreign.labelme import read_labelme
@@ -23,6 +24,7 @@ LAYOUTS = {
     "TT100K": "annotations.json or annotations_all.json, with imgs and types",
     "VisDrone": "folders ...-train and ...-val, with images/ and annotations/*.txt",
     "Pascal VOC": "Annotations/*.xml with ImageSets/Main, or xml files in train/ and val/",
+    "CVAT": "annotations.xml of CVAT for images, with subsets or folders called train and val",
     "LabelMe": "json files beside their pictures, in train/ and val/",
 }
 """The formats, in the order in which they are tried."""
@@ -65,7 +67,8 @@ def read_foreign(data: str, pictures: str | None) -> DataSet:
     if pictures is not None:
         fix = "leave it out: pictures lie beside their annotations, or where this format has them"
         raise ConfigError("keys that have an effect", f"pictures= without effect on {form}", data, fix)
-    return {"VisDrone": read_visdrone, "Pascal VOC": read_voc, "LabelMe": read_labelme}[form](place)
+    readers = {"VisDrone": read_visdrone, "Pascal VOC": read_voc, "CVAT": read_cvat, "LabelMe": read_labelme}
+    return readers[form](place)
 
 
 def recognize(place: Path) -> str:
@@ -111,7 +114,8 @@ def _format_of(file: Path) -> str:
     except OSError:
         return ""
     if file.suffix == ".xml":
-        return "Pascal VOC" if "<annotation" in head else ""
+        root = re.search("<annotations?\\b", head)
+        return {"<annotation": "Pascal VOC", "<annotations": "CVAT"}[root[0]] if root else ""
     if file.suffix == ".txt":
         return "VisDrone" if ROW.match(head) else ""
     return next((form for form, key in KEYS.items() if re.search(key, head)), "")

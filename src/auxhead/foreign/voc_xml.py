@@ -14,7 +14,7 @@ from auxhead.foreign.data_set import Object
 from auxhead.labels.problems import LabelProblem
 
 LARGEST = 1 << 25  # bytes of a file: 100,000 boxes. Source: own choice
-LINE = "line"  # the attribute that tells where an element begins; VOC has none of its own
+LINE = "line"  # the attribute that tells where an element begins; neither VOC nor CVAT has one of this name
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -59,7 +59,7 @@ def read_voc_file(path: Path) -> VocFile:
 def parse_xml(raw: bytes) -> Element:
     """Parse xml without any declaration of a document type: entities, which can grow without end, need one.
 
-    Every element gets the line on which it begins as its attribute LINE; its own attributes are left out.
+    Every element gets the line on which it begins as its attribute LINE, beside its own.
 
     Raises:
         ExpatError: It is no xml.
@@ -75,7 +75,7 @@ def parse_xml(raw: bytes) -> Element:
         raise ValueError(message)
 
     parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = lambda tag, _: builder.start(tag, {LINE: str(parser.CurrentLineNumber)})
+    parser.StartElementHandler = lambda tag, own: builder.start(tag, {**own, LINE: str(parser.CurrentLineNumber)})
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     parser.Parse(raw, True)

@@ -58,7 +58,7 @@ class ConvertKeys(PoseKeys, SegmentKeys):
 
     data: str = Field(
         description="data.yaml of the detection data set; for to=yolo a folder (COCO, Pascal VOC, VisDrone, TT100K, "
-        "LabelMe), or train.json,val.json"
+        "CVAT, LabelMe), or train.json,val.json"
     )
     out: str = Field(description="folder of the new data set")
     to: Target = Field(

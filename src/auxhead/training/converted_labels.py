@@ -32,8 +32,8 @@ def convert(
     """Write a data set anew: YOLO boxes as keypoints (to="pose") or polygons ("segment"), or other formats as YOLO's.
 
     Args:
-        data: The data.yaml; for to="yolo" a folder of COCO, Pascal VOC, VisDrone, TT100K or LabelMe, or COCO
-            jsons with commas between them.
+        data: The data.yaml; for to="yolo" a folder of COCO, Pascal VOC, VisDrone, TT100K, CVAT or LabelMe,
+            or COCO jsons with commas between them.
         progress: Called as progress(done, total), in images.
         **keys: `out`, `to`, for yolo `pictures` and `min_boxes`, for pose `keypoints`, `visibility`, `flips`,
             `kpt_oks_sigmas`, for segment `shape`; for all `images` ("link" or "copy") and `on_error` ("fail" or
