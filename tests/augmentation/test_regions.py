@@ -26,6 +26,7 @@ from auxhead.model.attach import attach
 from auxhead.model.criterion import raw_predictions
 from auxhead.model.sparing import spared
 from auxhead.progress import silent
+from auxhead.training.resuming.trainer import data_digest
 
 pytestmark = pytest.mark.core
 
@@ -139,6 +140,17 @@ def test_other_regions_are_other_data_to_a_comparison(data: Path) -> None:
     changed = data_hash(source, silent)
     file.unlink()
     assert len({before, changed, data_hash(source, silent)}) == 3
+
+
+def test_other_regions_are_other_data_to_a_resume(data: Path) -> None:
+    file, views = data.parent / "ignore" / "train" / "1.txt", Views(regions=True)
+    digests = [data_digest(build(data, views)), data_digest(build(data, views))]
+    file.write_text("2 0.5 0.5 0.1 0.1\n")
+    digests.append(data_digest(build(data, views)))
+    file.unlink()
+    digests += [data_digest(build(data, views)), data_digest(build(data, Views()))]
+    assert len(set(digests)) == 4
+    assert digests[0] == digests[1]
 
 
 def batch(regions: list[list[float]], objects: list[list[float]]) -> dict[str, Any]:

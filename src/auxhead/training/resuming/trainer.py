@@ -174,10 +174,12 @@ class ResumableTrainer(DetectionTrainer):
 
 
 def data_digest(dataset: Any) -> str:
-    """Hash which images a data set of Ultralytics' has, and their labels, wherever they lie."""
-    total = hashlib.sha256()
+    """Hash which images a data set of Ultralytics' has, their labels and ignored regions, wherever they lie."""
+    total, regions = hashlib.sha256(), getattr(dataset, "regions", {})
     for label in dataset.labels:
         total.update(os.fsencode(Path(label["im_file"]).name) + b"\0")
         for kind in ("cls", "bboxes"):
             total.update(label[kind].tobytes())
+        if label["im_file"] in regions:
+            total.update(b"ignored" + regions[label["im_file"]].tobytes())
     return total.hexdigest()
