@@ -14,6 +14,7 @@ from auxhead.findings.analysis import verdict_lines
 from auxhead.formats import by_seed, interval, plain, points, require_text, signed, times, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.reading import config_error, unknown, validated
+from auxhead.places import results_folder
 from auxhead.progress import Progress, silent
 from auxhead.reporting.report import report as write_report
 
@@ -183,11 +184,10 @@ def report(folder: str | Path, **keys: Unpack[ReportWords]) -> Comparison:
 
 def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
     """Return where a comparison goes: `out`, or a folder named after its plan."""
-    return (
-        Path(str(keys["out"]))
-        if keys.get("out")
-        else Path("runs") / "compare" / (Path(plan).stem if plan else "compare")
-    )
+    if keys.get("out"):
+        return Path(str(keys["out"]))
+    name = Path(plan).stem if plan else "compare"
+    return results_folder("compare", name, lambda _: True)  # another comparison that is there is refused by name
 
 
 def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress) -> DryRun:
