@@ -21,7 +21,7 @@ ROOT = Path(auxhead.__file__).parent
 ROOMS = {  # from the ground up: a room imports itself and rooms above it in this list, and the packages beside it
     "_version": "",
     "errors": "",
-    "processes": "",
+    "processes": "psutil",
     "files": "",
     "places": "",
     "progress": "",
