@@ -1,4 +1,4 @@
-"""Run jobs, one subprocess each, side by side on this machine; `ray_cluster.py` does it on a cluster."""
+"""Run jobs, one subprocess each, side by side on this machine; `ray_cluster.py` and `slurm.py` do it on clusters."""
 
 from __future__ import annotations
 
