@@ -1,7 +1,8 @@
 """Draw what the two detectors of `auxhead demo` see in the same pictures: found signs green, missed ones red.
 
     auxhead demo cpu_bf16=false
-    python benchmarks/demo_picture.py [demo=auxhead-demo] [out=docs/images/demo.jpg] [pictures=4] [conf=0.25] [iou=0.5]
+    python benchmarks/demo_picture.py [demo=runs/demo/signs] [out=docs/images/demo.jpg] [pictures=4] [conf=0.25]
+        [iou=0.5]
 
 The first pictures of val, none chosen. A sign counts as found if a box of its class with a score of at least `conf`
 overlaps it by at least `iou`, as COCO's matching counts at that overlap; each box finds one sign. Boxes that found
@@ -61,7 +62,7 @@ def draw(image: Path, model: YOLO, truth: np.ndarray, classes: np.ndarray, conf:
     return picture
 
 
-def main(demo: str = "auxhead-demo", out: str = "docs/images/demo.jpg", pictures: int = 4, **keys: float) -> None:
+def main(demo: str = "runs/demo/signs", out: str = "docs/images/demo.jpg", pictures: int = 4, **keys: float) -> None:
     """Draw both rows and save them."""
     conf, iou = float(keys.get("conf", 0.25)), float(keys.get("iou", 0.5))
     data = read_data_yaml(Path(demo) / "data" / "data.yaml")

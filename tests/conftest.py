@@ -199,10 +199,10 @@ def forks(_datasets: None) -> Iterator[Forks]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _datasets(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep converted data sets out of the machine's folder of data sets, also in processes of their own."""
+    """Keep converted data sets and results out of the machine's folders for them, also in processes of their own."""
     from ultralytics.utils import SETTINGS
 
-    SETTINGS.update(datasets_dir=str(tmp_path_factory.mktemp("datasets")))
+    SETTINGS.update(datasets_dir=str(tmp_path_factory.mktemp("datasets")), runs_dir="runs")
 
 
 @pytest.fixture(autouse=True)

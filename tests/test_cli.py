@@ -439,6 +439,10 @@ def test_demo_trains_and_compares(call: Callable[..., Any], tmp_path: Path) -> N
     assert f"  yolo predict model={folder / 'p234' / 'weights' / 'best.pt'} source=YOURS" in done.stdout
     assert "drawing signs" in done.stderr
     assert "arrow" in (folder / "data" / "data.yaml").read_text()
+    trained = (folder / "p234" / "weights" / "best.pt").stat().st_mtime_ns
+    again = call("demo", f"out={folder}", "epochs=2", "flip_variant")
+    assert (again.returncode, ": epoch " in again.stdout) == (0, False)
+    assert (folder / "p234" / "weights" / "best.pt").stat().st_mtime_ns == trained
 
 
 def test_demo_prints_paths_as_they_are(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

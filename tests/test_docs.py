@@ -37,7 +37,8 @@ from auxhead.training.resolve import resolve
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+TEMPLATES = sorted((ROOT / ".github").rglob("*.md"))
+TEXTS = {page: page.read_text(encoding="utf-8") for page in [*PAGES, *TEMPLATES]}
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -62,6 +62,29 @@ def test_an_interrupted_writer_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_somebody_is_reading_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows has it: what another process has open can't be replaced."""
+    target, replace = tmp_path / "file.json", Path.replace
+    refused: list[Path] = []
+
+    def busy(path: Path, place: Path) -> Path:
+        if len(refused) < times:
+            refused.append(place)
+            raise PermissionError(13, "The process cannot access the file")
+        return replace(path, place)
+
+    monkeypatch.setattr(Path, "replace", busy)
+    monkeypatch.setattr("auxhead.files.PAUSES", (0.0, 0.0))
+    times = 2
+    write_atomic(target, b"new")
+    assert (target.read_bytes(), refused) == (b"new", [target, target])
+    times = 5
+    with pytest.raises(OutputError, match="cannot access"):
+        write_atomic(target, b"newer")
+    assert [path.name for path in tmp_path.iterdir()] == ["file.json"]
+    assert target.read_bytes() == b"new"
+
+
 def test_a_place_that_cant_be_written_to_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"in the way")
     with pytest.raises(OutputError, match=r"4 bytes[\s\S]*file/new"):

@@ -21,8 +21,9 @@ ROOT = Path(auxhead.__file__).parent
 ROOMS = {  # from the ground up: a room imports itself and rooms above it in this list, and the packages beside it
     "_version": "",
     "errors": "",
-    "processes": "",
+    "processes": "psutil",
     "files": "",
+    "places": "",
     "progress": "",
     "machine": "",
     "results_csv": "",

@@ -16,6 +16,12 @@ from auxhead.errors import ConfigError, OutputError
 from auxhead.processes import is_running
 
 TEMPORARY_SUFFIX = ".auxhead-tmp"
+PAUSES = (
+    0.05,
+    0.1,
+    0.2,
+    0.4,
+)  # seconds. Source: as long as pip asks again, 1 s (_internal/utils/filesystem.py, replace)
 OLD = 86400.0  # seconds after which nobody is still writing a file. Source: own choice; the largest take minutes
 
 
@@ -89,7 +95,7 @@ def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
             file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        _move(temporary, path)
     except OSError as error:
         raise OutputError(
             expected=f"room and permission to write {what}",
@@ -100,6 +106,16 @@ def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)  # it is gone unless something went wrong
+
+
+def _move(temporary: Path, path: Path) -> None:
+    """Move a file into its place; on Windows that is refused while somebody reads what stands there, so ask again."""
+    for pause in PAUSES:
+        with suppress(PermissionError):
+            temporary.replace(path)
+            return
+        time.sleep(pause)
+    temporary.replace(path)
 
 
 def remove_temporary(folder: Path, *, of_dead: bool = False) -> None:

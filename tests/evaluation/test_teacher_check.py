@@ -17,8 +17,9 @@ from ultralytics.utils import YAML
 
 import auxhead
 from auxhead.errors import ConfigError, ModelError
-from auxhead.evaluation.teacher import TeacherCheck
+from auxhead.evaluation.teacher import TeacherCheck, _goes_on
 from auxhead.host import predict as host
+from auxhead.keys.heads.teacher_check import TeacherCheckKeys
 from auxhead.labels.listing import label_path, list_images
 from auxhead.metrics.step_cost import StepCost
 from auxhead.metrics.truth import image_size
@@ -78,6 +79,11 @@ def test_it_is_the_difference_that_evaluate_measures(models: tuple[Path, Path], 
     assert found.cost.ratio == pytest.approx(1 + 1 / 3)  # as large, at the same size
     assert found.verdict().startswith("Nothing to transfer: ")
     assert Path(found.folder) == Path("runs/teacher/big-vs-own")
+    keys = TeacherCheckKeys(weights=str(models[0]), data=str(signs), model=str(models[1]))
+    assert _goes_on(Path(found.folder), keys)  # asked again, it is the same folder
+    assert not _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}))
+    Path(found.folder, "check.json").unlink()  # killed before its end
+    assert _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}))
 
 
 def test_the_command_says_first_whether_there_is_something_to_learn(

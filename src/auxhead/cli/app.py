@@ -26,6 +26,7 @@ from auxhead.cli.teacher import teacher
 from auxhead.cli.train import convert, demo, strip, train
 from auxhead.errors import AuxHeadError, OutputError
 from auxhead.formats import printable, shortened
+from auxhead.places import RULE
 
 
 class Journey(TyperGroup):
@@ -45,6 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": PAGE},
+    epilog=RULE,
 )
 JOURNEY: dict[Callable[..., None], str] = {  # and what each is about
     demo: "",

@@ -101,9 +101,10 @@ def _run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Cal
     try:
         with live_runs(console, folder) as table:
             found = run(plan, progress=table.tell, watch=table.watch, say=console.print, **keys)
-    except KeyboardInterrupt:
-        done = f"{table.finished()} of {len(table.states)} runs are finished, the others go on where they were"
-        console.print(f"\nstopped; {done}: give the same command again", soft_wrap=True)
+    except KeyboardInterrupt as error:
+        done = f"{table.finished()} of {len(table.states)} runs are finished"
+        rest = str(error) or "the others go on where they were: give the same command again"
+        console.print(f"\nstopped; {done}, {rest}", soft_wrap=True)
         raise
     return found.to_dict(), partial(_print_comparison, found)
 

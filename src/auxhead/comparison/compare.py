@@ -14,6 +14,7 @@ from auxhead.findings.analysis import verdict_lines
 from auxhead.formats import by_seed, interval, plain, points, require_text, signed, times, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.reading import config_error, unknown, validated
+from auxhead.places import results_folder
 from auxhead.progress import Progress, silent
 from auxhead.reporting.report import report as write_report
 
@@ -127,7 +128,7 @@ def compare(
             written all the same.
         ResumeError: `out` holds a comparison on other data.
         OutputError: `out` holds something else, or can't be written to.
-        MissingExtraError: executor=ray without Ray.
+        MissingExtraError: executor=ray without Ray, executor=slurm without submitit.
     """
     if dry_run:
         return _plan_only(plan, keys, progress or silent)
@@ -144,7 +145,8 @@ def compare(
                 say(remark)
         return runs
 
-    runs, executor = opened(with_choice(folder, resolved)), _executor(own, resolved)
+    executor = _executor(own, resolved)  # a cluster that isn't there is said before anything is written
+    runs = opened(with_choice(folder, resolved))
     rehearse(runs, executor, progress or silent)
     try:
         runs.execute(executor)
@@ -183,11 +185,10 @@ def report(folder: str | Path, **keys: Unpack[ReportWords]) -> Comparison:
 
 def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
     """Return where a comparison goes: `out`, or a folder named after its plan."""
-    return (
-        Path(str(keys["out"]))
-        if keys.get("out")
-        else Path("runs") / "compare" / (Path(plan).stem if plan else "compare")
-    )
+    if keys.get("out"):
+        return Path(str(keys["out"]))
+    name = Path(plan).stem if plan else "compare"
+    return results_folder("compare", name, lambda _: True)  # another comparison that is there is refused by name
 
 
 def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress) -> DryRun:
@@ -200,7 +201,11 @@ def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress)
     executor = _executor(own, resolved)
     at_once = len(getattr(executor, "slots", ())) or 1  # a cluster tells only when runs wait for it
     trust = bool(resolved.base.get("trust"))
-    with TemporaryDirectory(prefix="auxhead-dry-") as scratch, restricted(trust=trust):
+    place = None if own.executor == "local" else next(there for there in folder.absolute().parents if there.is_dir())
+    with (
+        TemporaryDirectory(prefix="auxhead-dry-", dir=place) as scratch,
+        restricted(trust=trust),
+    ):  # all machines see it
         return DryRun(resolved, folder, estimate(resolved, Path(scratch), executor, at_once, tell))
 
 
@@ -265,6 +270,10 @@ def _executor(own: CompareKeys, plan: ComparisonPlan) -> Executor:
         from auxhead.comparison.machines.ray_cluster import RayExecutor
 
         return RayExecutor(address=own.address, cpus=own.cpus, gpus=own.gpus, retries=own.retries)
+    if own.executor == "slurm":
+        from auxhead.comparison.machines.slurm import SlurmExecutor
+
+        return SlurmExecutor(own.sbatch or "", cpus=own.cpus, gpus=own.gpus, retries=own.retries)
     return LocalExecutor(own.slots, () if "device" in plan.base else gpus())
 
 

@@ -238,7 +238,7 @@ def with_choice(folder: Path, plan: ComparisonPlan) -> ComparisonPlan:
 def death(code: int | None) -> str:
     """Say how a process ended that wrote no result."""
     if code is None:
-        return "its machine died, and so did those it was tried on again"
+        return f"given up, as its machine died once too often, or its time was up; see {ledger.LOG_FILE}"
     if code < 0:
         return SIGNALS.get(-code, f"killed by signal {-code}")
     return f"ended with exit code {code} before it had begun; see {ledger.LOG_FILE}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -39,6 +40,8 @@ STOPPED = 130
 def main(words: list[str]) -> int:
     """Do the run of a folder, or measure it on another split."""
     watch_parent()
+    if hasattr(signal, "SIGUSR2"):  # SLURM warns all processes of a job with it; the one that started this answers
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     folder = Path(words[0])
     split = words[words.index("--split") + 1] if "--split" in words else None
     try:
@@ -163,7 +166,7 @@ def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
             "layers": price.layers,
             "imgsz": int(task["keys"]["imgsz"]),
         },
-        "weights": str(weights.relative_to(folder)),
+        "weights": weights.relative_to(folder).as_posix(),
         "weights_sha256": digest,
         "facts": facts,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,11 +12,16 @@ from statistics import fmean, median
 from typing import Any
 
 from auxhead.demonstration.sign_dataset import make_signs
+from auxhead.errors import OutputError
 from auxhead.formats import duration, require_text
 from auxhead.host.calls import quiet
+from auxhead.keys.reading import read_file
+from auxhead.model.choices import PLAN_FILE
+from auxhead.places import results_folder
 from auxhead.progress import Progress, named, silent
 from auxhead.results_csv import read_rows
 from auxhead.shipping.cost import Cost, cost
+from auxhead.training.result import RESULT_FILE, TrainResult, read_result
 from auxhead.training.train import train
 
 ARMS = {"plain": "yolov8n.yaml", "p234": "yolov8n-p234.yaml"}
@@ -65,7 +71,7 @@ class DemoRow:
 
 
 def demo(
-    out: str | Path = "auxhead-demo",
+    out: str | Path | None = None,
     *,
     flip_variant: bool = False,
     seed: int = 0,
@@ -77,7 +83,7 @@ def demo(
     """Generate small signs and train two detectors on them: yolov8n, and one that spends the same on finer levels.
 
     Args:
-        out: Folder for the pictures (`data/`) and both runs.
+        out: Folder for the pictures (`data/`) and both runs; None: signs or signs-flips in Ultralytics' folder of runs.
         flip_variant: Classes that a mirror confuses.
         seed: Seed of pictures and trainings.
         epochs: Epochs of each training.
@@ -86,12 +92,14 @@ def demo(
         say: Called with a sentence after each epoch.
 
     Returns:
-        One row a training.
+        One row a training. Called again it goes on where it was left: pictures that are there are used, a training that
+        was stopped goes on, and one that is finished is read.
 
     Raises:
-        OutputError: The folder holds something else, or can't be written to.
+        OutputError: The folder holds something else, a demo of other keys, or can't be written to.
     """
-    folder = Path(out).resolve()
+    name = "signs-flips" if flip_variant else "signs"
+    folder = Path(out or results_folder("demo", name, lambda _: True)).resolve()  # it goes on, or is refused
     require_text(folder)
     tell = progress or silent
     drawn = named(tell, "drawing signs")
@@ -101,7 +109,7 @@ def demo(
     for arm, model in ARMS.items():
         keys = {**SETTINGS, "model": model, "data": str(data), "epochs": epochs, "seed": seed, "cpu_bf16": cpu_bf16}
         with quiet():
-            results[arm] = train(callbacks=watch.callbacks(arm), project=str(folder), name=arm, exist_ok=True, **keys)
+            results[arm] = _trained(folder / arm, keys, watch.callbacks(arm))
     prices = cost([run.best for run in results.values()], imgsz=SETTINGS["imgsz"], latency=True, progress=tell)
     return [
         DemoRow(
@@ -114,6 +122,24 @@ def demo(
         )
         for (arm, run), price in zip(results.items(), prices, strict=True)
     ]
+
+
+def _trained(run: Path, keys: Mapping[str, Any], callbacks: Mapping[str, Callable[[Any], None]]) -> TrainResult:
+    """Train, go on with a training that was stopped, or read what one has left; another one is refused by name."""
+    if not (run / PLAN_FILE).is_file():
+        return train(callbacks=callbacks, project=str(run.parent), name=run.name, exist_ok=True, **keys)
+    there = {**read_file(run / "args.yaml"), **json.loads((run / PLAN_FILE).read_text(encoding="utf-8"))}
+    for key in ("epochs", "cpu_bf16"):  # the pictures have told the other two
+        if there.get(key) != keys[key]:
+            raise OutputError(
+                expected=f"a demo with {key}={keys[key]}",
+                found=f"one with {key}={there.get(key)}",
+                where=str(run.parent),
+                fix="delete the folder to have it made anew, or name another one with out=",
+            )
+    if (run / RESULT_FILE).is_file():
+        return read_result(run)
+    return train(callbacks=callbacks, resume=str(run))
 
 
 class _Watch:
@@ -134,7 +160,8 @@ class _Watch:
                 return
             self.seconds.append(now - started)
             started = now
-            left = fmean(self.seconds) * (len(ARMS) * self.epochs - len(self.seconds))
+            after = len(ARMS) - 1 - list(ARMS).index(arm)
+            left = fmean(self.seconds) * (after * self.epochs + self.epochs - epoch)
             reached = trainer.metrics.get("metrics/mAP50(B)", 0.0)
             more = f"about {duration(left)} left" if left else "done"
             self.say(f"{arm}: epoch {epoch} of {self.epochs}, mAP50 {reached:.3f}; {more}")

@@ -16,7 +16,7 @@ from auxhead._version import __version__
 from auxhead.errors import ConfigError
 from auxhead.evaluation.curves import precision_curve
 from auxhead.evaluation.doubts import explain_nothing
-from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE, results_folder
+from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE, folder_of_results
 from auxhead.evaluation.limits import below, read_limits
 from auxhead.evaluation.predictions import Predicted, detector_names, predicted, read_again
 from auxhead.evaluation.result import Detector, Evaluation, difference
@@ -78,7 +78,7 @@ def evaluate(
     limits = read_limits(own.fail_below, bands)
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     names = detector_names(sources, sliced=bool(own.slices))
-    folder = results_folder(own, sources, names)
+    folder = folder_of_results(own, sources, names)
     truth, hashes = read_truth(own, folder, tell)
     one_class = measured_as_one(own, truth, sources)
     truth = as_one_class(truth) if one_class else truth

@@ -9,6 +9,7 @@ from typing import Any
 
 from auxhead.errors import OutputError
 from auxhead.keys.evaluate import EvaluateKeys
+from auxhead.places import results_folder
 
 METRICS_FILE = "metrics.json"
 COUNTS_FILE = "per_image.parquet"
@@ -17,7 +18,7 @@ DRAWS_FILE = "draws.npz"
 CURVES_FILE = "curves.npz"
 
 
-def results_folder(own: EvaluateKeys, sources: Sequence[Path], names: Sequence[str]) -> Path:
+def folder_of_results(own: EvaluateKeys, sources: Sequence[Path], names: Sequence[str]) -> Path:
     """Choose the folder of the results.
 
     Args:
@@ -26,13 +27,20 @@ def results_folder(own: EvaluateKeys, sources: Sequence[Path], names: Sequence[s
         names: The detectors' names.
 
     Raises:
-        OutputError: It holds results of something else, or is a file.
+        OutputError: `out` holds results of something else, or is a file; without `out` the next free name is taken.
     """
-    folder = Path(own.out) if own.out else Path("runs") / "evaluate" / "-vs-".join(names)
+
+    def others(folder: Path) -> Path | None:
+        """Return a file of results of something else, if there is one."""
+        there = next((path for name in (METRICS_FILE, PAGE_FILE) if (path := folder / name).is_file()), None)
+        return None if there is None or own.exist_ok or _same(there, own, sources) else there
+
+    if not own.out:
+        return results_folder("evaluate", "-vs-".join(names), lambda there: there.is_dir() and not others(there))
+    folder = Path(own.out)
     if folder.exists() and not folder.is_dir():
         raise OutputError("a folder for the results", "a file", str(folder), "choose another place with out=")
-    there = next((path for name in (METRICS_FILE, PAGE_FILE) if (path := folder / name).is_file()), None)
-    if there and not own.exist_ok and not _same(there, own, sources):
+    if there := others(folder):
         raise OutputError(
             expected=f"a folder without results, or with those of {' and '.join(map(str, sources))} on {own.data}",
             found="results of something else",

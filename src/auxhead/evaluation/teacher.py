@@ -21,6 +21,7 @@ from auxhead.labels.source import Source
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.step_cost import TRAINING, StepCost
+from auxhead.places import results_folder
 from auxhead.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from auxhead.keys.words.typed import TeacherCheckWords
 
 SCHEMA = "auxhead.teacher_check/1"
+RESULT_FILE = "check.json"
 BANDS = "coco"
 SMALL = read_bands(BANDS)[0]  # whose lead decides. Source: below 32 px is small, as COCO has it
 ENOUGH = 0.03
@@ -130,6 +132,7 @@ class TeacherCheck:
             "schema": SCHEMA,
             "verdict": self.verdict(),
             "learns": self.learns,
+            "data": self.teacher.settings["data"],
             **{key: getattr(self, key) for key in ("weights", "model", "scale", "imgsz", "band")},
             "lead": _plain(self.lead),
             **{name: _plain(one.detectors[0].numbers) for name, one in numbers.items()},
@@ -161,14 +164,14 @@ def teacher_check(
         ConfigError: Keys or values are wrong, all of them at once, or sizes don't suit the teacher.
         DataError: The data can't be used.
         ModelError: One of the files is no detector, or the teacher has other classes than the data.
-        OutputError: `out` holds results of something else, or can't be written to.
+        OutputError: `out` holds results of something else, or can't be written to; without `out` the next free name is
+            taken.
     """
     given = {} if weights is None else {"weights": path_given(weights, 'auxhead.teacher_check("big.pt", data=...)')}
     own = validated(TeacherCheckKeys, {**keys, **given})
     source, imgsz, one_class, cost = _checked(own)
-    folder = Path(
-        own.out or Path("runs") / "teacher" / "-vs-".join(detector_names([Path(own.weights), Path(own.model)]))
-    )
+    names = "-vs-".join(detector_names([Path(own.weights), Path(own.model)]))
+    folder = Path(own.out or results_folder("teacher", names, lambda there: own.exist_ok or _goes_on(there, own)))
     kept = {key: getattr(own, key) for key in ("exist_ok", "seed", "on_error", "batch", "device", "trust")}
     shared = {**kept, "bands": BANDS, "single_cls": one_class, "progress": progress}
     val = {**shared, "data": own.data, "resamples": own.resamples}
@@ -190,8 +193,19 @@ def teacher_check(
         cost=cost,
         folder=str(folder),
     )
-    write_atomic(folder / "check.json", json.dumps(found.to_dict(), indent=2, allow_nan=False).encode())
+    write_atomic(folder / RESULT_FILE, json.dumps(found.to_dict(), indent=2, allow_nan=False).encode())
     return found
+
+
+def _goes_on(folder: Path, own: TeacherCheckKeys) -> bool:
+    """Tell whether a folder may be of the same check, finished or killed; `evaluate` refuses what isn't."""
+    try:
+        standing = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        return all(standing[key] == getattr(own, key) for key in ("weights", "model", "scale", "data"))
+    except FileNotFoundError:
+        return folder.is_dir()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _checked(own: TeacherCheckKeys) -> tuple[Source, int, bool, StepCost]:

@@ -11,7 +11,7 @@ from auxhead.keys.evaluate import Split
 from auxhead.keys.reading import Keys, floats
 
 Checkpoint = Literal["last", "best"]
-ExecutorName = Literal["local", "ray"]
+ExecutorName = Literal["local", "ray", "slurm"]
 
 
 class PlanKeys(Keys):
@@ -120,16 +120,25 @@ class CompareKeys(Keys):
     """The keys of `auxhead compare` that say where and how to run, not what."""
 
     out: str | None = Field(default=None, description="folder of the comparison (default: runs/compare/PLAN)")
-    executor: ExecutorName = Field(default="local", description="local: this machine; ray: a Ray cluster")
+    executor: ExecutorName = Field(
+        default="local", description="local: this machine; ray: a Ray cluster; slurm: a job of SLURM for each run"
+    )
     slots: int | None = Field(
         default=None,
         ge=1,
         description="local: runs at a time, each with its share of the cores or a GPU (default: one a GPU)",
     )
     address: str | None = Field(default=None, description="ray: auto or HOST:PORT (default: Ray on this machine)")
-    cpus: float = Field(default=1, gt=0, description="ray: cores of a run")
-    gpus: float = Field(default=0, ge=0, description="ray: GPUs of a run")
-    retries: int = Field(default=3, ge=0, description="ray: how often a run whose machine died is tried again")
+    sbatch: str | None = Field(
+        default=None, description="slurm: options of sbatch for each run: --partition=gpu --time=8:00:00 ..."
+    )
+    cpus: float = Field(default=1, gt=0, description="ray, slurm: cores of a run")
+    gpus: float = Field(default=0, ge=0, description="ray, slurm: GPUs of a run")
+    retries: int = Field(
+        default=3,
+        ge=0,
+        description="ray, slurm: how often a run whose machine died, or whose time was up, is tried again",
+    )
 
 
 class ReportKeys(Keys):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ import yaml
 from auxhead.errors import DataError
 from auxhead.labels.listing import Sources
 from auxhead.labels.source import Source
+from auxhead.places import datasets_dir
 from auxhead.yaml_files import oversized
 
 SPLITS = ("train", "val", "test", "minival")  # Source: Ultralytics, data/utils.py, check_det_dataset
@@ -105,7 +103,7 @@ def _names(content: dict[str, Any], data: Path) -> dict[int, str]:
 
 def _root(path: object, data: Path) -> Path:
     root = Path(str(path)) if path else data.absolute().parent
-    return root if root.exists() or root.is_absolute() else (_datasets_dir() / root).resolve()
+    return root if root.exists() or root.is_absolute() else (datasets_dir() / root).resolve()
 
 
 def _resolve(value: object, split: str, root: Path, data: Path) -> Sources:
@@ -116,19 +114,3 @@ def _resolve(value: object, split: str, root: Path, data: Path) -> Sources:
         return [(root / str(entry)).resolve() for entry in entries]
     path = (root / str(value)).resolve()
     return (root / str(value)[3:]).resolve() if not path.exists() and str(value).startswith("../") else path
-
-
-def _datasets_dir() -> Path:
-    """Find the folder that relative `path:` entries count from, in Ultralytics' settings."""
-    home = Path.home()
-    folder = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-    if sys.platform == "win32":
-        folder = home / "AppData" / "Roaming"
-    elif sys.platform == "darwin":
-        folder = home / "Library" / "Application Support"
-    folder = Path(os.environ.get("YOLO_CONFIG_DIR") or folder).expanduser()
-    try:
-        settings = json.loads((folder / "Ultralytics" / "settings.json").read_text(encoding="utf-8"))
-        return Path(settings["datasets_dir"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return Path("datasets")  # Ultralytics' own place for it before it has settings

@@ -51,6 +51,15 @@ def told() -> Told:
     return Told()
 
 
+@pytest.fixture(params=[True, False], ids=["groups", "no groups"])
+def groups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """With process groups, and without them, as on Windows."""
+    if not request.param:
+        for name in ("killpg", "getpgrp", "waitid", "sched_setaffinity", "sched_getaffinity"):
+            monkeypatch.delattr(os, name, raising=False)
+    return request.param
+
+
 @pytest.fixture
 def all_cores() -> Iterator[list[int]]:
     """Undo for this process what conftest.py does so that test workers don't share cores."""
@@ -81,7 +90,7 @@ def driver() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
         process.communicate()
 
 
-def test_jobs_run_in_order_and_their_output_is_kept(told):
+def test_jobs_run_in_order_and_their_output_is_kept(told, groups):
     first = python("first", "import sys, os; print(os.environ['GREETING'], flush=True); print('!', file=sys.stderr)")
     first = Job(first.name, first.command, Path("deep", "first"), {"GREETING": "hello"})
     second = shell("second", "pwd; exit 3")
@@ -146,7 +155,7 @@ def test_a_log_that_cannot_be_written_stops_everything(told):
     assert not Path("late").exists()
 
 
-def test_an_error_in_tell_stops_everything():
+def test_an_error_in_tell_stops_everything(groups):
     jobs = [shell("long", "echo $$ > long.pid; sleep 3600"), shell("next", "true"), shell("late", "touch ran")]
 
     def tell(job: Job, state: str, code: int | None) -> None:
@@ -277,7 +286,7 @@ def test_ctrl_c_leaves_no_process(driver, grace, interrupts):
     assert not Path("late").exists()
 
 
-def test_what_ended_before_ctrl_c_is_told(monkeypatch):
+def test_what_ended_before_ctrl_c_is_told(groups):
     told = Told()
 
     def tell(job: Job, state: str, code: int | None) -> None:
@@ -319,7 +328,11 @@ run_in_slots([Job("orphan", (sys.executable, "-c", {code!r}), Path("orphan"), {{
 
 @pytest.mark.parametrize(
     ("before", "grace", "ending"),
-    [("", LASTING, "interrupted\n"), ("signal.signal(signal.SIGINT, signal.SIG_IGN)", 0.5, "")],
+    [
+        ("", LASTING, "interrupted\n"),
+        ("signal.signal(signal.SIGINT, signal.SIG_IGN)", 0.5, ""),
+        ("del os.killpg, os.getpgrp; signal.signal(signal.SIGINT, signal.SIG_IGN)", 0.5, ""),  # as on Windows
+    ],
 )
 def test_a_worker_ends_when_its_launcher_is_killed(driver, before, grace, ending):
     code = ORPHAN.format(before=before, grace=grace)

@@ -1,1 +1,1 @@
-"""Where the runs of a comparison run: this machine, or a Ray cluster."""
+"""Where the runs of a comparison run: this machine, a Ray cluster, or SLURM."""

@@ -65,7 +65,8 @@ class Executor(Protocol):
         Raises:
             ValueError: Two jobs have the same name.
             OutputError: A log can't be written; the jobs are stopped.
-            KeyboardInterrupt: It was pressed; all jobs have been stopped. Those that had ended before were told.
+            KeyboardInterrupt: It was pressed; all jobs have been stopped. Those that had ended before were told. Where
+                they go on instead, as in SLURM, it says so.
         """
 
 

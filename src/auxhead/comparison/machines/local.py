@@ -1,4 +1,4 @@
-"""Run jobs, one subprocess each, side by side on this machine; `ray_cluster.py` does it on a cluster."""
+"""Run jobs, one subprocess each, side by side on this machine; `ray_cluster.py` and `slurm.py` do it on clusters."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from auxhead.comparison.machines.job import Job, Slot, State, Tell, open_log, re
 from auxhead.comparison.machines.parent_watch import PARENT, Guard
 from auxhead.errors import ConfigError
 from auxhead.machine import core_numbers
+from auxhead.processes import KILL, signal_family
 
 GRACE = 10.0  # seconds from SIGINT to SIGTERM when jobs are stopped
 LAST_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
@@ -28,7 +29,7 @@ class LocalExecutor:
     """Runs jobs on this machine, in slots that have equal shares of it.
 
     Each slot is pinned to an equal share of the cores that this process may use (what is left over idles, so that no
-    job is ahead of another), and, where GPUs are given, sees one of them. Where the system can't pin (macOS),
+    job is ahead of another), and, where GPUs are given, sees one of them. Where the system can't pin (macOS, Windows),
     OMP_NUM_THREADS says how many cores the share has. More slots than cores, or than GPUs, share them in turns.
     """
 
@@ -93,8 +94,9 @@ def run_in_slots(
 ) -> None:
     """Run every job once, as many at once as there are slots; see Executor.run.
 
-    A job leads a session and process group of its own, of which nothing is left when it has ended. Its exit code is
-    -signal where one ended it, and 127 where it could not be started (its log says why).
+    A job leads a session and process group of its own, of which nothing is left when it has ended. (Windows has none: a
+    job that is stopped is killed there, with all that it has started.) Its exit code is -signal where one ended it, and
+    127 where it could not be started (its log says why).
 
     Args:
         jobs: In the order in which they are started.
@@ -173,7 +175,7 @@ class _Crew:
                 self._guard.add(process.pid)
         _wait(process)
         with self._changed:
-            _signal_group(process, signal.SIGKILL)  # what it has left behind would disturb the next
+            signal_family(process.pid, KILL)  # what it has left behind would disturb the next
             code = process.wait()
             self._running.discard(process)
             if self._guard:
@@ -206,13 +208,13 @@ class _Crew:
             for number, patience in ((signal.SIGINT, grace), (signal.SIGTERM, min(grace, LAST_GRACE))):
                 if self._signal(number, patience):
                     return
-        self._signal(signal.SIGKILL, KILLED)
+        self._signal(KILL, KILLED)
 
-    def _signal(self, number: signal.Signals, patience: float) -> bool:
+    def _signal(self, number: int, patience: float) -> bool:
         with self._changed:
             self._stopping = True
             for process in self._running:
-                _signal_group(process, number)
+                signal_family(process.pid, number)
             return self._changed.wait_for(lambda: not self._running, patience)
 
 
@@ -242,10 +244,5 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
     """Wait until a process has ended, but leave it a zombie: as long as it is one, nobody else gets its number."""
     if hasattr(os, "waitid"):
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    else:  # macOS before Python 3.13
+    else:  # Windows, where its handle keeps the number, and macOS before Python 3.13
         process.wait()
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # all have ended; macOS refuses a group of zombies
-        os.killpg(process.pid, number)

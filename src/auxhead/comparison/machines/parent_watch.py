@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from _thread import interrupt_main
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -27,7 +28,8 @@ def watch_parent(interval: float = INTERVAL, grace: float = GRACE) -> None:
 
     Starts a thread, and returns at once. Where AUXHEAD_PARENT is absent it does nothing: the process was started by
     hand, and may outlive its shell. When the launcher is gone, this process, and its whole process group where it leads
-    one, as processes of an executor do, get SIGINT; what is left after the grace period is killed.
+    one, as processes of an executor do, get SIGINT; what is left after the grace period is killed. Where there are no
+    groups (Windows), this process is interrupted, and killed in the end with all that it has started.
 
     Args:
         interval: Seconds between two looks.
@@ -40,31 +42,21 @@ def watch_parent(interval: float = INTERVAL, grace: float = GRACE) -> None:
 
 
 def _watch(launcher: int, interval: float, grace: float) -> None:
+    from auxhead.processes import is_running, kill_family  # the guard's process has no packages
+
     parent = os.getppid()  # not the launcher where a wrapper is between (conda run), or where it has died already
-    while os.getppid() == parent and _is_alive(launcher):
+    while os.getppid() == parent and is_running(launcher):
         time.sleep(interval)
-    _signal_ours(signal.SIGINT)
+    leads = hasattr(os, "killpg") and os.getpgrp() == os.getpid()
+    if leads:
+        os.killpg(0, signal.SIGINT)
+    else:  # the group is someone else's, perhaps a shell's; or there are none
+        interrupt_main()
     time.sleep(grace)
-    if os.getpgrp() == os.getpid():
-        _signal_ours(signal.SIGKILL)  # workers of data loaders and of DDP, too
+    if leads:
+        os.killpg(0, signal.SIGKILL)  # workers of data loaders and of DDP, too
+    kill_family(os.getpid(), itself=False)
     os._exit(ORPHANED)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _signal_ours(number: int) -> None:
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, number)
-    else:  # the group is someone else's, perhaps a shell's
-        os.kill(os.getpid(), number)
 
 
 class Guard:

@@ -9,21 +9,19 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from auxhead.comparison.machines.job import Job, Slot, State, Tell, open_log, require_unique_names
-from auxhead.comparison.machines.local import GRACE, LAST_GRACE, run_in_slots
-from auxhead.comparison.machines.parent_watch import Guard
+from auxhead.comparison.machines.attempts import Attempts, attempt, note
+from auxhead.comparison.machines.job import Job, Slot, Tell, require_unique_names
+from auxhead.comparison.machines.local import GRACE, LAST_GRACE
 from auxhead.errors import ConfigError, MissingExtraError
 
 POLL = 0.5  # seconds between two looks at the cluster
 CONNECT = 10.0  # seconds in which a cluster must answer
 STORE = 80 * 2**20  # bytes of Ray's object store, near its least: our tasks exchange nothing but exit codes
-STARTED = ".started"
 HERE = {"localhost", "127.0.0.1", "::1"}
 LOCAL = "local"
 NO_COPIES = {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}  # under `uv run`, Ray would copy the working folder to all nodes
@@ -94,7 +92,7 @@ class RayExecutor:
         ray = _import_ray(self.address)
         with _connected(ray, self.address):
             self._require_room(ray)
-            watches = [_Watch(replace(job, folder=job.folder.absolute())) for job in jobs]
+            watches = [Attempts(replace(job, folder=job.folder.absolute()), uuid.uuid4().hex[:12]) for job in jobs]
             try:
                 self._run(ray, watches, tell)
             finally:
@@ -113,10 +111,10 @@ class RayExecutor:
                 fix="ask for less, or add a node first: one that comes by itself later is not waited for",
             )
 
-    def _run(self, ray: Any, watches: Sequence[_Watch], tell: Tell) -> None:
+    def _run(self, ray: Any, watches: Sequence[Attempts], tell: Tell) -> None:
         task = ray.remote(_attempt)
         slot = Slot(gpu=None if self.gpus else "")
-        pending: dict[Any, _Watch] = {}
+        pending: dict[Any, Attempts] = {}
         try:
             for watch in watches:
                 options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_retries": self.retries}
@@ -126,7 +124,9 @@ class RayExecutor:
                 ready, _ = ray.wait([*pending], timeout=POLL)
                 alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
                 for watch in pending.values():
-                    watch.look(alive, self.retries, tell)
+                    watch.look(tell)
+                    if watch.place not in alive and (self.retries < 0 or watch.seen <= self.retries):
+                        watch.lose(tell)
                 for reference in ready:
                     watch = pending[reference]
                     code = _result(ray, reference, watch.job)
@@ -139,7 +139,7 @@ class RayExecutor:
                     pending[reference].end(_result(ray, reference, pending[reference].job), tell)
             raise
 
-    def _stop(self, ray: Any, pending: dict[Any, _Watch]) -> list[Any]:
+    def _stop(self, ray: Any, pending: dict[Any, Attempts]) -> list[Any]:
         """End all tasks; return those that had ended before."""
         if not pending:
             return []
@@ -160,62 +160,7 @@ class RayExecutor:
 def _attempt(job: Job, slot: Slot, token: str, folder: str, grace: float) -> int:
     """Run a job, in a worker of Ray; the driver learns from a marker that, and where, it has begun."""
     node = import_module("ray").get_runtime_context().get_node_id()
-    number = len(_markers(job.folder, token)) + 1
-    _note(job, f"auxhead: attempt {number} on {socket.gethostname()}\n" if number > 1 else "")
-    (job.folder / f"{STARTED}-{token}-{number:04}-{node}").touch()
-    codes: list[int] = []
-
-    def tell(_job: Job, _state: State, code: int | None) -> None:
-        codes.extend([] if code is None else [code])
-
-    with Guard() as guard, chdir(folder) if Path(folder).is_dir() else nullcontext():
-        run_in_slots([job], [slot], tell, grace, guard)
-    return codes[0]
-
-
-def _markers(folder: Path, token: str) -> list[Path]:
-    return sorted(folder.glob(f"{STARTED}-{token}-*"))
-
-
-def _note(job: Job, text: str) -> None:
-    with open_log(job.folder) as log:
-        os.write(log, text.encode())
-
-
-@dataclass
-class _Watch:
-    """What is known of a job: read from the markers of its attempts, which outlive every node."""
-
-    job: Job
-
-    def __post_init__(self) -> None:
-        self.token = uuid.uuid4().hex[:12]
-        self.seen = 0
-        self.node: str | None = None  # where it runs; None: nowhere
-
-    def look(self, alive: set[str], retries: int, tell: Tell) -> None:
-        """Tell attempts that have begun, and one whose node is dead."""
-        markers = _markers(self.job.folder, self.token)
-        for marker in markers[self.seen :]:
-            if self.node is not None:
-                tell(self.job, "lost", None)
-            self.node = marker.name.rpartition("-")[2]
-            self.seen += 1
-            tell(self.job, "running", None)
-        if self.node is not None and self.node not in alive and (retries < 0 or self.seen <= retries):
-            self.node = None
-            tell(self.job, "lost", None)
-
-    def end(self, code: int | None, tell: Tell) -> None:
-        """Tell how it has ended."""
-        if code is not None and self.node is None:  # the file system has not shown its marker yet
-            tell(self.job, "running", None)
-        tell(self.job, "ended", code)
-
-    def tidy(self) -> None:
-        """Remove the markers."""
-        for marker in _markers(self.job.folder, self.token):
-            marker.unlink(missing_ok=True)
+    return attempt(job, slot, token, node, folder=folder, grace=grace)
 
 
 def _result(ray: Any, reference: Any, job: Job) -> int | None:
@@ -225,7 +170,7 @@ def _result(ray: Any, reference: Any, job: Job) -> int | None:
     except ray.exceptions.RayTaskError as error:  # our code raised it, on the node
         raise error.cause from error
     except ray.exceptions.RayError as error:
-        _note(job, f"auxhead: given up: {type(error).__name__}: {' '.join(str(error).split())}\n")
+        note(job, f"auxhead: given up: {type(error).__name__}: {' '.join(str(error).split())}\n")
         return None
 
 

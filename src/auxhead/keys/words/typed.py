@@ -255,9 +255,10 @@ class CompareWords(TrainWords, total=False):
     bands: str | list[float]
     resamples: int
     out: str | None
-    executor: Literal["local", "ray"]
+    executor: Literal["local", "ray", "slurm"]
     slots: int | None
     address: str | None
+    sbatch: str | None
     cpus: float
     gpus: float
     retries: int
