@@ -16,12 +16,8 @@ from auxhead.errors import ConfigError, OutputError
 from auxhead.processes import is_running
 
 TEMPORARY_SUFFIX = ".auxhead-tmp"
-PAUSES = (
-    0.05,
-    0.1,
-    0.2,
-    0.4,
-)  # seconds. Source: as long as pip asks again, 1 s (_internal/utils/filesystem.py, replace)
+PAUSES = (0.05, 0.1, 0.2, 0.4)
+"""Seconds. Source: about as long as pip asks again, 1 s (_internal/utils/filesystem.py, replace)."""
 OLD = 86400.0  # seconds after which nobody is still writing a file. Source: own choice; the largest take minutes
 
 

@@ -201,11 +201,10 @@ def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress)
     executor = _executor(own, resolved)
     at_once = len(getattr(executor, "slots", ())) or 1  # a cluster tells only when runs wait for it
     trust = bool(resolved.base.get("trust"))
-    place = None if own.executor == "local" else next(there for there in folder.absolute().parents if there.is_dir())
-    with (
-        TemporaryDirectory(prefix="auxhead-dry-", dir=place) as scratch,
-        restricted(trust=trust),
-    ):  # all machines see it
+    place = None
+    if own.executor != "local":  # other machines see it, too
+        place = next(there for there in folder.absolute().parents if there.is_dir())
+    with TemporaryDirectory(prefix="auxhead-dry-", dir=place) as scratch, restricted(trust=trust):
         return DryRun(resolved, folder, estimate(resolved, Path(scratch), executor, at_once, tell))
 
 
