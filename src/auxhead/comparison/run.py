@@ -73,8 +73,9 @@ class Runs:
         content = self.plan.to_dict()
         with ledger.ledger_lock(self.folder):
             remarks = ledger.open_ledger(self.folder, content)
-            ledger.write_json(self.folder / ENVIRONMENT_FILE, _machine())
             open_runs = [run for run in self.all.values() if ledger.open_run(self.place(run), self._task(run))]
+            if open_runs or not (self.folder / ENVIRONMENT_FILE).is_file():  # what trains nothing changes no record
+                ledger.write_json(self.folder / ENVIRONMENT_FILE, _machine())
             if open_runs:
                 tell("Preparing labels", 0, 1)
                 prepare(self.plan.data_file, self.plan.keys.values())

@@ -97,6 +97,7 @@ def run_row(run: Run, primary: Key) -> dict[str, Any]:
         "reason": result.get("reason"),
         "seconds": (result.get("seconds") or {}).get("total"),
         "cpu_seconds": result.get("cpu_seconds"),
+        "ended": result.get("ended"),
         "hash": run.hash,
         "weights_sha256": result.get("weights_sha256"),
         "command": result.get("command"),
