@@ -35,7 +35,7 @@ def arm_entry(arm: Arm, asked: Question) -> dict[str, Any]:
 def _cost(arm: Arm, asked: Question) -> dict[str, Any] | None:
     if not arm.cost:
         return None
-    own = {name: arm.cost.get(name) for name in ("parameters", "gflops", "imgsz")}
+    own = {name: arm.cost.get(name) for name in ("parameters", "gflops", "imgsz", "looks")}
     time = asked.latency.get(arm.name)
     return own | {"gflops_ratio": gflops_ratio(arm, asked.control), "latency": time and dict(time)}
 

@@ -178,7 +178,7 @@ def _summary(analysis: Analysis, arms: Sequence[Arm]) -> list[dict[str, Any]]:
         parts = {
             "own": (own, ("mean", "low", "high", "by_seed")),
             "change": (against.get("primary") or {}, ("value", "t", "images", "p_holm", "p_flip", "flip_floor")),
-            "cost": (cost, ("parameters", "gflops", "gflops_ratio")),
+            "cost": (cost, ("parameters", "gflops", "gflops_ratio", "looks")),
             "latency": (cost.get("latency") or {}, ("milliseconds", "ratio", "low", "high")),
             "training": (taken, ("seconds", "ratio")),
             "reached": (against.get("epochs_to_control") or {}, ("median", "of", "by_seed")),
