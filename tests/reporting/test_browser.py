@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,20 +39,20 @@ def head(page: Page, table: str, place: int) -> Any:
 
 
 def announced(page: Page) -> str:
-    return page.locator("#sort-status").inner_text()
+    return page.locator("#status").inner_text()
 
 
 def test_numbers_are_sorted_both_ways_by_mouse(show: Any) -> None:
     page = show()
-    button = head(page, "Arms", 1).get_by_role("button")
-    before = column(page, "Arms", 1)
+    button = head(page, "Arms", 3).get_by_role("button")
+    before = column(page, "Arms", 3)
     assert before != sorted(before, key=float)
     button.click()
-    assert column(page, "Arms", 1) == sorted(before, key=float, reverse=True)
-    assert head(page, "Arms", 1).get_attribute("aria-sort") == "descending"
+    assert column(page, "Arms", 3) == sorted(before, key=float, reverse=True)
+    assert head(page, "Arms", 3).get_attribute("aria-sort") == "descending"
     assert announced(page) == "Arms, sorted by mean, descending"
     button.click()
-    assert column(page, "Arms", 1) == sorted(before, key=float)
+    assert column(page, "Arms", 3) == sorted(before, key=float)
     assert announced(page) == "Arms, sorted by mean, ascending"
 
 
@@ -74,8 +75,8 @@ def test_texts_are_sorted_both_ways_by_keyboard(show: Any) -> None:
 def test_what_was_not_measured_stays_last_and_one_column_sorts(show: Any) -> None:
     page = show()
     for _ in range(2):
-        head(page, "Arms", 3).get_by_role("button").click()
-        assert column(page, "Arms", 3)[-1] == "\N{EN DASH}"
+        head(page, "Arms", 1).get_by_role("button").click()
+        assert column(page, "Arms", 1)[-1] == "\N{EN DASH}"
     assert column(page, "Arms", 0)[-1] == "plain"
     head(page, "Arms", 0).get_by_role("button").click()
     assert page.locator("table[data-name=Arms] th[aria-sort]").count() == 1
@@ -174,21 +175,78 @@ def test_text_and_figures_stand_out_in_light_and_dark(show: Any) -> None:
     assert len(inks) == 2
 
 
-def test_paper_has_everything_and_is_white(show: Any) -> None:
+def test_paper_is_white_and_leaves_folded_what_is_folded(show: Any) -> None:
     page = show(color_scheme="dark")
+    folded = page.locator("details:not([open])").count()
+    assert folded > 3
     page.evaluate(
         "addEventListener('beforeprint', () => "
         "{ window.folded = document.querySelectorAll('details:not([open])').length; })"
     )
-    assert page.locator("details:not([open])").count() > 3
-    pdf = page.pdf(prefer_css_page_size=True)
-    assert pdf.startswith(b"%PDF")
-    assert page.evaluate("folded") == 0
-    assert page.locator("details:not([open])").count() > 3  # as it was
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+    assert page.evaluate("folded") == folded
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    assert not page.locator("nav").is_visible()
+    for gone in ("nav", ".copy", ".anchor", ".help"):
+        assert not page.locator(gone).first.is_visible()
     assert page.evaluate(CONTRAST)["ratio"] >= 4.5
+
+
+def test_six_arms_fit_on_six_sheets(browser: Browser, tmp_path: Path) -> None:
+    """As many arms, sizes and measures as the largest page of the evidence has."""
+    arms: dict[str, dict[str, Any]] = {"plain": {}, **{f"arm-{place}": {"heads": "x"} for place in range(5)}}
+    values = {arm: (0.5 + 0.02 * place, 0.53, 0.5) for place, arm in enumerate(arms)}
+    made = make_ledger(tmp_path / "ledger", arms=arms, values=values, names=("a", "b", "c", "d"))
+    page = browser.new_page()
+    page.goto(report(made, pictures=False).page.as_uri())
+    sheets = page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n")
+    page.close()
+    assert 1 < sheets <= 6
+
+
+def test_a_heading_is_linked_by_mouse_and_keyboard(show: Any) -> None:
+    page = show()
+    anchor = page.locator("#sizes h2 .anchor")
+    shown = "getComputedStyle(document.querySelector('#sizes h2 .anchor')).opacity"
+    assert page.evaluate(shown) == "0"
+    page.locator("#sizes h2").hover()
+    assert page.evaluate(shown) == "1"
+    page.mouse.move(0, 0)
+    page.keyboard.press("Tab")
+    anchor.focus()
+    assert page.evaluate(shown) == "1"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#sizes"
+
+
+COPY_REFUSED = "navigator.clipboard.writeText = () => Promise.reject(new Error('no'));"
+
+
+def test_commands_are_copied_from_a_file_and_it_is_said_where_that_is_refused(show: Any) -> None:
+    page = show(permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    blocks = page.locator("pre, code.command").count()
+    assert page.locator("button.copy").count() == blocks > 2
+    for refused in ("", COPY_REFUSED):
+        page.evaluate(f"{refused} document.getElementById('status').textContent = ''")
+        button = page.locator("td .copy").first
+        button.click()
+        page.wait_for_function("document.getElementById('status').textContent === 'Copied'")
+        assert button.text_content() == "Copied"
+        assert page.evaluate("navigator.clipboard.readText()") == page.locator("td code.command").first.text_content()
+        page.evaluate("navigator.clipboard.__proto__.writeText.call(navigator.clipboard, '')")
+    page.evaluate(f"{COPY_REFUSED} document.execCommand = () => false;")
+    page.locator("button.copy").last.click()
+    page.wait_for_function("document.getElementById('status').textContent.includes('no page copy')")
+    assert page.evaluate("getSelection().toString().trim()").startswith("# plain, seed 0")
+
+
+def test_without_scripts_there_is_no_dead_button(browser: Browser, address: str) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(address)
+    assert page.locator("button").count() == 0
+    assert page.locator("#commands .anchor").count() == 1
+    page.context.close()
 
 
 def test_pictures_are_drawn(show: Any) -> None:

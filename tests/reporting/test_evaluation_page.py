@@ -296,6 +296,22 @@ def test_names_are_escaped(two: auxhead.Evaluation):
     assert "&lt;img src=x" in text
 
 
+def test_headings_can_be_linked_and_the_command_copied(show: Any) -> None:
+    opened = show(permissions=["clipboard-read", "clipboard-write"])
+    linked, ids = opened.evaluate(
+        "[[...document.querySelectorAll(':is(h2, h3) > .anchor')].map((one) => one.hash.slice(1)), "
+        "[...document.querySelectorAll('[id]')].map((one) => one.id)]"
+    )
+    assert len(linked) == opened.locator("h2, h3").count() == len(set(linked))
+    assert set(linked) <= set(ids)
+    assert len(ids) == len(set(ids))
+    opened.locator("#numbers .copy").click()
+    opened.wait_for_function("document.getElementById('status').textContent === 'Copied'")
+    command = opened.locator("#numbers pre").text_content()
+    assert command.startswith("auxhead evaluate ")
+    assert opened.evaluate("navigator.clipboard.readText()") == command
+
+
 def test_the_page_works_on_screens_of_all_widths_and_on_paper(show: Any) -> None:
     opened = show(color_scheme="dark")
     assert opened.locator(".answer").inner_text().startswith("good is ahead of <img")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from auxhead.reporting.arm_styles import by_effect
-from auxhead.reporting.tables import Fairness, answer, fair, on_gpu, trained
+from auxhead.reporting.clocks import clock, on_gpu
+from auxhead.reporting.tables import Fairness, answer, fair, trained
 
 
 def against(kind: str, value: float) -> dict[str, Any]:
@@ -39,11 +40,13 @@ def test_the_answer_names_every_arm_once_by_what_came_out() -> None:
 def test_the_lead_says_what_was_trained_and_leaves_out_what_is_not_noted() -> None:
     base = {"model": "models/yolov8n.yaml", "epochs": 1, "imgsz": 160}
     there = {"gpu": "a GPU", "auxhead": "1.2", "ultralytics": "8.4.190 (tested with 8.4.180 to 8.4.190)"}
-    told = trained({"plan": {"base": base}, "environment": there})
+    told = trained({"plan": {"base": base}, "environment": there, "runs": []})
     assert told == "yolov8n.yaml from scratch, 1 epoch, 160 px, on a GPU, auxhead 1.2, Ultralytics 8.4.190"
     started = {**base, "pretrained": "there/yolov8n.pt"}
-    assert trained({"plan": {"base": started}, "environment": {}}).startswith("yolov8n.yaml from yolov8n.pt, 1 epoch")
-    assert trained({"plan": {"base": {"model": "yolov8n.pt"}}, "environment": {}}) == "yolov8n.pt"
+    assert trained({"plan": {"base": started}, "environment": {}, "runs": []}).startswith(
+        "yolov8n.yaml from yolov8n.pt, 1 epoch"
+    )
+    assert trained({"plan": {"base": {"model": "yolov8n.pt"}}, "environment": {}, "runs": []}) == "yolov8n.pt"
 
 
 def test_fairness_is_said_in_a_sentence() -> None:
@@ -59,7 +62,8 @@ def test_fairness_is_said_in_a_sentence() -> None:
 def test_a_machine_that_notes_no_gpu_is_a_cpu() -> None:
     noted = {"cpu": "AVX2, 2 cores", "gpu": "none"}
     assert not on_gpu({"environment": noted})
-    assert trained({"plan": {"base": {"model": "yolov8n.pt"}}, "environment": noted}).endswith(
+    assert clock({"environment": noted}).name == "processor time"
+    assert trained({"plan": {"base": {"model": "yolov8n.pt"}}, "environment": noted, "runs": []}).endswith(
         "on a CPU (AVX2, 2 cores)"
     )
     assert on_gpu({"environment": {**noted, "gpu": "NVIDIA H100"}})

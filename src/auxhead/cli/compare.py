@@ -19,8 +19,8 @@ NOTE = """
 Training keys that all arms share work too: model, epochs, imgsz, batch, optimizer, lr0, center.share, ...
 Ready-made plans: controls, levers, price, quick.
 Ready-made arms: plain, plain-noflip, plain-gains, plain-noflip-gains, center, center-noflip, center-nogain, \
-center-sigma1, center-tutorial, tutorial, crops, crops-shrunk, p2, ghost-p2, p234, p234-down, p234-crops, larger, \
-larger-slim."""
+center-sigma1, center-tutorial, detect, mask, tutorial, crops, crops-shrunk, p2, ghost-p2, p234, p234-down, \
+p234-crops, larger, larger-slim, slices."""
 
 
 NONE_FINISHED, SOME_FAILED = 1, 3  # exit codes

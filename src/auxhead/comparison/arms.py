@@ -7,7 +7,8 @@ from typing import Any
 
 from auxhead.errors import ConfigError, UnfairComparisonError
 from auxhead.host.models import sibling
-from auxhead.keys.reading import closest
+from auxhead.keys.compare import SlicesKeys
+from auxhead.keys.reading import closest, validated
 from auxhead.keys.train_reading import with_recipe
 
 Keys = Mapping[str, Any]
@@ -34,6 +35,9 @@ BUDGET = ("epochs", "batch")
 
 ADAMS = ("adam", "adamax", "adamw", "nadam", "radam")
 """Optimizers that Ultralytics' default lr0, which is for SGD, is far too high for."""
+
+SLICING = tuple(SlicesKeys.model_fields)
+"""Keys of an arm that say how its detector looks at pictures; its training doesn't know them."""
 
 LARGER = 1.5  # of the image size. Source: own choice, about the GFLOPs of a P2 head on an n model
 
@@ -63,6 +67,7 @@ PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "p234": lambda base: {"model": sibling(base["model"], "p234")},
     "p234-down": lambda base: {"model": sibling(base["model"], "p234-down")},
     "p234-crops": lambda base: {"model": sibling(base["model"], "p234"), "crops": 0.67},
+    "slices": lambda base: {"slices": max(32, int(base["imgsz"]))},
     "larger": lambda base: {"imgsz": _larger(base)},
     "larger-slim": lambda base: {"imgsz": _larger(base), "model": sibling(base["model"], "slim")},
 }
@@ -115,6 +120,19 @@ def declared_keys(name: str, own: Keys | None, base: Keys) -> dict[str, Any]:
     return {key: value for key, value in filled.items() if key != "recipe" and key not in idle}
 
 
+def slicing(declared: Keys) -> dict[str, Any]:
+    """Return how an arm's detector looks at slices of the pictures, as keys of `auxhead evaluate`; {} if at the whole.
+
+    Args:
+        declared: Keys that the arm declares.
+
+    Raises:
+        ConfigError: They are wrong.
+    """
+    own = {key: declared[key] for key in SLICING if key in declared}
+    return validated(SlicesKeys, own).model_dump() if own else {}
+
+
 def training_keys(base: Keys, declared: Keys) -> dict[str, Any]:
     """Put shared and own keys of an arm together.
 
@@ -126,7 +144,7 @@ def training_keys(base: Keys, declared: Keys) -> dict[str, Any]:
         Keys of `auxhead train`, without data, seed and folder. On the pose and segment routes the model becomes its
         sibling of that task, and weights of a detector its `pretrained`.
     """
-    keys = {**base, **declared}
+    keys = {**base, **{key: value for key, value in declared.items() if key not in SLICING}}
     route = keys.get("route", "native")
     if route != "native":
         keys = {key: value for key, value in keys.items() if key not in {"heads", "select"}}
@@ -170,7 +188,7 @@ def require_different(effective: Mapping[str, Keys]) -> None:
     """Check that no two arms are the same training.
 
     Args:
-        effective: Everything that decides a training, by arm.
+        effective: Everything that decides a training and how its detector looks at pictures, by arm.
 
     Raises:
         UnfairComparisonError: Two are; comparing them would show how far runs of one seed agree, and nothing else.

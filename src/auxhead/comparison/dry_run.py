@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from auxhead.comparison.arms import slicing
 from auxhead.comparison.estimate import Estimate
 from auxhead.comparison.plan import ComparisonPlan, differences
 from auxhead.formats import duration
@@ -45,7 +46,8 @@ class DryRun:
         for arm in self.plan.arms:
             words = _words({key: pair[1] for key, pair in found.get(arm, {}).items()})
             own = "(the control)" if arm == self.plan.control else words
-            rows.append([arm, own, f"{self.estimate.gflops[arm]:.2f}", duration(self.estimate.seconds[arm])])
+            look = " a look" if slicing(self.plan.arms[arm]) else ""
+            rows.append([arm, own, f"{self.estimate.gflops[arm]:.2f}{look}", duration(self.estimate.seconds[arm])])
         return rows
 
     def remarks(self) -> tuple[str, str]:

@@ -26,8 +26,9 @@ class Estimate:
     Attributes:
         epoch_seconds: One epoch of the control as it was timed, validation included.
         overhead_seconds: What a run takes beside its epochs: start-up, measuring.
-        gflops: Of each arm's model, for one image at its size.
-        seconds: Of one run of each arm: the control's epoch by the ratio of GFLOPs, times the epochs.
+        gflops: Of each arm's model, for one look at an image, at its size.
+        seconds: Of one run of each arm: the control's epoch by the ratio of GFLOPs, times the epochs; no epochs where
+            another arm trains the same.
         total_seconds: Of all runs, with so many at a time; those on fresh seeds at most.
     """
 
@@ -87,8 +88,9 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
         arm: cost([str(keys["model"])], nc=nc, imgsz=int(keys["imgsz"]))[0].fused.gflops
         for arm, keys in plan.keys.items()
     }
+    shares = {run.arm for run in plan.runs() if run.weights_of}
     seconds = {
-        arm: total - epoch + epoch * int(keys["epochs"]) * gflops[arm] / gflops[plan.control]
+        arm: total - epoch + (arm not in shares) * epoch * int(keys["epochs"]) * gflops[arm] / gflops[plan.control]
         for arm, keys in plan.keys.items()
     }
     dearest = max((seconds[arm] for arm in plan.keys if arm != plan.control), default=0.0)  # the one chosen isn't known

@@ -23,7 +23,8 @@ def measure_latency(runs: Runs, tell: Progress) -> None:
     """Time the detector of each arm against the control's, in turns, and write it down; done once for the same runs.
 
     One finished run of each arm is measured, at the arm's image size and on the device that the runs were trained on,
-    fused as it predicts. Arms that ship the same layers at the same size are measured once and share the numbers.
+    fused as it predicts. Arms that ship the same layers at the same size are measured once and share the numbers; one
+    that looks at slices takes that time for every look.
 
     Where this machine lacks the device, as the runs were on a cluster, nothing is measured: after the trainings that is
     no reason to fail.
@@ -39,7 +40,7 @@ def measure_latency(runs: Runs, tell: Progress) -> None:
     if runs.plan.control not in files:
         return
     with ledger.ledger_lock(runs.folder):  # two processes at one comparison: the second finds what the first wrote
-        measured = {arm: entry["weights_sha256"] for arm, entry in files.items()}
+        measured = {arm: entry["measured"] for arm, entry in files.items()}
         if (read_json(runs.folder / LATENCY_FILE) or {}).get("weights") == measured:
             return
         with suppress(ConfigError):
@@ -52,10 +53,12 @@ def _detectors(runs: Runs) -> dict[str, dict[str, Any]]:
     for run in sorted(runs.all.values(), key=lambda run: run.arm != runs.plan.control):
         result = runs.result(run)
         if run.arm not in found and result.get("status") == "finished":
+            looks = float((result.get("cost") or {}).get("looks", 1))
             found[run.arm] = {
                 "file": runs.place(run) / str(result["weights"]),
                 "imgsz": int(run.keys["imgsz"]),
-                "weights_sha256": result["weights_sha256"],
+                "looks": looks,
+                "measured": result["weights_sha256"] + (f", {looks:g} looks" if looks != 1 else ""),
             }
     return found
 
@@ -85,5 +88,8 @@ def _measured(runs: Runs, files: Mapping[str, Mapping[str, Any]], tell: Progress
         "device": str(device),
         "hardware": machine["gpu" if device.type == "cuda" else "cpu"],
         "clock": clock,
-        "arms": {arm: asdict(by_kind[kind]) for arm, kind in kinds.items()},
+        "arms": {
+            arm: {name: value * files[arm]["looks"] for name, value in asdict(by_kind[kind]).items()}
+            for arm, kind in kinds.items()
+        },
     }

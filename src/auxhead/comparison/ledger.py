@@ -5,7 +5,7 @@
     plan.json               the plan, with the hash of every run
     runs/ARM-SEED/run.json  what the run is to do
                   log.txt   what it printed
-                  train/    the training, as `auxhead train` leaves it
+                  train/    the training, as `auxhead train` leaves it; absent where another run's weights are measured
                   val/      the measurement, as `auxhead evaluate` leaves it (test/ for the test split)
                   result.json  written last: absent means not finished
     stale/                  runs of an earlier version of the plan, moved out of the way
@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,23 @@ def open_run(folder: Path, task: Mapping[str, Any]) -> bool:
     if standing != json.loads(json.dumps(task, default=str)):
         write_json(folder / RUN_FILE, task)
     return not is_finished(folder, str(task["hash"]))
+
+
+def drop_results_of_other_weights(runs: Sequence[Path]) -> None:
+    """Forget what was measured of weights that have been trained anew since; call it with the ledger's lock held.
+
+    Args:
+        runs: Folders of runs. One that measures another's weights names it in its result, with their hash.
+
+    Raises:
+        ResumeError: A result is broken.
+    """
+    for run in runs:
+        own = read_json(run / RESULT_FILE) or {}
+        if own.get("weights_of"):
+            other = read_json(run.with_name(str(own["weights_of"])) / RESULT_FILE) or {}
+            if other.get("weights_sha256") != own.get("weights_sha256"):
+                (run / RESULT_FILE).unlink(missing_ok=True)
 
 
 def _move_aside(folder: Path, digest: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auxhead._version import __version__
@@ -14,12 +14,14 @@ from auxhead.comparison.arms import (
     default_base,
     refuse_unequal,
     require_different,
+    slicing,
     training_keys,
 )
 from auxhead.errors import AuxHeadError, DataError, UnfairComparisonError
 from auxhead.findings.files import PLAN_SCHEMA, RUNS_FOLDER
 from auxhead.findings.measures import primary_key
 from auxhead.host.datasets import read_source
+from auxhead.host.slices import require_sahi
 from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import config_error
 from auxhead.metrics.bands import read_bands
@@ -42,6 +44,8 @@ class PlannedRun:
         measured: Keys of `auxhead evaluate`, without a model and a folder.
         train_hash: Of everything that decides the training.
         hash: Of that and of how it is measured.
+        weights_of: Name of the run that trains the same; its weights are measured instead of training again. None: it
+            trains.
     """
 
     arm: str
@@ -50,6 +54,7 @@ class PlannedRun:
     measured: Mapping[str, Any]
     train_hash: str
     hash: str
+    weights_of: str | None = None
 
     @property
     def name(self) -> str:
@@ -102,13 +107,23 @@ class ComparisonPlan:
     chosen: str | None = None
 
     def runs(self) -> Iterator[PlannedRun]:
-        """List the runs, seed by seed, so that a comparison cut short has every arm; fresh seeds once one is chosen."""
-        yield from (self._run(arm, seed) for seed in self.seeds for arm in self.keys)
+        """List the runs, seed by seed, so that a comparison cut short has every arm; fresh seeds once one is chosen.
+
+        Of runs with the same training, which differ in how their detectors look at pictures, one trains for all: the
+        first that looks at whole pictures, if any does.
+        """
         fresh = self.confirm if self.chosen else ()
-        yield from (self._run(arm, seed) for seed in fresh for arm in self.keys if arm in {self.control, self.chosen})
+        runs = [self._run(arm, seed) for seed in self.seeds for arm in self.keys]
+        runs += [self._run(arm, seed) for seed in fresh for arm in self.keys if arm in {self.control, self.chosen}]
+        trains: dict[str, str] = {}
+        for run in sorted(runs, key=lambda run: "slices" in run.measured):
+            trains.setdefault(run.train_hash, run.name)
+        for run in runs:
+            other = trains[run.train_hash]
+            yield run if other == run.name else replace(run, weights_of=other)
 
     def _run(self, arm: str, seed: int) -> PlannedRun:
-        measured = {"bands": self.bands, "resamples": self.resamples}
+        measured = {"bands": self.bands, "resamples": self.resamples, **slicing(self.arms[arm])}
         trained = {**self.keys[arm], "seed": seed, "data": self.data_file, "patience": 0}
         asked = {"data": self.data_sha256, "checkpoint": self.checkpoint}
         placeless = {key: value for key, value in trained.items() if key not in {"data", "device"}}
@@ -144,6 +159,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
         ConfigError: Keys of base or of an arm are wrong, all of them at once.
         DataError: The data can't be used, or has no such split.
         UnfairComparisonError: Arms that no fair comparison can be made of.
+        MissingExtraError: An arm has slices, and sahi isn't installed.
     """
     source = read_source(own.data)
     base = default_base(own.base, len(source.names))
@@ -155,6 +171,8 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
     for arm, given in own.arms.items():
         try:
             arms[arm] = declared_keys(arm, given, base)
+            looking = slicing(arms[arm])
+            arms[arm] |= looking
             keys[arm] = training_keys(base, arms[arm])
             unequal += refuse_unequal(arm, keys[arm], arms[arm])
             plan, arguments = resolve({**keys[arm], "data": own.data})
@@ -162,7 +180,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
         except AuxHeadError as error:
             problems += [f"{arm}: {line.strip()}" for line in error.found.splitlines() if "problem" not in line]
             continue
-        effective[arm] = {**plan.to_dict(), **arguments}
+        effective[arm] = {**plan.to_dict(), **arguments, **looking}
         if own.checkpoint == "best" and plan.route != "native":
             unequal.append(
                 f"{arm}: checkpoint=best: Ultralytics chooses a {plan.route} model's by boxes and {plan.route}"
@@ -177,6 +195,8 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
             "take these keys out, or compare in two plans",
         )
     require_different(effective)
+    if any(slicing(own) for own in arms.values()):
+        require_sahi()
     return ComparisonPlan(
         name=name,
         data=own.data,
@@ -211,18 +231,19 @@ def _teacher_of(plan: RunPlan) -> dict[str, str]:
 
 
 def differences(plan: ComparisonPlan) -> dict[str, dict[str, tuple[Any, Any]]]:
-    """List by arm the keys that differ from the control's training, with both values; None where a key isn't set.
+    """List by arm the keys that differ from the control's, with both values; None where a key isn't set.
 
     A teacher's digest is left out: `teacher.weights` names the file.
     """
-    control = plan.keys[plan.control]
+    every = {arm: {**keys, **slicing(plan.arms[arm])} for arm, keys in plan.keys.items()}
+    control = every[plan.control]
     return {
         arm: {
             key: (control.get(key), keys.get(key))
             for key in dict.fromkeys([*control, *keys])
             if control.get(key) != keys.get(key) and key != TEACHER
         }
-        for arm, keys in plan.keys.items()
+        for arm, keys in every.items()
         if arm != plan.control
     }
 

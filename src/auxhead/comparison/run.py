@@ -14,13 +14,21 @@ from typing import Any
 from filelock import Timeout
 
 from auxhead.comparison import ledger
+from auxhead.comparison.arms import slicing
 from auxhead.comparison.data import prepare
 from auxhead.comparison.machines.job import Executor, Job, State
 from auxhead.comparison.plan import ComparisonPlan, PlannedRun
 from auxhead.comparison.worker import BUSY
 from auxhead.evaluation.files import DRAWS_FILE
 from auxhead.findings.fairness import Fairness, check
-from auxhead.findings.files import ENVIRONMENT_FILE, FAIRNESS_FILE, RESULT_FILE, RUN_SCHEMA, RUNS_FOLDER
+from auxhead.findings.files import (
+    ENVIRONMENT_FILE,
+    FAIRNESS_FILE,
+    RESULT_FILE,
+    RUN_SCHEMA,
+    RUNS_FOLDER,
+    TRAINING_FOLDER,
+)
 from auxhead.findings.latency import read_latency
 from auxhead.findings.measures import primary_key
 from auxhead.findings.records import read_runs
@@ -73,8 +81,12 @@ class Runs:
         content = self.plan.to_dict()
         with ledger.ledger_lock(self.folder):
             remarks = ledger.open_ledger(self.folder, content)
-            ledger.write_json(self.folder / ENVIRONMENT_FILE, _machine())
-            open_runs = [run for run in self.all.values() if ledger.open_run(self.place(run), self._task(run))]
+            for run in self.all.values():
+                ledger.open_run(self.place(run), self._task(run))
+            ledger.drop_results_of_other_weights([self.place(run) for run in self.all.values()])
+            open_runs = [run for run in self.all.values() if not ledger.is_finished(self.place(run), run.hash)]
+            if open_runs or not (self.folder / ENVIRONMENT_FILE).is_file():  # what trains nothing changes no record
+                ledger.write_json(self.folder / ENVIRONMENT_FILE, _machine())
             if open_runs:
                 tell("Preparing labels", 0, 1)
                 prepare(self.plan.data_file, self.plan.keys.values())
@@ -92,10 +104,21 @@ class Runs:
             "checkpoint": self.plan.checkpoint,
             "plan": self.plan.name,
             "command": self.command(run),
+            **({"weights_of": self._trains(run.weights_of)} if run.weights_of else {}),
         }
 
+    def _trains(self, name: str) -> dict[str, str]:
+        """Name the run whose weights another one measures."""
+        return {"run": name, "hash": self.all[name].hash}
+
     def command(self, run: PlannedRun) -> str:
-        """Write a run as the command that trains the same, with the data as it was given."""
+        """Write a run as the command that trains the same, or measures the same weights, with the data as given."""
+        if run.weights_of:
+            stripped = "" if run.keys.get("route", "native") == "native" else "-detect"
+            weights = f"{TRAINING_FOLDER}/weights/{self.plan.checkpoint}{stripped}.pt"
+            model = f"{RUNS_FOLDER}/{run.weights_of}/{weights}"
+            asked = {"data": self.plan.data, "model": model, "imgsz": run.keys["imgsz"], **slicing(run.measured)}
+            return "auxhead evaluate " + " ".join(shlex.quote(f"{key}={value}") for key, value in asked.items())
         words = (
             f"{key}={'none' if value is None else value}" for key, value in {**run.keys, "data": self.plan.data}.items()
         )
@@ -113,14 +136,31 @@ class Runs:
             self.watch(run.name, self.state(run), "")
         while pending := [run for run in self.all.values() if run.name not in tried and self.state(run) != "finished"]:
             busy: set[str] = set()
+            ready = [run for run in pending if not self._waits(run)]
+            for run in pending:
+                if self._waits(run) and run.weights_of in tried:
+                    self._give_up(run)
+                    tried.add(run.name)
 
             def tell(job: Job, state: State, code: int | None, busy: set[str] = busy) -> None:
                 self._tell(job, state, code, busy)
 
-            executor.run([self._job(run) for run in pending], tell)
-            tried |= {run.name for run in pending} - busy
-            if busy and len(busy) == len(pending):
+            if ready:
+                executor.run([self._job(run) for run in ready], tell)
+            tried |= {run.name for run in ready} - busy
+            if busy and len(busy) == len(ready):
                 time.sleep(POLL)
+
+    def _waits(self, run: PlannedRun) -> bool:
+        """Tell whether the weights that a run measures are still to be trained by another one."""
+        return run.weights_of is not None and self.state(self.all[run.weights_of]) != "finished"
+
+    def _give_up(self, run: PlannedRun) -> None:
+        """Let a run fail with the one that should have trained its weights, unless that one has only been stopped."""
+        other = self.all[str(run.weights_of)]
+        if self.state(other) == "failed":
+            self._record_failure(run, f"{other.name} failed, which trains its weights: {self.reason(other)}")
+            self.watch(run.name, self.state(run), self.reason(run))
 
     def measure_test(self, executor: Executor) -> None:
         """Measure every finished run on the test split, once, after all have ended."""
@@ -161,10 +201,10 @@ class Runs:
             self.watch(job.name, "elsewhere", "another process is at it")
             return
         if not self.result(run) and code != TERMINATED:
-            self._record_death(run, code)
+            self._record_failure(run, death(code), killed=True)
         self.watch(job.name, self.state(run), self.reason(run) or (STOPPED if code == TERMINATED else ""))
 
-    def _record_death(self, run: PlannedRun, code: int | None) -> None:
+    def _record_failure(self, run: PlannedRun, reason: str, *, killed: bool = False) -> None:
         """Write the result of a run that could not do so itself."""
         place = self.place(run)
         try:
@@ -177,8 +217,8 @@ class Runs:
                         "seed": run.seed,
                         "hash": run.hash,
                         "status": "failed",
-                        "reason": death(code),
-                        "killed": True,
+                        "reason": reason,
+                        "killed": killed,
                         "failures": ledger.read_failures(place),
                         "ended": datetime.now(UTC).isoformat(),
                         "command": self.command(run),

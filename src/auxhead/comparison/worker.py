@@ -30,7 +30,8 @@ from auxhead.findings.files import RESULT_FILE, RUN_SCHEMA, TRAINING_FOLDER, rea
 from auxhead.labels.data_yaml import SPLITS
 from auxhead.results_csv import RESULTS_FILE, read_rows
 
-if TYPE_CHECKING:  # it needs torch, which a run that is finished doesn't
+if TYPE_CHECKING:  # they need torch, which a run that is finished doesn't
+    from auxhead.evaluation.result import Detector
     from auxhead.training.start_facts import Witness
 
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
@@ -148,28 +149,55 @@ def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
     from auxhead.shipping.cost import cost
 
     clock = time.perf_counter()
-    resumed = (folder / TRAINING_FOLDER).is_dir()
-    facts = _train(folder, task)
+    other = _trained_elsewhere(folder, task)
+    resumed = other is None and (folder / TRAINING_FOLDER).is_dir()
+    if other is None:
+        facts = _train(folder, task)
+    else:
+        shutil.rmtree(folder / TRAINING_FOLDER, ignore_errors=True)  # of a plan in which it trained for itself
+        facts = {**other["facts"], "weights_of": task["weights_of"]["run"]}
     weights = _weights(folder, task)
     trained = time.perf_counter()
     price = cost([str(weights)], imgsz=int(task["keys"]["imgsz"]))[0].fused
-    digest = _measure(folder, task, "val")
+    found = _measure(folder, task, "val")
+    looks = {"looks": found.looks or 1.0} if "slices" in task["measured"] else {}
+    if other is not None and found.sha256 != other["weights_sha256"]:
+        raise VerificationError("the weights of that run", "others", str(weights), "delete its result.json, rerun")
     return {
         "resumed": resumed,
+        **({"weights_of": task["weights_of"]["run"]} if other is not None else {}),
         "seconds": {
-            "train": None if resumed else trained - clock,
+            "train": None if resumed or other is not None else trained - clock,
             "evaluate": time.perf_counter() - trained,
         },
         "cost": {
             "parameters": price.parameters,
-            "gflops": price.gflops,
+            "gflops": price.gflops * looks.get("looks", 1),
             "layers": price.layers,
             "imgsz": int(task["keys"]["imgsz"]),
+            **looks,
         },
-        "weights": weights.relative_to(folder).as_posix(),
-        "weights_sha256": digest,
+        "weights": Path(os.path.relpath(weights, folder)).as_posix(),
+        "weights_sha256": found.sha256,
         "facts": facts,
     }
+
+
+def _trained_elsewhere(folder: Path, task: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the result of the run whose weights this one measures; None for one that trains.
+
+    Raises:
+        VerificationError: That run isn't finished.
+    """
+    shared = task.get("weights_of")
+    if not shared:
+        return None
+    other = folder.with_name(shared["run"])
+    if not ledger.is_finished(other, shared["hash"]):
+        raise VerificationError(
+            f"{shared['run']} finished", "no result of it", str(other), "start the comparison again"
+        )
+    return ledger.read_result(other, shared["hash"])
 
 
 def _train(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,6 +261,9 @@ def _weights(folder: Path, task: Mapping[str, Any]) -> Path:
     """Return the detector that is measured; on the pose and segment routes it is stripped first."""
     from auxhead.shipping.strip import strip
 
+    other = _trained_elsewhere(folder, task)
+    if other is not None:
+        return folder.with_name(task["weights_of"]["run"]) / str(other["weights"])
     weights = folder / TRAINING_FOLDER / "weights"
     if task["keys"].get("route", "native") == "native":
         return weights / f"{task['checkpoint']}.pt"
@@ -241,8 +272,8 @@ def _weights(folder: Path, task: Mapping[str, Any]) -> Path:
     return detector
 
 
-def _measure(folder: Path, task: Mapping[str, Any], split: str) -> str:
-    """Evaluate the run's detector on a split; return the hash of its file."""
+def _measure(folder: Path, task: Mapping[str, Any], split: str) -> Detector:
+    """Evaluate the run's detector on a split."""
     from auxhead.evaluation.evaluate import evaluate
 
     keys: Mapping[str, Any] = {**task["keys"], "split": split}
@@ -263,7 +294,7 @@ def _measure(folder: Path, task: Mapping[str, Any], split: str) -> str:
     _write_arrays(place / DRAWS_FILE, {"/".join(key): values.astype(np.float32) for key, values in one.draws.items()})
     recalls = np.linspace(0, 1, len(one.precision), dtype=np.float32)
     _write_arrays(place / CURVES_FILE, {"recall": recalls, "precision": one.precision.astype(np.float32)})
-    return one.sha256
+    return one
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

@@ -254,7 +254,7 @@ def _epochs(arm: Arm, asked: Question, seeds: Sequence[int]) -> dict[str, Any]:
     for seed in seeds:
         own, other = arm.runs[seed].curves.get(name, []), asked.control.runs[seed].curves.get(name, [])
         by_seed[str(seed)] = epochs_to(own, other[-1] if other else None)
-        length = max(length, len(other))
+        length = max(length, len(other) if own else 0)
     return {"by_seed": by_seed, "median": median_epoch(list(by_seed.values())), "of": length}
 
 
@@ -267,7 +267,10 @@ def _recovered(arm: Arm, asked: Question, gains: Mapping[int, float]) -> dict[st
 
 
 def timing(arm: Arm, control: Arm) -> dict[str, float | None]:
-    """Return median seconds of an arm's trainings, and their median ratio to the control's of the same seed."""
+    """Return median seconds of an arm's trainings, and their median ratio to the control's of the same seed.
+
+    Of an arm that measures another's weights, None.
+    """
     found: dict[str, float | None] = {}
     for name, ratio in (("seconds", "ratio"), ("cpu_seconds", "cpu_ratio")):
         own, other = _seconds(arm, name), _seconds(control, name)
@@ -281,5 +284,6 @@ def _seconds(arm: Arm, name: str) -> dict[int, float]:
     taken = {
         seed: (run.result.get("seconds") or {}).get("train") if name == "seconds" else run.result.get(name)
         for seed, run in arm.runs.items()
+        if not run.result.get("weights_of")
     }
     return {seed: value for seed, value in taken.items() if value is not None}

@@ -27,7 +27,7 @@ WEAK = 0.3  # mAP50 of a control below which differences say little about a usab
 SHOWN = 5  # runs that a warning names
 PRIVATE = ("runs", "data_file")  # of a plan: the runs are listed apart, and a page is sent to others
 
-MEASURED_BY = ("edges", "pixels", "area", "conf", "iou", "max_det", "resamples", "seed")
+MEASURED_BY = ("edges", "pixels", "area", "conf", "iou", "max_det", "resamples", "seed", "slices", "overlap")
 """Settings of an evaluation that have to be equal for a difference to mean anything."""
 MEASURED_ON = ("images_sha256", "labels_sha256")
 
@@ -215,11 +215,12 @@ def _measured_otherwise(plan: Mapping[str, Any], runs: Sequence[Run]) -> list[di
     """Name runs that were measured on other data, or by other settings, than the first of the control."""
     measured = sorted((run for run in runs if run.metrics), key=lambda run: run.arm != plan["control"])
     expected = _ways(measured[0]) if measured else {}
+    control = plan["arms"][plan["control"]]  # what it declares, an arm lacks: declared as well
     return [
         {"arm": run.arm, "seed": run.seed, "what": f"evaluation: {what}", "found": found, "expected": expected[what]}
         for run in measured
         for what, found in _ways(run).items()
-        if found != expected[what] and what not in plan["arms"][run.arm]
+        if found != expected[what] and what not in {**control, **plan["arms"][run.arm]}
     ]
 
 

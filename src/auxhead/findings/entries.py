@@ -35,7 +35,7 @@ def arm_entry(arm: Arm, asked: Question) -> dict[str, Any]:
 def _cost(arm: Arm, asked: Question) -> dict[str, Any] | None:
     if not arm.cost:
         return None
-    own = {name: arm.cost.get(name) for name in ("parameters", "gflops", "imgsz")}
+    own = {name: arm.cost.get(name) for name in ("parameters", "gflops", "imgsz", "looks")}
     time = asked.latency.get(arm.name)
     return own | {"gflops_ratio": gflops_ratio(arm, asked.control), "latency": time and dict(time)}
 
@@ -97,6 +97,7 @@ def run_row(run: Run, primary: Key) -> dict[str, Any]:
         "reason": result.get("reason"),
         "seconds": (result.get("seconds") or {}).get("total"),
         "cpu_seconds": result.get("cpu_seconds"),
+        "ended": result.get("ended"),
         "hash": run.hash,
         "weights_sha256": result.get("weights_sha256"),
         "command": result.get("command"),

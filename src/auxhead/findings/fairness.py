@@ -191,6 +191,8 @@ def _notes(declared: Mapping[str, Any], facts: Facts, control: Facts) -> Iterato
         yield "first batches", "unequal", "another architecture draws other random numbers before the first batch"
     for key in sorted(declared.keys() & {"epochs", "optimizer", "lr0", "batch"}):
         yield key, "declared", f"{facts['arguments'].get(key)} instead of {control['arguments'].get(key)}"
+    if "weights_of" in facts:
+        yield "training", "declared", f"none of its own: it measures the weights of {facts['weights_of']}"
     if "route" in declared:
         own_way = f"Ultralytics' own {declared['route']} trainer, on labels converted from the same boxes"
         yield "trainer", "declared", own_way

@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from ultralytics.utils import SETTINGS, USER_CONFIG_DIR
 
 from auxhead._version import __version__
+from auxhead.host.commit import commit
 from auxhead.host.compat import TESTED, installed
 from auxhead.host.cpu import has_fast_bf16
 from auxhead.machine import cores
@@ -19,11 +20,12 @@ VARIABLES = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "YOLO_AUTOINSTALL", "YOL
 
 
 def environment() -> dict[str, str]:
-    """Return versions, hardware and settings that matter for training, by name."""
-    release = installed()
+    """Return versions, hardware and settings that matter for training, by name; `commit` where one is known."""
+    release, made_from = installed(), commit()
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
         "auxhead": __version__,
+        **({"commit": made_from} if made_from else {}),
         "ultralytics": f"{release} (tested with {TESTED[0]} to {TESTED[1]}{remark(release)})",
         "torch": torch.__version__,
         "torchvision": version("torchvision"),

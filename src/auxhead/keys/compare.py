@@ -116,6 +116,13 @@ class PlanKeys(Keys):
             raise ValueError(message)
 
 
+class SlicesKeys(Keys):
+    """What an arm may say beside the keys of its training: that its detector is measured on slices of the pictures."""
+
+    slices: int = Field(ge=32, description="side of slices of the pictures, pixels, as in `auxhead evaluate`")
+    overlap: float = Field(default=0.2, ge=0, lt=1, description="share of a slice that the next one shows again")
+
+
 class CompareKeys(Keys):
     """The keys of `auxhead compare` that say where and how to run, not what."""
 

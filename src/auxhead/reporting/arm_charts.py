@@ -24,6 +24,7 @@ from auxhead.reporting.chart_parts import (
     seed_marks,
     side_by_side,
 )
+from auxhead.reporting.clocks import clock
 from auxhead.reporting.inline_svg import QUIET, Drawing, arm_color, draw
 from auxhead.reporting.typography import interval, plain, points, signed, times, typeset
 
@@ -117,23 +118,23 @@ def _against_cost(figure: str, analysis: Analysis, arms: Sequence[Numbers], look
         + (f" and {times(one.latency)} the latency" if one.latency is not None else "")
         for one in priced
     )
-    return draw(figure, f"{name} against cost", text, partial(_cost, priced, name))
+    return draw(figure, f"{name} against cost", text, partial(_cost, priced, name, clock(analysis).name))
 
 
 def _priced(analysis: Analysis, arm: Numbers, looks: Looks) -> _Priced:
     primary = analysis["primary"]
     value = (arm["numbers"] or {}).get(primary["band"], {}).get(primary["measure"]) or {}
-    ratio = 1.0 if arm["name"] == analysis["control"] else finite((arm["training"] or {}).get("ratio"))
+    ratio = 1.0 if arm["name"] == analysis["control"] else finite((arm["training"] or {}).get(clock(analysis).ratio))
     price = arm["cost"] or {}
     latency = finite((price.get("latency") or {}).get("ratio"))
     return _Priced(_Row(looks[arm["name"]], arm["name"], value), finite(price.get("gflops")), latency, ratio)
 
 
-def _cost(priced: list[_Priced], name: str, wide: bool) -> Figure:
+def _cost(priced: list[_Priced], name: str, time: str, wide: bool) -> Figure:
     prices = {
         "GFLOPs of an image": [one.gflops for one in priced],
         "latency, the control's = 1": [one.latency for one in priced],
-        "training time, the control's = 1": [one.training for one in priced],
+        f"{time}, the control's = 1": [one.training for one in priced],
     }
     prices = {label: of for label, of in prices.items() if any(price is not None for price in of)}
     figure, axes = panels(wide, 350, len(prices), sharey=True)

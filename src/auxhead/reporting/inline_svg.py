@@ -111,7 +111,7 @@ def _inline(figure: Figure, prefix: str, title: str, text: str) -> str:
     root.attrib |= {
         "viewBox": f"0 0 {width:g} {height:g}",
         "class": "wide" if prefix.endswith("-w") else "narrow",
-        "style": f"max-width:{width:g}px" if prefix.endswith("-w") else "",
+        "style": f"--width:{width:g}px" if prefix.endswith("-w") else "",
         "role": "img",
         "aria-labelledby": f"{prefix}-title",
         "aria-describedby": f"{prefix}-text",

@@ -8,10 +8,11 @@ from typing import Any
 from auxhead.reporting.arm_charts import FIGURES, band_measure
 from auxhead.reporting.arm_styles import all_arms, looks
 from auxhead.reporting.curve_charts import FIGURES as LINES
+from auxhead.reporting.curve_charts import curve_measure
 from auxhead.reporting.inline_svg import Drawing, drawing
 from auxhead.reporting.picture_wall import Wall
 from auxhead.reporting.shell import rendered
-from auxhead.reporting.tables import BADGES, tables
+from auxhead.reporting.tables import BADGES, FIRST_CLASSES, tables
 
 
 def figures(analysis: Mapping[str, Any]) -> dict[str, Drawing | None]:
@@ -44,7 +45,9 @@ def page(analysis: Mapping[str, Any], drawings: Mapping[str, Drawing | None], wa
         analysis=analysis,
         badges=BADGES,
         band_measure=band_measure(analysis),
+        curve_measure=curve_measure(analysis),
         drawings=drawings,
+        first_classes=FIRST_CLASSES,
         looks=looks(all_arms(analysis), analysis["control"]),
         version=analysis["auxhead"],
         wall=wall,

@@ -67,7 +67,7 @@ class Wall:
 
     Attributes:
         sides: Arms with pictures, in the order of the plan.
-        reason: Why there are no pictures at all; '' if there are.
+        reason: Why there are no pictures at all; '' if there are, or none were to be shown.
         left_out: Names of arms beyond the first eight.
     """
 
@@ -128,7 +128,7 @@ def wall(folder: Path, analysis: Mapping[str, Any]) -> Wall:
     """
     paired = [arm for arm in analysis["arms"] if arm["against_control"] and arm["against_control"]["seeds"]]
     if not paired:
-        return Wall((), "No seed of an arm and of the control is finished yet.")
+        return Wall(())  # the verdict says that there is nothing to compare yet
     try:
         pairs = [_pair(folder, analysis, arm) for arm in paired[:ARMS]]
         known = _known(_data(folder), analysis["split"], {image for pair in pairs for _, image in pair.chosen})
@@ -257,7 +257,8 @@ def _groups(
         boxes, before = pair.control.counts.get(shot.image, (0, 0))
         after = pair.own.counts.get(shot.image, (0, 0))[1]
         caption = f"{before} \N{RIGHTWARDS ARROW} {after} of {plural(boxes, 'box')} found"
-        own = Picture(PurePath(shot.image).name, caption, jpeg, panels(views, shot.place, shot.part))
+        marks = [f"{size:.0f} px" for size in np.sqrt(truth.areas).tolist()]
+        own = Picture(PurePath(shot.image).name, caption, jpeg, panels(views, shot.place, shot.part, marks))
         pictures.setdefault(shot.kind, []).append(own)
     return [Group(title, pictures[kind]) for kind, title in KINDS.items() if kind in pictures]
 

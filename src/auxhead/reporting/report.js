@@ -1,6 +1,6 @@
 "use strict";
 {
-  const say = document.getElementById("sort-status");
+  const say = document.getElementById("status");
   const order = new Intl.Collator("en", { numeric: true });
 
   const read = (row, column, numeric) => {
@@ -41,14 +41,37 @@
     }
   }
 
-  // Paper can't be unfolded.
-  const folded = () => Array.from(document.querySelectorAll("details:not([open])"));
-  let opened = [];
-  addEventListener("beforeprint", () => {
-    opened = folded();
-    for (const one of opened) one.open = true;
-  });
-  addEventListener("afterprint", () => {
-    for (const one of opened) one.open = false;
-  });
+  const select = (block) => {
+    const range = document.createRange();
+    range.selectNodeContents(block);
+    const selection = getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+  };
+
+  // The clipboard proper is refused to pages on some servers, and the old way by some browsers.
+  const copied = async (block) => {
+    try {
+      await navigator.clipboard.writeText(block.textContent.trim());
+      return true;
+    } catch {
+      select(block);
+      return document.execCommand("copy");
+    }
+  };
+
+  for (const block of document.querySelectorAll("pre, code.command")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    (block.closest(".code") ?? block).before(button);
+    button.addEventListener("click", async () => {
+      const done = await copied(block);
+      if (!done) select(block);
+      say.textContent = done ? "Copied" : "This browser lets no page copy. The text is selected: copy it with the keyboard";
+      button.textContent = done ? "Copied" : "Selected: copy it with the keyboard";
+      setTimeout(() => { button.textContent = "Copy"; }, 4000);
+    });
+  }
 }

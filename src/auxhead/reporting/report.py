@@ -46,7 +46,7 @@ def report(
     path = target if target.suffix.lower() in {".html", ".htm"} else target / PAGE_FILE
     analysis = analyse(folder, control)
     write_tables(analysis, path.parent)
-    shown = wall(folder, analysis) if pictures else Wall((), "Pictures were left out (pictures=false).")
+    shown = wall(folder, analysis) if pictures else Wall(())
     text = page(analysis, figures(analysis), shown)
     write_atomic(path, text.encode("utf-8", errors="replace"))
     return Report(path, analysis)

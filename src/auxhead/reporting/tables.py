@@ -10,6 +10,7 @@ from auxhead.formats import finite, listed, plural
 from auxhead.metrics.bands import ALL
 from auxhead.reporting.arm_charts import band_measure
 from auxhead.reporting.arm_styles import by_effect
+from auxhead.reporting.clocks import clock, on_gpu
 from auxhead.reporting.typography import signed
 
 Analysis = Mapping[str, Any]
@@ -25,6 +26,7 @@ BADGES = {
     "unfair": ("!", "not comparable"),
 }
 """Sign and words for each kind of verdict."""
+FIRST_CLASSES = 12  # rows of classes that are not folded. Source: own choice
 MOST_CLASSES = 400  # rows that the page shows; report.json has them all
 
 
@@ -82,7 +84,7 @@ def tables(analysis: Analysis) -> dict[str, Any]:
         "fair": fair(_fairness(analysis["fairness"])),
         "answer": answer(analysis, others),
         "trained": trained(analysis),
-        "training_time": "training time" if on_gpu(analysis) else "processor time",
+        "training_time": clock(analysis).name,
         "standing": standing(analysis["status"]),
     }
 
@@ -128,30 +130,25 @@ def answer(analysis: Analysis, others: Sequence[Arm]) -> str:
     return f"{'; '.join(parts)}. Points of {measure}." if parts else "Nothing can be said yet."
 
 
-NO_GPU = "none"  # what a run notes of its machine. Source: auxhead.host.environment
-
-
 def trained(analysis: Analysis) -> str:
-    """Say what all arms start from: model, weights, epochs, size, machine, versions; what isn't noted is left out."""
+    """Say what all arms start from, on what, by which versions, and when; what isn't noted is left out."""
     base, there = analysis["plan"]["base"], analysis["environment"]
     model = str(base.get("model", "")).rpartition("/")[2]
     start = str(base.get("pretrained", "")).rpartition("/")[2]
     weights = "" if model.endswith(".pt") else f"from {start}" if start.endswith(".pt") else "from scratch"
+    commit = f" (commit {there['commit']})" if "commit" in there else ""
+    ended = max((str(run["ended"]) for run in analysis["runs"] if run["ended"]), default="")
     device = there["gpu"] if on_gpu(analysis) else f"a CPU ({there['cpu']})" if "cpu" in there else ""
     parts = [
         f"{model} {weights}".strip(),
         plural(base["epochs"], "epoch") if "epochs" in base else "",
         f"{base['imgsz']} px" if "imgsz" in base else "",
         f"on {device}" if device else "",
-        f"auxhead {there['auxhead']}" if "auxhead" in there else "",
+        f"auxhead {there['auxhead']}{commit}" if "auxhead" in there else "",
         f"Ultralytics {there['ultralytics'].partition(' ')[0]}" if "ultralytics" in there else "",
+        f"ended {ended.partition('T')[0]}" if ended else "",
     ]
     return ", ".join(part for part in parts if part)
-
-
-def on_gpu(analysis: Analysis) -> bool:
-    """Tell whether a GPU was at hand: on a CPU, processor time tells what a training cost, wall time how busy."""
-    return str(analysis["environment"].get("gpu", NO_GPU)) != NO_GPU
 
 
 def fair(rows: Sequence[Fairness]) -> str:
@@ -172,21 +169,22 @@ def fair(rows: Sequence[Fairness]) -> str:
 def _summary(analysis: Analysis, arms: Sequence[Arm]) -> list[dict[str, Any]]:
     """Flatten the numbers of each arm; None for what was not measured."""
     primary = analysis["primary"]
-    clock = ("seconds", "ratio") if on_gpu(analysis) else ("cpu_seconds", "cpu_ratio")
+    timed = clock(analysis)
     rows = []
     for arm in arms:
         own = (arm["numbers"] or {}).get(primary["band"], {}).get(primary["measure"]) or {}
         against, cost, training = (arm[name] or {} for name in ("against_control", "cost", "training"))
+        taken = {"seconds": training.get(timed.seconds), "ratio": training.get(timed.ratio)}
         parts = {
             "own": (own, ("mean", "low", "high", "by_seed")),
             "change": (against.get("primary") or {}, ("value", "t", "images", "p_holm", "p_flip", "flip_floor")),
-            "cost": (cost, ("parameters", "gflops", "gflops_ratio")),
+            "cost": (cost, ("parameters", "gflops", "gflops_ratio", "looks")),
             "latency": (cost.get("latency") or {}, ("milliseconds", "ratio", "low", "high")),
-            "training": ({"seconds": training.get(clock[0]), "ratio": training.get(clock[1])}, ("seconds", "ratio")),
+            "training": (taken, ("seconds", "ratio")),
             "reached": (against.get("epochs_to_control") or {}, ("median", "of", "by_seed")),
         }
         row: dict[str, Any] = {name: {key: of.get(key) for key in keys} for name, (of, keys) in parts.items()}
-        row |= {"arm": arm, "control": arm["name"] == analysis["control"], "gain": against.get("gain_per_gflop")}
+        row |= {"arm": arm, "control": arm["name"] == analysis["control"]}
         rows.append(row | {"recovered": (against.get("recovered") or {}).get("value")})
     return rows
 

@@ -9,9 +9,9 @@ from auxhead.evaluation.result import Detector, Evaluation
 from auxhead.formats import listed
 from auxhead.metrics.bands import ALL
 from auxhead.metrics.mistakes import BOXES, EXTRAS
+from auxhead.reporting.tables import FIRST_CLASSES
 from auxhead.reporting.typography import percent
 
-FIRST_CLASSES = 12  # rows of classes before the fold. Source: own choice
 WORDS = {
     "found": "found",
     "loose": "loose: right class, near, but IoU below 0.5",
