@@ -17,18 +17,22 @@ DRAWS_FILE = "draws.npz"
 CURVES_FILE = "curves.npz"
 
 
-def results_folder(own: EvaluateKeys, sources: Sequence[Path], names: Sequence[str]) -> Path:
-    """Choose the folder of the results.
+def results_folder(own: EvaluateKeys, names: Sequence[str]) -> Path:
+    """Choose the folder of the results; names are the detectors'."""
+    return Path(own.out) if own.out else Path("runs") / "evaluate" / "-vs-".join(names)
+
+
+def require_free(folder: Path, own: EvaluateKeys, sources: Sequence[Path]) -> None:
+    """Refuse a folder of results that would be lost.
 
     Args:
+        folder: Where the results shall go.
         own: The keys.
         sources: The detectors' files.
-        names: The detectors' names.
 
     Raises:
         OutputError: It holds results of something else, or is a file.
     """
-    folder = Path(own.out) if own.out else Path("runs") / "evaluate" / "-vs-".join(names)
     if folder.exists() and not folder.is_dir():
         raise OutputError("a folder for the results", "a file", str(folder), "choose another place with out=")
     there = next((path for name in (METRICS_FILE, PAGE_FILE) if (path := folder / name).is_file()), None)
@@ -39,7 +43,6 @@ def results_folder(own: EvaluateKeys, sources: Sequence[Path], names: Sequence[s
             where=str(there),
             fix="choose another out=, or add exist_ok=true to replace them",
         )
-    return folder
 
 
 def _same(there: Path, own: EvaluateKeys, sources: Sequence[Path]) -> bool:
