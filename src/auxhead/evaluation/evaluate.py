@@ -19,6 +19,7 @@ from auxhead.evaluation.doubts import explain_nothing
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE, require_free, results_folder
 from auxhead.evaluation.in_memory import InMemory, in_memory
 from auxhead.evaluation.limits import below, read_limits
+from auxhead.evaluation.objects import write_objects
 from auxhead.evaluation.predictions import Predicted, detector_names, predicted, read_again
 from auxhead.evaluation.result import Detector, Evaluation, difference
 from auxhead.evaluation.sources import Task, measured_as_one, read_truth
@@ -135,6 +136,10 @@ def measured(own: EvaluateKeys, given: InMemory | None, *, progress: Progress | 
         below=below(limits, results[0].numbers),
         folder=str(folder),
     )
+    if own.objects:
+        beside = Path(own.data).parent if own.data.endswith(".json") else Path()
+        for one in results:
+            write_objects(folder, one.name, one.judged, bands, factors=factors, beside=beside)
     _write(evaluation, folder, own, matched)
     return evaluation
 

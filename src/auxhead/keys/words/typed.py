@@ -60,6 +60,7 @@ class EvaluateWords(TypedDict, total=False):
     seed: int
     fail_below: str | list[str]
     plots: bool
+    objects: bool
     pictures: bool
     categories: Literal["own", "index", "ultralytics"]
     single_cls: bool | None
