@@ -156,6 +156,7 @@ def test_python_has_the_dry_run_too(signs: Path, tmp_path: Path, monkeypatch: py
     assert found.to_dict()["differences"]["larger"]["imgsz"] == {"control": 64, "arm": 96}
     assert "2 arms x 3 seeds" in str(found)
     assert "larger  imgsz=96" in str(found)
+    assert ">imgsz=96<" in str(found._repr_html_())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -28,6 +28,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "machine": "",
     "results_csv": "",
     "formats": "",
+    "notebook": "jinja2",
     "yaml_files": "yaml",
     "keys": "pydantic yaml",
     "heads": "torch torchvision",

@@ -37,6 +37,7 @@ def test_files_hold_what_the_result_says(found: tuple[Any, Path], signs: Path) -
     assert json.loads((out / "design.json").read_text()) == json.loads(json.dumps(designs.to_dict()))
     with Image.open(out / "design.png") as picture:
         assert min(picture.size) > 300
+    assert f">{designs.best}<" in str(designs._repr_html_())
     for one in affordable:
         assert one.gflops_ratio <= 1.005
         model = DetectionModel(str(out / f"{one.name}.yaml"), nc=designs.nc, verbose=False)

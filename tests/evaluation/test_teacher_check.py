@@ -138,6 +138,7 @@ def test_three_points_on_small_objects_decide(noise: float, verdict: str, learns
     train = student.detectors[0].numbers["all"]["AP"].value
     assert f"{100 * (train - 1):+.1f}".replace("+0.0", "0.0") in found.remarks()[0]
     assert str(found).startswith(found.verdict())
+    assert found.verdict() in str(found._repr_html_())
 
 
 def test_all_that_is_missing_is_named_at_once(call: Callable[..., Any]) -> None:

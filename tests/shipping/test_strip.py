@@ -325,6 +325,7 @@ def test_certificate_is_written_printed_and_read_back(pose_run: Path, tmp_path: 
     ):
         assert hashlib.sha256(path.read_bytes()).hexdigest() == found
     text = str(certificate)
+    assert text in certificate._repr_html_()
     assert "Certificate for plain.pt (from the pose model best.pt)" in text
     assert f"{certificate.tensors_moved} moved, equal bit for bit" in text
     assert "difference 0 in float32 on 2 random images" in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from auxhead.findings.analysis import verdict_lines
 from auxhead.formats import by_seed, interval, plain, points, require_text, signed, times, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.reading import config_error, unknown, validated
+from auxhead.notebook import InNotebooks, Shown
 from auxhead.places import results_folder
 from auxhead.progress import Progress, silent
 from auxhead.reporting.report import report as write_report
@@ -31,7 +32,7 @@ if TYPE_CHECKING:  # the report needs nothing of what trains
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(InNotebooks):
     """What a comparison has found so far.
 
     Attributes:
@@ -43,6 +44,12 @@ class Comparison:
     folder: Path
     report: Path
     analysis: Mapping[str, Any]
+
+    def _shown(self) -> Iterator[str | Shown]:
+        """Return the table, the verdicts, and where the page is."""
+        yield Shown(self.table(), self.title)
+        yield from self.verdicts
+        yield f"Report: {self.report}"
 
     @property
     def verdicts(self) -> list[str]:

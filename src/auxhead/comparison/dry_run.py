@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from auxhead.comparison.arms import slicing
 from auxhead.comparison.estimate import Estimate
 from auxhead.comparison.plan import ComparisonPlan, differences
 from auxhead.formats import duration
+from auxhead.notebook import InNotebooks, Shown
 
 
 @dataclass(frozen=True)
-class DryRun:
+class DryRun(InNotebooks):
     """What a comparison would do.
 
     Attributes:
@@ -26,6 +27,11 @@ class DryRun:
     plan: ComparisonPlan
     folder: Path
     estimate: Estimate
+
+    def _shown(self) -> Iterator[str | Shown]:
+        """Return the arms between the remarks."""
+        above, below = self.remarks()
+        yield from (above, Shown(self.table()), below)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""

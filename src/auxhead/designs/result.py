@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from auxhead.layouts.layout import Layout
+from auxhead.notebook import InNotebooks, Shown
 from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Spread
 
@@ -76,7 +77,7 @@ def short_name(data: str) -> str:
 
 
 @dataclass(frozen=True)
-class Designs:
+class Designs(InNotebooks):
     """What was found.
 
     Attributes:
@@ -110,6 +111,13 @@ class Designs:
     candidates: tuple[Design, ...]
     best: str | None
     reasons: tuple[str, ...]
+
+    def _shown(self) -> Iterator[str | Shown]:
+        """Return the table and the remarks."""
+        from auxhead.designs.tables import remarks, table  # which are about this class
+
+        yield Shown(table(self))
+        yield from remarks(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""

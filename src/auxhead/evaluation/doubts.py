@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from auxhead.errors import DataError
 from auxhead.evaluation.box_readings import SHARES, split_layout
 from auxhead.evaluation.id_readings import SHIFTS
@@ -11,7 +9,7 @@ from auxhead.evaluation.readings import Fit, Reading, Readings
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.results.boxes import MANY, MOST, SPECK, ends_outside, far_rows, specks
 from auxhead.metrics.results.categories import Categories
-from auxhead.metrics.results.problems import rows_error
+from auxhead.metrics.results.problems import Origin, rows_error
 from auxhead.metrics.truth import Truth
 
 TIMES = 3  # as many matches make a reading far better. Source: own choice
@@ -32,14 +30,14 @@ HOW = {  # to mend boxes of a layout
 }
 
 
-def refuse_misread(truth: Truth, found: Detections, categories: Categories, path: Path, *, asked: bool) -> str:
+def refuse_misread(truth: Truth, found: Detections, categories: Categories, origin: Origin, *, asked: bool) -> str:
     """Refuse results whose numbers would be those of a misunderstanding.
 
     Args:
         truth: The annotated boxes.
         found: The detections as they were read.
         categories: The numbering in which class ids were read.
-        path: The file.
+        origin: Where they come from.
         asked: Whether the user named that numbering; then a doubt about it is a remark.
 
     Returns:
@@ -52,13 +50,13 @@ def refuse_misread(truth: Truth, found: Detections, categories: Categories, path
     if not len(found.image) or not len(truth.image):
         return ""
     readings = Readings(truth, found, categories)
-    _refuse_odd_boxes(readings, path)
+    _refuse_odd_boxes(readings, origin)
     better = _better(readings)
     if not better:
         return ""
     if asked and better.reading == Reading(classes=better.reading.classes):
         return f"categories={categories} was asked for, but read otherwise more boxes match. {_counts(better)}"
-    raise _misread(better, categories, path)
+    raise _misread(better, categories, origin)
 
 
 def explain_nothing(truth: Truth, found: Detections, categories: Categories) -> str:
@@ -79,7 +77,7 @@ def explain_nothing(truth: Truth, found: Detections, categories: Categories) -> 
     return f"{text}. {_counts(best)}" if _far_better(best) else f"{text}. None fits"
 
 
-def _refuse_odd_boxes(readings: Readings, path: Path) -> None:
+def _refuse_odd_boxes(readings: Readings, origin: Origin) -> None:
     """Refuse boxes that can't be left, top, width, height in pixels, unless they match as they are."""
     odd, question = _odd(readings)
     far = far_rows(readings.found.boxes, readings.truth.sizes[readings.found.image])
@@ -89,11 +87,11 @@ def _refuse_odd_boxes(readings: Readings, path: Path) -> None:
     better = max(filter(_far_better, fits), key=lambda fit: fit.hits, default=None)
     if better:
         found = f"{odd}. {_counts(better)}" if odd else _counts(better)
-        raise DataError(PIXELS, found, str(path), _question(better.reading.boxes))
+        raise DataError(PIXELS, found, str(origin), _question(better.reading.boxes))
     if far:
-        raise rows_error(far, len(readings.found.boxes), path)
+        raise rows_error(far, len(readings.found.boxes), origin)
     if fits[0].own * TIMES < fits[0].of:
-        raise DataError(PIXELS, odd, str(path), question)
+        raise DataError(PIXELS, odd, str(origin), question)
 
 
 def _odd(readings: Readings) -> tuple[str, str]:
@@ -132,7 +130,7 @@ def _counts(fit: Fit) -> str:
     return f"{best} if read with {fit.reading}, and {fit.own} as they are"
 
 
-def _misread(fit: Fit, categories: Categories, path: Path) -> DataError:
+def _misread(fit: Fit, categories: Categories, origin: Origin) -> DataError:
     """Make the error that names the reading, with what to do about each part of it."""
     reading = fit.reading
     expected, fixes = [], []
@@ -145,7 +143,7 @@ def _misread(fit: Fit, categories: Categories, path: Path) -> DataError:
     if reading.boxes:
         expected.append(PIXELS)
         fixes.append(_question(reading.boxes))
-    return DataError(" and ".join(expected), _counts(fit), str(path), "; ".join(fixes))
+    return DataError(" and ".join(expected), _counts(fit), str(origin), "; ".join(fixes))
 
 
 def _mend_classes(reading: str, categories: Categories) -> str:

@@ -17,7 +17,9 @@ from auxhead.errors import ConfigError
 from auxhead.evaluation.curves import precision_curve
 from auxhead.evaluation.doubts import explain_nothing
 from auxhead.evaluation.files import COUNTS_FILE, METRICS_FILE, folder_of_results
+from auxhead.evaluation.in_memory import InMemory, in_memory
 from auxhead.evaluation.limits import below, read_limits
+from auxhead.evaluation.objects import write_objects
 from auxhead.evaluation.predictions import Predicted, detector_names, predicted, read_again
 from auxhead.evaluation.result import Detector, Evaluation, difference
 from auxhead.evaluation.sources import Task, measured_as_one, read_truth
@@ -61,7 +63,7 @@ def evaluate(
     Args:
         detector: Its file, or a COCO-format results file (.json) of any detector; or by name: `model`, `predictions`.
         progress: Called as progress(task, done, total).
-        **keys: As on the command line: `data`, `versus`, `bands`, `out`, ...
+        **keys: As on the command line: `data`, `versus`, `bands`, `out`, ...; `predictions` may also be in memory.
 
     Returns:
         The results, which also lie in `out`: metrics.json, per_image.parquet, the predictions and plots.
@@ -72,19 +74,34 @@ def evaluate(
         ModelError: A model can't be used, or has other classes than the data.
         OutputError: `out` holds results of something else, or can't be written to.
     """
-    own = checked(detector, keys)
+    return measured(*checked(detector, keys), progress=progress)
+
+
+def measured(own: EvaluateKeys, given: InMemory | None, *, progress: Progress | None = None) -> Evaluation:
+    """Measure with keys that have been checked.
+
+    Args:
+        own: The keys.
+        given: Predictions that are not in the file that `predictions` names, but will be written to one of that name.
+        progress: As evaluate.
+
+    Raises:
+        DataError, ModelError, OutputError: As evaluate.
+    """
     tell = progress or silent
     bands = read_bands(own.bands)
     limits = read_limits(own.fail_below, bands)
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     names = detector_names(sources, sliced=bool(own.slices))
-    folder = folder_of_results(own, sources, names)
+    folder = folder_of_results(own, sources, names, given.file_name if given else None)
+    if given:
+        sources[0] = folder / given.file_name
     truth, hashes = read_truth(own, folder, tell)
     one_class = measured_as_one(own, truth, sources)
     truth = as_one_class(truth) if one_class else truth
     job = Task(own, folder, truth, hashes, tell, one_class)
     read = [  # what the first is compared with looks at whole pictures
-        predicted(job, source, name, sliced=bool(own.slices) and not place)
+        predicted(job, source, name, sliced=bool(own.slices) and not place, given=None if place else given)
         for place, (source, name) in enumerate(zip(sources, names, strict=True))
     ]
     detectors, found = [one for one, _ in read], [boxes for _, boxes in read]
@@ -118,22 +135,33 @@ def evaluate(
         below=below(limits, results[0].numbers),
         folder=str(folder),
     )
+    if own.objects:
+        beside = Path(own.data).parent if own.data.endswith(".json") else Path()
+        for one in results:
+            write_objects(folder, one.name, one.judged, bands, factors=factors, beside=beside)
     _write(evaluation, folder, own, matched)
     return evaluation
 
 
-def checked(detector: str | Path | None, keys: Mapping[str, Any]) -> EvaluateKeys:
+def checked(detector: str | Path | None, keys: Mapping[str, Any]) -> tuple[EvaluateKeys, InMemory | None]:
     """Check the keys of an evaluation, to which a detector that was given without its key is added.
+
+    Returns:
+        The keys, and predictions from memory, which `predictions` calls by the name of their file to be.
 
     Raises:
         ConfigError: Keys or values are wrong, all of them at once.
+        DataError: Predictions from memory that are none.
     """
-    return validated(EvaluateKeys, keys if detector is None else _with_detector(detector, keys))
+    given = in_memory(keys.get("predictions"))
+    if given:
+        keys = {**keys, "predictions": given.file_name}
+    return validated(EvaluateKeys, keys if detector is None else _with_detector(detector, keys)), given
 
 
 def _with_detector(detector: str | Path, keys: Mapping[str, Any]) -> dict[str, Any]:
     """Put the detector among the keys, which may not name one as well."""
-    call = 'auxhead.evaluate("best.pt", data=...)'
+    call = 'auxhead.evaluate("best.pt", data=...) or auxhead.evaluate(predictions=..., data=...)'
     path = path_given(detector, call)
     key = by_ending(EvaluateKeys.object_keys, path)
     if keys.get(key) is not None:

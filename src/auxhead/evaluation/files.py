@@ -18,13 +18,16 @@ DRAWS_FILE = "draws.npz"
 CURVES_FILE = "curves.npz"
 
 
-def folder_of_results(own: EvaluateKeys, sources: Sequence[Path], names: Sequence[str]) -> Path:
+def folder_of_results(
+    own: EvaluateKeys, sources: Sequence[Path], names: Sequence[str], written: str | None = None
+) -> Path:
     """Choose the folder of the results.
 
     Args:
         own: The keys.
         sources: The detectors' files.
         names: The detectors' names.
+        written: Name of the file in that folder into which predictions from memory go: the first source.
 
     Raises:
         OutputError: `out` holds results of something else, or is a file; without `out` the next free name is taken.
@@ -33,7 +36,8 @@ def folder_of_results(own: EvaluateKeys, sources: Sequence[Path], names: Sequenc
     def others(folder: Path) -> Path | None:
         """Return a file of results of something else, if there is one."""
         there = next((path for name in (METRICS_FILE, PAGE_FILE) if (path := folder / name).is_file()), None)
-        return None if there is None or own.exist_ok or _same(there, own, sources) else there
+        asked = [folder / written, *sources[1:]] if written else sources
+        return None if there is None or own.exist_ok or _same(there, own, asked) else there
 
     if not own.out:
         return results_folder("evaluate", "-vs-".join(names), lambda there: there.is_dir() and not others(there))

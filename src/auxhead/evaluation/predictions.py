@@ -12,12 +12,14 @@ import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.evaluation.doubts import refuse_misread
+from auxhead.evaluation.in_memory import InMemory
 from auxhead.evaluation.sources import Task
 from auxhead.files import sha256 as sha256_of
 from auxhead.files import write_atomic
 from auxhead.formats import plural
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.results.categories import Categories
+from auxhead.metrics.results.problems import Origin
 from auxhead.metrics.results_file import read_json, read_results, to_json
 from auxhead.progress import named
 
@@ -58,17 +60,20 @@ def detector_names(sources: Sequence[Path], *, sliced: bool = False) -> list[str
     return [name if names.count(name) == 1 else f"{name}-{place}" for place, name in enumerate(names, start=1)]
 
 
-def predicted(job: Task, source: Path, name: str, *, sliced: bool = False) -> tuple[Predicted, Detections]:
+def predicted(
+    job: Task, source: Path, name: str, *, sliced: bool = False, given: InMemory | None = None
+) -> tuple[Predicted, Detections]:
     """Read predictions, or make them. They are apart from what is known about them: there may be millions."""
+    if given:
+        return _from_memory(job, source, name, given)
     if source.suffix == ".json":
         return _from_file(job, source, name)
     return _from_model(job, source, name, sliced=sliced)
 
 
 def _from_file(job: Task, source: Path, name: str) -> tuple[Predicted, Detections]:
-    own = job.own
     found = read_results(source, job.truth, _categories(job))
-    remark = refuse_misread(job.truth, found, own.categories, source, asked="categories" in own.model_fields_set)
+    notes = _notes(job, found, Origin(str(source)))
     info = _info(source)
     pictures = info.get("images_sha256")
     if pictures and pictures != job.hashes.get("images_sha256", pictures):
@@ -80,11 +85,30 @@ def _from_file(job: Task, source: Path, name: str) -> tuple[Predicted, Detection
         )
     digest = sha256_of(source)
     known: dict[str, Any] = {key: info[key] for key in KNOWN if key in info}
-    passed = (
-        f"{plural(found.left_out, 'detection')} on images that were left out, passed over" if found.left_out else ""
-    )
-    known["note"] = "; ".join(filter(None, (info.get("note"), passed, remark)))
+    known["note"] = "; ".join(filter(None, (info.get("note"), *notes)))
     return Predicted(name, str(source), digest, source, len(found.image), given=True, **known), found
+
+
+def _from_memory(job: Task, file: Path, name: str, given: InMemory) -> tuple[Predicted, Detections]:
+    """Read predictions from memory, and write the file that says the same."""
+    found, unseen = given.read(job.truth, _categories(job))
+    notes = _notes(job, found, given.origin)
+    if unseen:
+        notes = (
+            f"{unseen} of {plural(len(job.truth.files), 'image')} without predictions count as nothing found",
+            *notes,
+        )
+    write_atomic(file, given.content)
+    note = "; ".join(filter(None, notes))
+    return Predicted(name, str(file), given.sha256, file, len(found.image), given=True, note=note), found
+
+
+def _notes(job: Task, found: Detections, origin: Origin) -> tuple[str, ...]:
+    """Refuse detections that are misread, and say what else there is to say; some may be empty."""
+    asked = "categories" in job.own.model_fields_set
+    remark = refuse_misread(job.truth, found, job.own.categories, origin, asked=asked)
+    passed = f"{plural(found.left_out, 'detection')} on images that were left out, passed over"
+    return passed if found.left_out else "", remark
 
 
 def read_again(one: Predicted, job: Task) -> Detections:

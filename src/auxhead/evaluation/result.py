@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from auxhead.evaluation.files import PAGE_FILE
 from auxhead.evaluation.tables import Cells, Table, band_rows, class_rows, mistake_rows, other_rows, text_table
 from auxhead.formats import escaped, first_few, plain, plural
 from auxhead.metrics.intervals import estimate, percentile
 from auxhead.metrics.measures import Numbers
 from auxhead.metrics.mistakes import Mistakes
 from auxhead.metrics.truth import Floats
+from auxhead.notebook import InNotebooks, Shown
 
 SCHEMA = "auxhead.evaluate/1"
 SHOWN = 5  # images that a remark names
@@ -73,7 +75,7 @@ class Detector:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(InNotebooks):
     """How well one or two detectors see what is in a split.
 
     Attributes:
@@ -125,6 +127,12 @@ class Evaluation:
         """Return a table of each detector and of the difference."""
         parts = [text_table(title, rows) for title, rows in self.tables()]
         return "\n\n".join([*parts, *self.remarks()])
+
+    def _shown(self) -> Iterator[str | Shown]:
+        """Return all tables, the remarks, and where the page is."""
+        yield from (Shown(rows, title) for title, rows in self.tables())
+        yield from self.remarks()
+        yield f"Page: {Path(self.folder) / PAGE_FILE}"
 
     def tables(self) -> list[tuple[str, Cells]]:
         """Lay the results out: titles and rows of cells, the first row of each being the head."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from auxhead.labels.source import Source
 from auxhead.metrics.bands import ALL, read_bands
 from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.step_cost import TRAINING, StepCost
+from auxhead.notebook import InNotebooks, Shown
 from auxhead.places import results_folder
 from auxhead.progress import Progress
 
@@ -39,7 +40,7 @@ full length keep 8 to 53 % of a lead (YOLO26, RTMDet, DAMO-YOLO), and half of 3 
 
 
 @dataclass(frozen=True)
-class TeacherCheck:
+class TeacherCheck(InNotebooks):
     """What a teacher sees that a student doesn't, and what asking it costs.
 
     Attributes:
@@ -141,6 +142,11 @@ class TeacherCheck:
             "cost": {**asdict(self.cost), "ratio": self.cost.ratio},
             "folder": self.folder,
         }
+
+    def _shown(self) -> Iterator[str | Shown]:
+        """Return the verdict, the table and the remarks."""
+        yield Shown(self.table(), self.verdict())
+        yield from self.remarks()
 
     def __str__(self) -> str:
         """Return the verdict, the table and the remarks."""

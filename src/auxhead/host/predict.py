@@ -18,6 +18,7 @@ from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, told_as
 from auxhead.host.cpu import restored_threads
 from auxhead.host.validation import BoxValidator
+from auxhead.metrics.results.categories import placeholder
 
 PLACEHOLDERS = 3  # names shown in a message
 ONE_CLASS = "item"  # Source: Ultralytics 8.4.190, engine/trainer.py, which names the class of single_cls so
@@ -177,7 +178,7 @@ def match_names(model: Mapping[int, str], data: Mapping[int, str], where: str) -
         others = [name for name in own if name not in wanted]
         shown = ", ".join(others[:PLACEHOLDERS]) + (", ..." if len(others) > PLACEHOLDERS else "")
         return order, f"classes matched by name: {len(others)} of the model's, which the data lacks, left out ({shown})"
-    generic = all(name.removeprefix("class").lstrip("_").isdecimal() for name in own)
+    generic = all(placeholder(name) for name in own)
     if generic and len(own) == len(wanted):
         return list(range(len(own))), "classes matched by index: the model has no names"
     only = [sorted(set(one) - set(other))[:PLACEHOLDERS] for one, other in ((own, wanted), (wanted, own))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from auxhead.inspection.mirrored_names import MirrorHint
 from auxhead.inspection.near_copies import Near
 from auxhead.inspection.suggestions import Suggestion
 from auxhead.metrics.truth import Floats
+from auxhead.notebook import InNotebooks, Shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,7 @@ class SplitInspection:
 
 
 @dataclass(frozen=True, eq=False)
-class Inspection:
+class Inspection(InNotebooks):
     """What a data set is like.
 
     Attributes:
@@ -84,6 +86,13 @@ class Inspection:
     from_one: bool
     mirrored: tuple[MirrorHint, ...]
     suggestions: tuple[Suggestion, ...]
+
+    def _shown(self) -> Iterator[str | Shown]:
+        """Return the table and the remarks."""
+        from auxhead.inspection.tables import remarks, table  # which are about this class
+
+        yield Shown(table(self))
+        yield from remarks(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON: None, never NaN, for what can't be measured."""

@@ -45,6 +45,9 @@ class EvaluateKeys(Keys):
         default=[], description="limits such as AP50:0.4,8-16:AP50:0.3; exit code 4 where one is not reached"
     )
     plots: bool = Field(default=False, description="draw curves and histograms (.svg and .png)")
+    objects: bool = Field(
+        default=False, description="write what became of every box and detection as COCO jsons, for FiftyOne and others"
+    )
     pictures: bool = Field(
         default=True, description="show crops of the images in report.html; off for a page that others may see"
     )

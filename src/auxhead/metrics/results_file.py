@@ -14,7 +14,7 @@ from auxhead.errors import DataError
 from auxhead.metrics.detections import Detections
 from auxhead.metrics.results.categories import Categories, choose_numbering, class_of
 from auxhead.metrics.results.images import image_finder
-from auxhead.metrics.results.problems import EXPECTED, rows_error
+from auxhead.metrics.results.problems import EXPECTED, Origin, rows_error
 from auxhead.metrics.results.rows import Codes, Columns, each, read_blocks
 from auxhead.metrics.truth import Truth
 
@@ -95,36 +95,53 @@ def to_json(found: Detections, files: Sequence[str]) -> Iterator[bytes]:
 
 
 def read_results(path: Path, truth: Truth, categories: Categories | None = "own") -> Detections:
-    """Read COCO-format results of any detector.
+    """Read COCO-format results of any detector from their file.
 
     Args:
         path: The file.
         truth: Says which images and classes there are.
+        categories: As read_rows.
+
+    Returns:
+        The detections, in the order of the file; otherwise as read_rows.
+
+    Raises:
+        DataError: As read_rows, or it is no file of results.
+    """
+    return read_rows(_read_columns(path), truth, categories, Origin(str(path)))
+
+
+def read_rows(rows: Columns, truth: Truth, categories: Categories | None, origin: Origin) -> Detections:
+    """Read COCO-format results of any detector.
+
+    Args:
+        rows: What they say.
+        truth: Says which images and classes there are.
         categories: How `category_id` counts: the data's `own` ids (of a COCO json; else the class index), the class
             `index` from 0, or from 1 as Ultralytics' `save_json` writes it for custom data; None: there is one class,
             whatever rows say.
+        origin: Where they come from.
 
     Returns:
-        The detections, in the order of the file; without those on images that the truth leaves out, whatever they say.
+        The detections, in the order of the rows; without those on images that the truth leaves out, whatever they say.
 
     Raises:
         DataError: Rows are no results, name unknown images or classes, have scores that are no number of at least 0, or
             negative or non-finite boxes; what they say about their image or class contradicts itself; or all ids fit
             another numbering only. Whether boxes lie in their images isn't looked at.
     """
-    rows = _read_columns(path)
     places, no_image = each(dict(enumerate(rows.images.parts)), image_finder(truth, rows.images.parts))
     image = _by_row(rows.images.codes, places)
     kept = image < len(truth.files)
     used = np.unique(rows.classes.codes[kept]).tolist()
     parts = {code: rows.classes.parts[code] for code in used}
-    known = choose_numbering(truth, list(parts.values()), categories, path) if categories else None
+    known = choose_numbering(truth, list(parts.values()), categories, origin) if categories else None
     indices, no_class = each(parts, lambda row: 0 if known is None else class_of(known, row, truth.names))
     cls = _by_row(rows.classes.codes, indices)
     wrong = {place: no_class[code] for place, code in _rows_with(rows.classes.codes, no_class)} | rows.bad
     wrong = {place: problem for place, problem in wrong.items() if kept[place]}
     if wrong := wrong | {place: no_image[code] for place, code in _rows_with(rows.images.codes, no_image)}:
-        raise rows_error(dict(sorted(wrong.items())), rows.rows, path)
+        raise rows_error(dict(sorted(wrong.items())), rows.rows, origin)
     left_out = rows.rows - int(kept.sum())
     found = Detections(image, cls, rows.boxes, rows.scores)
     return replace(found.take(kept) if left_out else found, left_out=left_out)

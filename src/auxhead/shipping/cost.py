@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.host.models import model_yaml, weights_file
 from auxhead.keys.reading import closest
 from auxhead.layouts.ready_made import names
+from auxhead.notebook import InNotebooks, Shown
 from auxhead.progress import Progress, silent
 from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Latency, Spread, choose_device, measure
@@ -68,6 +69,16 @@ class Cost:
         return asdict(self)
 
 
+class Costs(list[Cost], InNotebooks):
+    """What models cost, one after the other: a list."""
+
+    def _shown(self) -> Iterator[str | Shown]:
+        """Return the table, and what its numbers are; nothing of no models."""
+        if self:
+            yield Shown(table(self))
+            yield remark(self)
+
+
 @checkpoint.restricted()
 def cost(
     models: str | Path | Sequence[str | Path],
@@ -79,7 +90,7 @@ def cost(
     device: str | int | None = None,
     rounds: int = 20,
     progress: Progress | None = None,
-) -> list[Cost]:
+) -> Costs:
     """Count, and on request time, what models cost.
 
     Args:
@@ -95,7 +106,7 @@ def cost(
             `measure`.
 
     Returns:
-        One entry a model, in the order given; no model gives an empty list.
+        A list of one entry a model, in the order given; no model gives an empty one.
 
     Raises:
         ConfigError: The device can't be used, or no models are given but something else.
@@ -103,7 +114,7 @@ def cost(
     """
     tell = progress or silent
     named = _named(models)
-    costs, ready = [], []
+    costs, ready = Costs(), []
     for done, name in enumerate(named):
         tell("counting", done, len(named))
         model = build(name, nc, kpt_shape)
@@ -115,7 +126,7 @@ def cost(
     if not latency or not ready:
         return costs
     times = measure(ready, choose_device(device), imgsz, rounds, tell)
-    return [Cost(**{**vars(one), "latency": measured}) for one, measured in zip(costs, times, strict=True)]
+    return Costs(Cost(**{**vars(one), "latency": measured}) for one, measured in zip(costs, times, strict=True))
 
 
 def _named(models: Any) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from auxhead.notebook import InNotebooks
 from auxhead.shipping.counts import Counts, Versions
 from auxhead.shipping.onnx_check import ExportFacts
 
@@ -20,7 +21,7 @@ GROUPS: Mapping[str, tuple[str, type[Counts | Versions]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
+class Proof(InNotebooks):
     """What was compared when a detector was written, and what came out.
 
     Attributes:
@@ -49,6 +50,10 @@ class Proof:
     imgsz: int
     versions: Versions
     export: ExportFacts | None = None
+
+    def _shown(self) -> Iterator[str]:
+        """Return its text, a line below the other."""
+        yield str(self)
 
     @property
     def parameters(self) -> int:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from auxhead.errors import ResumeError
 from auxhead.files import write_atomic
+from auxhead.formats import points
+from auxhead.notebook import InNotebooks, Shown
 from auxhead.shipping.certificate import Certificate
 from auxhead.shipping.strip_certificate import StripCertificate
 
 
 @dataclass(frozen=True)
-class TrainResult:
+class TrainResult(InNotebooks):
     """What a finished run has left.
 
     Attributes:
@@ -36,6 +38,14 @@ class TrainResult:
     gradients: Mapping[str, float]
     warnings: tuple[str, ...]
     certificate: Certificate | StripCertificate
+
+    def _shown(self) -> Iterator[str | Shown]:
+        """Return what was validated, warnings, and the detector to ship."""
+        names = [name.removeprefix("metrics/").removesuffix("(B)") for name in self.metrics]
+        if names:
+            yield Shown([names, [points(value) for value in self.metrics.values()]], "Validation of best.pt")
+        yield from self.warnings
+        yield f"The detector to ship: {self.best}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""

@@ -5,7 +5,7 @@ Nothing here runs; a test holds every name and type to the models that check wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -45,7 +45,7 @@ class EvaluateWords(TypedDict, total=False):
 
     data: str
     model: str | None
-    predictions: str | None
+    predictions: str | Mapping[Any, Any] | Iterable[Any] | None  # or in memory
     versus: str | None
     split: Literal["train", "val", "test"]
     out: str | None
@@ -60,6 +60,7 @@ class EvaluateWords(TypedDict, total=False):
     seed: int
     fail_below: str | list[str]
     plots: bool
+    objects: bool
     pictures: bool
     categories: Literal["own", "index", "ultralytics"]
     single_cls: bool | None

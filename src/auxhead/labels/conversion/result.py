@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from auxhead.notebook import InNotebooks
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class SplitCounts:
 
 
 @dataclass(frozen=True)
-class Conversion:
+class Conversion(InNotebooks):
     """What a conversion made, or found made already.
 
     Attributes:
@@ -52,6 +54,10 @@ class Conversion:
     problems_csv: Path | None = None
     remarks: tuple[str, ...] = ()
     format: str = ""
+
+    def _shown(self) -> Iterator[str]:
+        """Return the lines of its text."""
+        yield from str(self).splitlines()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as json takes them."""

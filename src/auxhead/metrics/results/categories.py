@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from auxhead.errors import DataError
 from auxhead.metrics.results.ids import is_id, number
-from auxhead.metrics.results.problems import BadRowError
+from auxhead.metrics.results.problems import BadRowError, Origin
 from auxhead.metrics.truth import Truth
 
 Categories = Literal["own", "index", "ultralytics"]
@@ -39,7 +38,7 @@ def numberings(truth: Truth) -> dict[Categories, Numbering]:
     }
 
 
-def choose_numbering(truth: Truth, rows: Sequence[Any], categories: Categories, path: Path) -> Numbering:
+def choose_numbering(truth: Truth, rows: Sequence[Any], categories: Categories, origin: Origin) -> Numbering:
     """Return the numbering that was asked for, unless only another fits the ids or the names in the rows.
 
     Raises:
@@ -53,10 +52,10 @@ def choose_numbering(truth: Truth, rows: Sequence[Any], categories: Categories, 
         fitting = [name for name, table in others.items() if used <= table.keys()]
         found = f"ids {span(used)}"
         if fitting:
-            raise _other(f"category_id {span(known)}", found, fitting, categories, path)
+            raise _other(f"category_id {span(known)}", found, fitting, categories, origin)
         if len(truth.names) == COCO and used <= set(COCO_IDS):
             fix = "write the class indices 0 to 79, or measure against COCO's own json"
-            raise DataError(f"category_id {span(known)}", f"{found}, which are COCO's 91 categories", str(path), fix)
+            raise DataError(f"category_id {span(known)}", f"{found}, which are COCO's 91 categories", str(origin), fix)
     named = {
         (_known_by(row["category_id"]), str(row["category_name"]))
         for row in rows
@@ -67,7 +66,7 @@ def choose_numbering(truth: Truth, rows: Sequence[Any], categories: Categories, 
         wrong = next(pair for pair in sorted(named, key=str) if not _agree([pair], known, truth.names))
         found = f"category_id {wrong[0]!r} named {wrong[1]!r}"
         if fitting:
-            raise _other("a category_name that is the data's", found, fitting, categories, path)
+            raise _other("a category_name that is the data's", found, fitting, categories, origin)
     return known
 
 
@@ -86,9 +85,20 @@ def class_of(known: Numbering, row: Mapping[str, Any], names: Sequence[str]) -> 
     if name is not None and _plain(name) != _plain(names[known[own]]):
         found = f"category_id {category!r} is {names[known[own]]!r} in the data, but category_name is {name!r}"
         raise BadRowError(
-            found, "correct one of the two, or leave category_name out; categories= says how ids are counted"
+            found,
+            "correct one of the two, or leave category_name out; categories= says how ids are counted, "
+            "and single_cls=true measures without classes",
         )
     return known[own]
+
+
+def placeholder(name: str) -> bool:
+    """Tell whether a class is called by its number only, as models without names call theirs.
+
+    >>> placeholder("class_3"), placeholder("0"), placeholder("sign")
+    (True, True, False)
+    """
+    return name.removeprefix("class").lstrip("_").isdecimal()
 
 
 def span(ids: Iterable[Any]) -> str:
@@ -104,12 +114,12 @@ def span(ids: Iterable[Any]) -> str:
     return ", ".join(map(str, ordered[:LISTED])) + (", ..." if len(ordered) > LISTED else "")
 
 
-def _other(expected: str, found: str, fitting: Sequence[str], categories: str, path: Path) -> DataError:
+def _other(expected: str, found: str, fitting: Sequence[str], categories: str, origin: Origin) -> DataError:
     ways = " or ".join(f"categories={name}" for name in fitting)
     return DataError(
         expected=f"{expected} (categories={categories})",
         found=f"{found}, which fit {ways} only",
-        where=str(path),
+        where=str(origin),
         fix=f"add {ways} if that is what they are",
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from auxhead.errors import DataError
 
@@ -25,18 +25,39 @@ class BadRowError(ValueError):
         self.fix = fix
 
 
-def rows_error(bad: Mapping[int, BadRowError], rows: int, path: Path) -> DataError:
+@dataclass(frozen=True)
+class Origin:
+    """Where results come from, for messages.
+
+    Attributes:
+        where: The file, or the key.
+        expected: What they should be.
+        unit: What they are counted in.
+        name: Calls one of them by its place.
+    """
+
+    where: str
+    expected: str = EXPECTED
+    unit: str = "rows"
+    name: Callable[[int], str] = "row {}".format
+
+    def __str__(self) -> str:
+        """Return where."""
+        return self.where
+
+
+def rows_error(bad: Mapping[int, BadRowError], rows: int, origin: Origin) -> DataError:
     """Make one error of all bad rows: the first few, and what to do about every kind there is.
 
     Args:
         bad: Problems by place of the row, at least one.
-        rows: Number of rows in the file.
-        path: The file.
+        rows: Number of rows.
+        origin: Where they come from.
     """
-    listed = "".join(f"\n  row {place}: {problem}" for place, problem in list(bad.items())[:SHOWN])
+    listed = "".join(f"\n  {origin.name(place)}: {problem}" for place, problem in list(bad.items())[:SHOWN])
     return DataError(
-        expected=EXPECTED,
-        found=f"{len(bad)} of {rows} rows that can't be used",
-        where=f"{path}, the first {min(SHOWN, len(bad))}:{listed}",
+        expected=origin.expected,
+        found=f"{len(bad)} of {rows} {origin.unit} that can't be used",
+        where=f"{origin}, the first {min(SHOWN, len(bad))}:{listed}",
         fix="; ".join(dict.fromkeys(problem.fix for problem in bad.values())),
     )

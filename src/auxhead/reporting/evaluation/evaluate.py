@@ -26,7 +26,8 @@ def evaluate(
     Args:
         detector: Its file, or a COCO-format results file (.json) of any detector; or by name: `model`, `predictions`.
         progress: Called as progress(task, done, total).
-        **keys: As on the command line: `data`, `versus`, `bands`, `out`, ...
+        **keys: As on the command line: `data`, `versus`, `bands`, `out`, ...; `predictions` may also be in memory: a
+            mapping from picture to `supervision.Detections`, or a list of Ultralytics' `Results`.
 
     Returns:
         The results, which also lie in `out`: report.html, metrics.json, per_image.parquet, the predictions and plots.
@@ -37,8 +38,11 @@ def evaluate(
         ModelError: A model can't be used, or has other classes than the data.
         OutputError: `out` holds results of something else, or can't be written to.
     """
-    own = evaluation.checked(detector, keys)
-    found = evaluation.evaluate(detector, progress=progress, **keys)
-    text = page(found, own.model_dump(exclude_unset=True), pictures=own.pictures)
+    own, given = evaluation.checked(detector, keys)
+    found = evaluation.measured(own, given, progress=progress)
+    words = own.model_dump(exclude_unset=True)
+    if given:
+        words["predictions"] = found.detectors[0].source
+    text = page(found, words, pictures=own.pictures)
     write_atomic(Path(found.folder) / PAGE_FILE, text.encode("utf-8", errors="replace"))
     return found
