@@ -159,6 +159,7 @@ COMPARISONS = [
     "p234_gtsdb4",
     "p234_hit_uav",
     "p234_hit_uav_h100",
+    "teacher_nuclei",
 ]
 
 
