@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.findings.ledger_maker import HOSTILE, VALUES, make_ledger
 
 import auxhead.comparison.compare as comparison
@@ -26,7 +29,9 @@ import auxhead.reporting.report as reporting
 from auxhead.errors import OutputError, ResumeError
 from auxhead.findings.analysis import analyse
 from auxhead.reporting import inline_svg
+from auxhead.reporting.arm_charts import cost
 from auxhead.reporting.arm_styles import looks
+from auxhead.reporting.chart_parts import limits
 from auxhead.reporting.curve_charts import curve_measure, curves
 from auxhead.reporting.page import figures, page
 from auxhead.reporting.picture_wall import Wall
@@ -286,6 +291,24 @@ def test_a_training_on_a_cpu_is_priced_by_the_processor(analysis: dict[str, Any]
     gpu = {**analysis, "environment": {"gpu": "H100"}}
     words = {one.text for one in ET.fromstring(figures(gpu)["cost"].wide).iter("text")}
     assert "training time, the control's = 1" in words
+
+
+def test_arms_that_cost_the_same_have_one_price_on_the_axis(analysis: dict[str, Any]) -> None:
+    arms = [{**arm, "cost": {**arm["cost"], "gflops": 0.51}} for arm in analysis["arms"]]
+    with inline_svg.drawing():
+        found = cost({**analysis, "arms": arms}, looks(arms, "plain"))
+    assert found is not None
+    for drawing in (found.wide, found.narrow):
+        words = [one.text or "" for one in ET.fromstring(drawing).iter("text")]
+        assert [word for word in words if word.startswith("0.5")] == ["0.51"]
+
+
+@given(st.lists(st.floats(0.2, 0.4), min_size=3, max_size=3))
+def test_intervals_of_three_seeds_are_drawn_whole(seeds: list[float]) -> None:
+    reach = 4.303 * float(np.std(seeds, ddof=1)) / 3**0.5
+    ends = [float(np.mean(seeds)) - reach, float(np.mean(seeds)) + reach]
+    low, high = limits(seeds, ends)
+    assert low <= 100 * ends[0] <= 100 * ends[1] <= high
 
 
 def learning(analysis: Mapping[str, Any]) -> tuple[str, str]:

@@ -33,6 +33,7 @@ Numbers = Mapping[str, Any]
 Looks = Mapping[str, Look]
 
 ROW = 62  # pixels of an arm in the forest
+ALIKE = 0.01  # of a price: what arms may differ by and have one on the axis. Source: own choice
 
 
 class _Row(NamedTuple):
@@ -146,7 +147,11 @@ def _cost(priced: list[_Priced], name: str, time: str, wide: bool) -> Figure:
         for (row, _), x in zip(there, spots, strict=True):
             _value(own, float(x), row, within)
         own.set(xlabel=label, ylim=within)
-        own.xaxis.set_major_locator(MaxNLocator(6 if len(prices) < 3 else 5))
+        known = [price for _, price in there]
+        if max(known) - min(known) <= ALIKE * max(known):  # the marks stand apart, their prices don't
+            own.set_xticks([float(np.mean(spots))], [typeset(f"{np.mean(known):.3g}")])
+        else:
+            own.xaxis.set_major_locator(MaxNLocator(6 if len(prices) < 3 else 5))
         own.margins(x=0.14)
     for own in axes[: 1 if wide else len(axes)]:
         own.set_ylabel(f"{name}, points")

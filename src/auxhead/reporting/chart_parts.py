@@ -20,7 +20,11 @@ Limits = tuple[float, float]
 WIDE, NARROW = 1060, 380  # pixels
 MEAN, SEED = 10.0, 5.0  # sizes of the marks of a mean and of a seed, pixels
 APART = 0.025  # of the axis: arms that cost as little more or less are drawn so far apart. Source: own choice
-REACH = 0.6  # of the span of the points: how far beyond them an interval is drawn before it is cut. Source: own choice
+REACH = 1.2
+"""How far beyond the points an interval is drawn before it is cut, of their span.
+
+Source: 95 % t intervals of three seeds reach at most 1.1 spans beyond them, and are whole so; those of two reach 5.9.
+"""
 
 
 def panels(
