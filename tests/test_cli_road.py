@@ -16,6 +16,8 @@ from tests.processes import Forks
 from ultralytics import YOLO
 from ultralytics.utils import SETTINGS, YAML
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pose_run(

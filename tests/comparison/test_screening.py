@@ -13,6 +13,8 @@ from auxhead.comparison import latency
 from auxhead.errors import ConfigError
 from auxhead.findings.files import LATENCY_FILE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def executor(signs: Path, monkeypatch: pytest.MonkeyPatch) -> Made:

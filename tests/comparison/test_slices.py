@@ -20,6 +20,8 @@ from auxhead.errors import ConfigError, MissingExtraError, UnfairComparisonError
 from auxhead.findings.files import LATENCY_FILE, RESULT_FILE
 from auxhead.reporting.report import report
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("sahi")
 
 ARMS: dict[str, Any] = {"plain": {}, "sliced": {"slices": 48}}

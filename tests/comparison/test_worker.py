@@ -25,6 +25,8 @@ from auxhead.training.launch import drive
 from auxhead.training.start_facts import Witness
 from auxhead.training.train import train
 
+pytestmark = pytest.mark.slow
+
 
 def make_plan(quick: dict[str, Any], arms: dict[str, Any], **keys: Any) -> ComparisonPlan:
     base = {key: value for key, value in quick.items() if key != "data"} | {"epochs": 1, "workers": 0}

@@ -20,6 +20,8 @@ from auxhead.errors import ConfigError, DataError, ModelError, OutputError
 from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Spread
 
+pytestmark = pytest.mark.slow
+
 KEYS: dict[str, Any] = {"like": "yolov8n", "imgsz": 64, "price": "gflops"}
 
 

@@ -16,6 +16,8 @@ from ultralytics.utils import SETTINGS, YAML
 import auxhead
 from auxhead.training.pose_road import TRAINERS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(signs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
