@@ -25,9 +25,9 @@ def install(folder: Path) -> None:
 
 
 def sbatch(place: Path, file: str) -> None:
-    """Start a job and print its number; --partition=nowhere is refused."""
+    """Start a job and print its number; --partition=nowhere is refused, and so is a job called refused."""
     text = Path(file).read_text()
-    if "--partition=nowhere" in text:
+    if "--partition=nowhere" in text or "--job-name=auxhead-refused" in text:
         sys.exit("sbatch: error: invalid partition specified: nowhere")
     number = str(101 + len(list(place.glob("*.sh"))))
     (place / f"{number}.sh").write_text(text)

@@ -181,6 +181,10 @@ def test_a_job_that_slurm_refuses_stops_everything(slurm: Path, told: Told) -> N
         SlurmExecutor("--time=10").run([shell("b", STAY.format("b"))], told)
     assert (slurm / "101.state").read_text() == "CANCELLED by 0"
 
+    with pytest.raises(ConfigError, match="invalid partition"):
+        SlurmExecutor("--time=10").run([shell("c", STAY.format("c")), shell("refused", "true")], Told())
+    assert (slurm / "102.state").read_text() == "CANCELLED by 0"
+
 
 @pytest.mark.parametrize(
     ("sbatch", "found"),

@@ -47,11 +47,14 @@ def _watch(launcher: int, interval: float, grace: float) -> None:
     parent = os.getppid()  # not the launcher where a wrapper is between (conda run), or where it has died already
     while os.getppid() == parent and is_running(launcher):
         time.sleep(interval)
-    leads = hasattr(os, "killpg") and os.getpgrp() == os.getpid()
+    groups = hasattr(os, "killpg")
+    leads = groups and os.getpgrp() == os.getpid()
     if leads:
         os.killpg(0, signal.SIGINT)
-    else:  # the group is someone else's, perhaps a shell's; or there are none
-        interrupt_main()
+    elif groups:  # it is someone else's, perhaps a shell's
+        os.kill(os.getpid(), signal.SIGINT)
+    else:
+        interrupt_main()  # wakes no sleep, as a signal would
     time.sleep(grace)
     if leads:
         os.killpg(0, signal.SIGKILL)  # workers of data loaders and of DDP, too

@@ -104,7 +104,8 @@ class SlurmExecutor:
         require_unique_names(jobs)
         pending: list[_Submitted] = []
         try:
-            pending += [self._submitted(replace(job, folder=job.folder.absolute())) for job in jobs]
+            # a generator, so that jobs that SLURM has taken are known of when the next one is refused
+            pending.extend(self._submitted(replace(job, folder=job.folder.absolute())) for job in jobs)
             while pending:
                 for one in list(pending):
                     ended = one.remote.done()
