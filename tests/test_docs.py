@@ -154,6 +154,7 @@ COMPARISONS = [
     "gtsdb4",
     "heads_nuclei",
     "hit_uav",
+    "mask_nuclei",
     "mirrored",
     "mirrored_flips",
     "p234_gtsdb4",
