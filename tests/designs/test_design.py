@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from torch import nn
 from ultralytics.nn.tasks import DetectionModel
 
 import auxhead
@@ -91,6 +92,24 @@ def test_what_is_too_slow_is_narrowed_and_measured_again(signs: Path, monkeypatc
     assert 1 < len(measured) <= 3
     assert designs.clock == "a clock"
     assert "the time" in designs.reasons[0]
+
+
+def test_what_narrowing_does_not_make_faster_is_made_shallower(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def as_on_a_gpu(models: Sequence[Any], *_: Any) -> tuple[list[Spread], str]:
+        """Say that time is the number of convolutions, with as many again for stride 4."""
+        times = [
+            sum(isinstance(part, nn.Conv2d) for part in model.modules()) * (1.2 if model.stride[0] == 4 else 1)
+            for model in models
+        ]
+        return [Spread(time, *[time / times[0]] * 3) for time in times], "a clock"
+
+    monkeypatch.setattr("auxhead.designs.prices.race", as_on_a_gpu)
+    designs = auxhead.design(data=str(signs), like="yolov8m", imgsz=64, device="cpu", price="latency")
+    p234 = next(one for one in designs.candidates if one.layout.levels == (2, 3, 4) and one.layout.up_again)
+    assert (p234.layout.width, p234.layout.depth) == (1, 2 / 3)
+    assert p234.fits
+    assert p234.name == "yolov8m-p234-d67"
+    assert p234.note == "67% of the depth, for its price"
 
 
 @pytest.mark.parametrize("like", ["yolov9t", "yolo12n", "yolo26n.yaml", "yolov8n-p2"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from torch.nn import ModuleList
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 
 from auxhead.errors import ConfigError, ModelError
@@ -87,6 +88,14 @@ def test_width_narrows_every_size_and_nothing_else() -> None:
     assert {**narrow, "scales": None} == {**stock("yolov8n"), "scales": None}
 
 
+def test_depth_leaves_out_repeated_blocks_and_nothing_else() -> None:
+    shallow = cut("yolov8n", 3, 4, 5, depth=1 / 3)
+    assert shallow["scales"]["m"] == [0.2233, 0.75, 768]
+    assert {**shallow, "scales": None} == {**stock("yolov8n"), "scales": None}
+    blocks = [len(layer.m) for layer in built(shallow).model if hasattr(layer, "m") and isinstance(layer.m, ModuleList)]
+    assert blocks == [1] * 8  # of 1, 2, 2, 1 in the backbone
+
+
 @pytest.mark.parametrize(
     "name", ["yolov3", "yolov3-tiny", "yolov6n", "yolov9e", "yolov8n-worldv2", "yolov8n-rtdetr", "yolov8n-seg"]
 )
@@ -110,6 +119,7 @@ def test_levels_that_no_layout_has_are_refused(levels: tuple[int, ...]) -> None:
         cut("yolov8n", *levels)
 
 
-def test_a_fixed_width_is_said() -> None:
-    with pytest.raises(ConfigError, match="its width is fixed"):
-        cut("yolov9t", 2, 3, 4, width=0.5)
+@pytest.mark.parametrize("options", [{"width": 0.5}, {"depth": 0.5}])
+def test_a_fixed_size_is_said(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="its width and depth are fixed"):
+        cut("yolov9t", 2, 3, 4, **options)

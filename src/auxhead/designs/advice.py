@@ -35,7 +35,7 @@ def ranked(designs: Sequence[Design], small_share: float) -> list[Design]:
             one.offer.given_up > LOST,
             layout.levels[0] != finest,
             ORDER.index(len(layout.levels)) if len(layout.levels) in ORDER else len(ORDER),
-            -layout.width,
+            -layout.width * layout.depth,
             not layout.up_again,
             one.gflops_ratio,
         )

@@ -26,6 +26,7 @@ and P3 and P4 alone for middle sizes."""
 BINS = (8, 16)  # reg_max, of families with bins. Source: 16 is Ultralytics'; 8 halves the box branch at equal precision
 STEP = 0.0625  # widths are tried in sixteenths
 NARROWEST = 0.5  # of the known detector's width: below it, another size is the better choice
+DEPTHS = (1.0, 2 / 3, 1 / 3)  # of its repeated blocks. Source: the steps of yolov8.yaml from l to m to s
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Family:
         """Name the file and the arm of a layout."""
         bins = f"-r{layout.reg_max}" if layout.reg_max not in {None, BINS[0]} else ""
         width = f"-w{round(layout.width * 100)}" if layout.width != 1 else ""
-        return f"{self.name}-{layout.name}{bins}{width}"
+        depth = f"-d{round(layout.depth * 100)}" if layout.depth != 1 else ""
+        return f"{self.name}-{layout.name}{bins}{width}{depth}"
 
 
 def read_family(yaml: Mapping[str, Any], like: str, nc: int) -> Family:
@@ -109,6 +111,11 @@ def narrower(layout: Layout) -> Iterator[Layout]:
     """List a layout's narrower versions, widest first."""
     for sixteenths in range(round(layout.width / STEP) - 1, round(NARROWEST / STEP) - 1, -1):
         yield replace(layout, width=sixteenths * STEP)
+
+
+def shallower(layout: Layout) -> Iterator[Layout]:
+    """List a layout's versions with fewer repeated blocks, deepest first."""
+    yield from (replace(layout, depth=depth) for depth in DEPTHS if depth < layout.depth)
 
 
 def _bins(family: Family, layout: Layout, longest: float) -> int | None:

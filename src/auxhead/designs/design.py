@@ -29,6 +29,7 @@ from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import list_images
 from auxhead.labels.misplaced import require_labels
+from auxhead.layouts.layout import Layout
 from auxhead.layouts.sheet import text
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, named, silent
@@ -142,8 +143,16 @@ def _design(family: Family, limit: Limit, boxes: Survey, one: Priced, name: str)
         time=one.time,
         offer=offer(boxes, one.layout, bins, seen_by_a_cell(one.model.cpu(), limit.imgsz)),
         fits=one is limit.like or limit.holds(one),
-        note="" if one.layout.width == 1 else f"{one.layout.width:.0%} of the width, for its price",
+        note=_trim(one.layout),
     )
+
+
+def _trim(layout: Layout) -> str:
+    """Say what was trimmed."""
+    parts = [
+        f"{share:.0%} of the {what}" for what, share in (("width", layout.width), ("depth", layout.depth)) if share != 1
+    ]
+    return f"{' and '.join(parts)}, for its price" if parts else ""
 
 
 def _write(found: Designs, out: Path, own: DesignKeys) -> None:

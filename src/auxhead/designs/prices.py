@@ -1,15 +1,18 @@
-"""What candidates cost, and how narrow they must be for their price to hold."""
+"""What candidates cost, and how narrow or shallow they must be for their price to hold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import nn
 
-from auxhead.designs.candidates import Family, narrower
+from auxhead.designs.candidates import Family, narrower, shallower
 from auxhead.errors import ModelError
 from auxhead.layouts.layout import Layout
 from auxhead.progress import Progress
@@ -19,7 +22,7 @@ from auxhead.shipping.latency import Spread, race
 
 ROUNDING = 1.005  # a price may be this much over the budget: half a percent, what two decimals of a ratio hide
 NEAR = 1.02  # of the GFLOPs that would be narrow enough: a step of width is several percent. Source: own choice
-ATTEMPTS = 2  # times that what is too slow is made narrower and measured again. Source: own choice
+ATTEMPTS = 2  # times that what is too slow is trimmed and measured again. Source: own choice
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,11 @@ class Limit:
         """Tell whether a price holds."""
         return self.counts_hold(one.counts) and (one.time is None or self.time_holds(one.time))
 
+    def worth(self, one: Priced) -> tuple[bool, float]:
+        """Order measured versions of a layout: what holds by what it computes, what doesn't by its time."""
+        held = self.holds(one)
+        return held, one.counts.gflops if held or one.time is None else -one.time.ratio
+
     def counts_hold(self, counts: Counts) -> bool:
         """Tell whether GFLOPs hold, or needn't."""
         return not self.gflops or counts.gflops <= self.like.counts.gflops * self.budget * ROUNDING
@@ -88,7 +96,7 @@ def priced(family: Family, layout: Layout, imgsz: int) -> Priced:
 
 
 def within(family: Family, limit: Limit, layouts: Sequence[Layout], tell: Progress) -> list[Priced]:
-    """Build layouts, narrow them until their GFLOPs hold, measure them, and narrow on until their time holds.
+    """Build layouts, trim them until their GFLOPs hold, measure them, and trim on until their time holds.
 
     Args:
         family: The known detector.
@@ -97,13 +105,13 @@ def within(family: Family, limit: Limit, layouts: Sequence[Layout], tell: Progre
         tell: Called as tell(task, done, total).
 
     Returns:
-        Those that can be built; where no width helps, as wide as they are.
+        Those that can be built; where no trimming helps, as they are.
     """
     counted = []
     for done, layout in enumerate(layouts):
         tell("counting designs", done, len(layouts))
         try:
-            counted.append(_narrowed(family, limit, layout))
+            counted.append(_trimmed(family, limit, layout))
         except ModelError:  # too narrow for a module of this family, such as attention with less than one head
             continue
     tell("counting designs", len(layouts), len(layouts))
@@ -111,11 +119,11 @@ def within(family: Family, limit: Limit, layouts: Sequence[Layout], tell: Progre
         return counted
     timed = _timed(limit, counted, "timing designs", tell)
     for attempt in range(1, ATTEMPTS + 1):
-        slow = {place: _slimmer(family, limit, one) for place, one in enumerate(timed) if _too_slow(limit, one)}
-        slimmer = {place: one for place, one in slow.items() if one is not None}
-        again = _timed(limit, list(slimmer.values()), f"timing narrower ones ({attempt})", tell)
-        for place, one in zip(slimmer, again, strict=True):
-            timed[place] = one
+        slow = [place for place, one in enumerate(timed) if _too_slow(limit, one)]
+        lighter = [(place, one) for place in slow for one in _lighter(family, limit, timed[place])]
+        again = _timed(limit, [one for _, one in lighter], f"timing lighter ones ({attempt})", tell)
+        for (place, _), one in zip(lighter, again, strict=True):
+            timed[place] = max(timed[place], one, key=limit.worth)
     return timed
 
 
@@ -123,35 +131,48 @@ def _too_slow(limit: Limit, one: Priced) -> bool:
     return one.time is not None and limit.counts_hold(one.counts) and not limit.time_holds(one.time)
 
 
-def _narrowed(family: Family, limit: Limit, layout: Layout) -> Priced:
-    """Find the widest version whose GFLOPs hold; without one, the layout as it is."""
+def _trimmed(family: Family, limit: Limit, layout: Layout) -> Priced:
+    """Find the deepest, then widest version whose GFLOPs hold; without one, the layout as it is."""
     first = priced(family, layout, limit.imgsz)
-    if limit.counts_hold(first.counts) or "scales" not in family.roles.rest:
+    if limit.counts_hold(first.counts) or not _has_sizes(family):
         return first
-    for slimmer in narrower(layout):
+
+    def holds(version: Layout) -> bool:
+        """Tell whether a version's GFLOPs hold; what is too narrow for a module of this family stands beyond those."""
         try:
-            one = priced(family, slimmer, limit.imgsz)
+            return limit.counts_hold(priced(family, version, limit.imgsz).counts)
         except ModelError:
-            break
-        if limit.counts_hold(one.counts):
+            return True
+
+    for deep in (layout, *shallower(layout)):
+        widths = [deep, *narrower(deep)]
+        widest = bisect_left(widths, True, key=holds)
+        for one in _versions(family, limit, widths[widest : widest + 1]):
             return one
     return first
 
 
-def _slimmer(family: Family, limit: Limit, slow: Priced) -> Priced | None:
-    """Guess the widest version whose time holds: time follows GFLOPs, or less closely; None if there is none."""
-    if slow.time is None or "scales" not in family.roles.rest:
-        return None
-    wanted = slow.counts.gflops * limit.budget / slow.time.ratio
-    for slimmer in narrower(slow.layout):
-        try:
-            one = priced(family, slimmer, limit.imgsz)
-        except ModelError:
-            return None
-        changed = one.counts != slow.counts  # channels come in eights: some steps of width are none
-        if changed and one.counts.gflops <= wanted * NEAR:
-            return one
-    return None
+def _lighter(family: Family, limit: Limit, slow: Priced) -> Iterator[Priced]:
+    """Guess which versions are fast enough: time follows GFLOPs on most CPUs, the number of layers on most GPUs."""
+    if slow.time is None or not _has_sizes(family):
+        return
+    wanted = slow.counts.gflops * limit.budget / slow.time.ratio * NEAR
+    for versions, most in ((narrower(slow.layout), wanted), (shallower(slow.layout), slow.counts.gflops)):
+        # channels come in eights, and one block is always left: some steps change nothing
+        lighter = (one for one in _versions(family, limit, versions) if one.counts != slow.counts)
+        yield from islice((one for one in lighter if one.counts.gflops <= most), 1)
+
+
+def _has_sizes(family: Family) -> bool:
+    """Tell whether a family's YAML lists sizes, which say width and depth."""
+    return "scales" in family.roles.rest
+
+
+def _versions(family: Family, limit: Limit, layouts: Iterable[Layout]) -> Iterator[Priced]:
+    """Price versions of a layout, until one is too narrow for a module of this family."""
+    with suppress(ModelError):
+        for layout in layouts:
+            yield priced(family, layout, limit.imgsz)
 
 
 def _timed(limit: Limit, several: Sequence[Priced], task: str, tell: Progress) -> list[Priced]:

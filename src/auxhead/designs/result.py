@@ -45,7 +45,7 @@ class Design:
 
     Attributes:
         name: Of its file and arm: yolov8n-p234.
-        layout: Its levels, neck, bins and width.
+        layout: Its levels, neck, bins, width and depth.
         yaml: Content of its YAML; empty for the one that is known.
         counts: Its size, fused, at the classes of the data.
         gflops_ratio: Of its GFLOPs to the known one's.

@@ -34,12 +34,14 @@ class Layout:
             or are read on the way down.
         reg_max: Bins a box side is told with; None: as it is.
         width: Factor on the channels of every layer.
+        depth: Factor on the blocks that a layer repeats, of which one is always left.
     """
 
     levels: tuple[int, ...]
     up_again: bool = True
     reg_max: int | None = None
     width: float = 1.0
+    depth: float = 1.0
 
     @property
     def name(self) -> str:
@@ -80,13 +82,13 @@ def build(roles: Roles, layout: Layout, where: str) -> dict[str, Any]:
         Content of a YAML that Ultralytics builds by itself.
 
     Raises:
-        ConfigError: Levels that can't be had from it, or a width that its YAML can't express.
+        ConfigError: Levels that can't be had from it, or a width or depth that its YAML can't express.
     """
     _require_levels(roles, layout, where)
     sheet = _assemble(roles, layout)
     rest = {**roles.rest, **({} if layout.reg_max is None else {"reg_max": layout.reg_max})}
     cut = sheet.backbone
-    return {**_widened(rest, layout.width, where), "backbone": sheet.lines[:cut], "head": sheet.lines[cut:]}
+    return {**_sized(rest, layout, where), "backbone": sheet.lines[:cut], "head": sheet.lines[cut:]}
 
 
 def take_apart(yaml: Mapping[str, Any], where: str) -> tuple[Roles, list[str]]:
@@ -168,15 +170,21 @@ def _step_up(roles: Roles, level: int) -> Sequence[Layer]:
     return scaled(shrink, work.args[0] / above.args[0]), work
 
 
-def _widened(rest: Mapping[str, Any], width: float, where: str) -> dict[str, Any]:
-    """Multiply the widths of all sizes."""
-    if width == 1:
+def _sized(rest: Mapping[str, Any], layout: Layout, where: str) -> dict[str, Any]:
+    """Multiply the depths and widths of all sizes."""
+    if layout.width == layout.depth == 1:
         return dict(rest)
     if "scales" not in rest:
         raise ConfigError(
-            "a detector whose YAML lists sizes", "none: its width is fixed", where, "leave its width as it is"
+            expected="a detector whose YAML lists sizes",
+            found="none: its width and depth are fixed",
+            where=where,
+            fix="leave them as they are",
         )
-    scales = {size: [depth, round(own * width, 4), most] for size, (depth, own, most) in rest["scales"].items()}
+    scales = {
+        size: [round(depth * layout.depth, 4), round(width * layout.width, 4), most]
+        for size, (depth, width, most) in rest["scales"].items()
+    }
     return {**rest, "scales": scales}
 
 
