@@ -15,7 +15,6 @@ import pytest
 import yaml
 from typer.main import get_command
 
-import auxhead
 from auxhead.cli import app, parts
 from auxhead.cli.compare import _plan_and_keys
 from auxhead.cli.cost import _names_and_keys
@@ -99,14 +98,6 @@ def test_every_line_of_the_pages_is_a_command_with_keys_there_are() -> None:
 def test_links_of_a_page(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", TEXTS[page]):
         assert (page.parent / target).exists(), target
-
-
-def test_python_snippets_call_what_there_is() -> None:
-    for text in TEXTS.values():
-        for block in blocks(text, "python"):
-            for node in ast.walk(ast.parse(block)):
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "auxhead":
-                    assert node.attr in auxhead.__all__
 
 
 def stated_defaults(page: str) -> dict[str, str]:

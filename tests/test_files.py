@@ -75,6 +75,7 @@ def test_a_place_that_somebody_is_reading_is_asked_for_again(tmp_path: Path, mon
 
     monkeypatch.setattr(Path, "replace", busy)
     monkeypatch.setattr("auxhead.files.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("sys.platform", "win32")
     times = 2
     write_atomic(target, b"new")
     assert (target.read_bytes(), refused) == (b"new", [target, target])
@@ -83,6 +84,11 @@ def test_a_place_that_somebody_is_reading_is_asked_for_again(tmp_path: Path, mon
         write_atomic(target, b"newer")
     assert [path.name for path in tmp_path.iterdir()] == ["file.json"]
     assert target.read_bytes() == b"new"
+    monkeypatch.setattr("sys.platform", "linux")
+    times, refused[:] = 1, []
+    with pytest.raises(OutputError, match="cannot access"):  # there, a refusal is for good
+        write_atomic(target, b"newer")
+    assert refused == [target]
 
 
 def test_a_place_that_cant_be_written_to_is_one_message(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import sys
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -17,7 +18,7 @@ from auxhead.processes import is_running
 
 TEMPORARY_SUFFIX = ".auxhead-tmp"
 PAUSES = (0.05, 0.1, 0.2, 0.4)
-"""Seconds. Source: about as long as pip asks again, 1 s (_internal/utils/filesystem.py, replace)."""
+"""Seconds on Windows. Source: about as long as pip asks again, 1 s (_internal/utils/filesystem.py, replace)."""
 OLD = 86400.0  # seconds after which nobody is still writing a file. Source: own choice; the largest take minutes
 
 
@@ -105,8 +106,11 @@ def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
 
 
 def _move(temporary: Path, path: Path) -> None:
-    """Move a file into its place; on Windows that is refused while somebody reads what stands there, so ask again."""
-    for pause in PAUSES:
+    """Move a file into its place; Windows refuses that while somebody reads what stands there: there, ask again.
+
+    Elsewhere readers are in nobody's way, and a refusal is for good.
+    """
+    for pause in PAUSES if sys.platform == "win32" else ():
         with suppress(PermissionError):
             temporary.replace(path)
             return

@@ -20,11 +20,11 @@ from auxhead.augmentation.dataset import Views
 from auxhead.augmentation.flips import Flips
 from auxhead.augmentation.regions import cut_regions, read_regions, set_apart, with_codes
 from auxhead.errors import DataError
+from auxhead.heads.anchors import spared
 from auxhead.host.datasets import read_source
 from auxhead.labels.fingerprint import data_hash
 from auxhead.model.attach import attach
 from auxhead.model.criterion import raw_predictions
-from auxhead.model.sparing import spared
 from auxhead.progress import silent
 from auxhead.training.resuming.trainer import data_digest
 
@@ -194,7 +194,7 @@ def test_the_loss_is_ultralytics_without_the_background_of_regions(
     branch = preds.get("one2one", preds)  # Ultralytics reports the losses of that one
     loss = getattr(model.criterion.detection, "one2one", model.criterion.detection)
     raw = raw_predictions(branch, loss)
-    inside = spared(made["ignored"], raw, made["img"].shape)
+    inside = spared(made["ignored"], raw, tuple(made["img"].shape[2:])).transpose(1, 2)
     (foreground, *_), _, _ = loss.get_assigned_targets_and_loss(branch, made)
     scores = branch["scores"].permute(0, 2, 1)
     background = F.binary_cross_entropy_with_logits(scores, torch.zeros_like(scores), reduction="none")

@@ -258,6 +258,55 @@ def test_what_cannot_be_one_data_set_is_one_message(
     assert not (tmp_path / "yolo").exists()
 
 
+def test_the_folder_is_found_although_its_first_pictures_are_missing(coco: Coco, tmp_path: Path) -> None:
+    for name in ("0-1.png", "0-2.png"):
+        (coco.pictures["train"] / name).unlink()
+    with pytest.raises(auxhead.DataError, match=r"train2017/0-1\.png: .*nothing of that name"):
+        convert(coco.root, tmp_path / "yolo")
+    assert convert(coco.root, tmp_path / "yolo", on_error="skip").splits["train"].left_out == 2
+
+
+def test_ids_that_occur_twice_are_named(coco: Coco, tmp_path: Path) -> None:
+    coco.content["val"]["images"][2]["id"] = 2
+    coco.write("val")
+    with pytest.raises(auxhead.DataError, match="ids that occur twice: image 2"):
+        convert(coco.root, tmp_path / "yolo")
+
+
+def test_a_test_split_without_annotations_is_left_out(coco: Coco, tmp_path: Path) -> None:
+    bare = {name: coco.content["val"][name] for name in ("images", "categories")}
+    (coco.root / "annotations" / "image_info_test2017.json").write_text(json.dumps(bare))
+    done = convert(coco.root, tmp_path / "yolo")
+    assert done.splits.keys() == {"train", "val"}
+    assert done.remarks == ("image_info_test2017.json has no annotations, and is left out",)
+
+
+def test_json_in_utf_16_and_two_categories_of_one_name(coco: Coco, tmp_path: Path) -> None:
+    for split in coco.json:
+        coco.content[split]["categories"].append({"id": 9, "name": "stop"})
+        coco.json[split].write_bytes(json.dumps(coco.content[split]).encode("utf-16"))
+    done = convert(coco.root, tmp_path / "yolo")
+    assert read_data_yaml(done.data).names == {0: "stop", 1: "yield", 2: "stop"}
+    assert "several categories are called 'stop'" in " ".join(done.remarks)
+
+
+def test_jpegs_called_jfif_are_renamed_and_other_names_refused(coco: Coco, tmp_path: Path) -> None:
+    for split, made in coco.content.items():
+        for one in made["images"]:
+            Image.new("RGB", (60, 40)).save(coco.pictures[split] / f"{one['id']}.JFIF", "jpeg")
+            one["file_name"] = f"{one['id']}.JFIF"
+        coco.write(split)
+    done = convert(coco.root, tmp_path / "yolo")
+    assert {image.suffix for image in list_images(read_data_yaml(done.data).splits["train"])} == {".jpg"}
+    assert sum(map(len, boxes_of(done.data, "train").values())) == 8
+    assert "10 pictures renamed to .jpg" in " ".join(done.remarks)
+    coco.content["val"]["images"][0]["file_name"] = "picture"
+    (coco.pictures["val"] / "1.JFIF").rename(coco.pictures["val"] / "picture")
+    coco.write("val")
+    with pytest.raises(auxhead.DataError, match=r"val2017/picture: expected a name .* found no suffix"):
+        convert(coco.root, tmp_path / "yolo")
+
+
 def test_names_of_another_machine_and_in_folders(coco: Coco, tmp_path: Path) -> None:
     folder = coco.pictures["train"]
     (folder / "day").mkdir()

@@ -66,6 +66,28 @@ def test_lists_of_several_years_and_trainval(tmp_path: Path) -> None:
         convert(tmp_path / "set", tmp_path / "none")
 
 
+def test_listed_names_may_have_spaces(tmp_path: Path) -> None:
+    plain = scene_for("Pascal VOC")
+    made = {split: {f"Straße {name}": boxes for name, boxes in of.items()} for split, of in plain.items()}
+    voc_kit(tmp_path / "set", made)
+    done = convert(tmp_path / "set", tmp_path / "yolo")
+    assert labels_of(done.data, "train").keys() == made["train"].keys()
+
+
+def test_a_data_set_without_a_class_is_refused(tmp_path: Path) -> None:
+    voc_beside(tmp_path / "set", {split: {f"{split}-0": []} for split in ("train", "val")})
+    with pytest.raises(auxhead.DataError, match=r"names of their classes\n.*not one"):
+        convert(tmp_path / "set", tmp_path / "yolo")
+
+
+@pytest.mark.parametrize(("word", "ignored"), [("1", True), ("True", True), ("0", False), ("Unspecified", False)])
+def test_what_is_difficult(tmp_path: Path, word: str, ignored: bool) -> None:
+    file = tmp_path / "1.xml"
+    box = "<bndbox><xmin>3</xmin><ymin>3</ymin><xmax>5</xmax><ymax>9</ymax></bndbox>"
+    text(file, f"<annotation><object><name>a</name><difficult>{word}</difficult>{box}</object></annotation>")
+    assert [one.ignored for one in read_voc_file(file).objects] == [ignored]
+
+
 def test_a_listed_xml_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
     voc_kit(tmp_path / "set", scene_for("Pascal VOC"))
     next((tmp_path / "set").rglob("train-2.xml")).unlink()

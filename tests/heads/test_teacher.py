@@ -15,7 +15,7 @@ from ultralytics.utils.metrics import bbox_iou
 from ultralytics.utils.tal import make_anchors
 
 from auxhead.errors import AttachError
-from auxhead.heads.base import Moment, RawPredictions, SharedFeatures, Targets
+from auxhead.heads.base import IGNORED, Moment, RawPredictions, SharedFeatures, Targets
 from auxhead.heads.teacher import (
     LARGE,
     TeacherHead,
@@ -246,6 +246,28 @@ def test_where_the_label_is_the_better_teacher_it_alone_teaches(teacher_is_bette
     assert scores[0, :, 27].any().item() is teacher_is_better
     assert boxes[0, :, 27].any().item() is teacher_is_better
     assert boxes[0, :, 28].any()
+
+
+@pytest.mark.parametrize("cls", [-1, 1])
+def test_in_ignored_regions_nothing_is_taught(cls: int) -> None:
+    """The upper left quarter of the first picture is ignored; a label in it is taught as ever."""
+    seen, student = raw(32, (8.0, 16.0), shift=1.0), trained(raw(32, (8.0, 16.0), seed=1))
+    label = decode_boxes(seen, torch.tensor([0]), torch.tensor([5]))[0]
+    plain = targets(student, {(0, 5): label})
+    regions = torch.tensor([[0.0, cls, 0.25, 0.25, 0.5, 0.5]])
+    batch = replace(plain, batch={**plain.batch, IGNORED: regions})
+    boxes, scores = gradients(teaching_losses(student, seen, batch, scale=1), student)
+    inside = [0, 1, 4, 16]  # without the label's; the last one is the coarse cell
+    classes = [0, 1, 2] if cls < 0 else [cls]
+    assert not scores[0, classes][:, inside].any()
+    best = seen.scores[0].argmax(0)
+    assert [boxes[0, :, place].any().item() for place in inside] == [
+        best[place].item() not in classes for place in inside
+    ]
+    assert scores[0, :, 5].any()
+    everywhere = torch.ones_like(student.scores, dtype=torch.bool)
+    everywhere[0, :, inside] = False
+    assert scores[everywhere].all()
 
 
 def test_boxes_are_compared_in_the_students_pixels() -> None:

@@ -124,7 +124,7 @@ def test_a_relative_list_finds_its_labels(tmp_path, monkeypatch):
     [
         ("missing", None, "nothing of that name"),
         ("a.jpg", b"\xff\xd8\xff\xe0", "a file that isn't UTF-8 (byte 0xff)"),
-        ("list.txt", b"a.mp4\nb.csv\n", "2 other names"),
+        ("list.txt", b"a.mp4\nb.csv\n", "2 other names, such as a.mp4"),
         ("empty.txt", b"", "nothing"),
     ],
 )

@@ -13,12 +13,21 @@ from auxhead.labels.listing import (
     label_folder,
     label_path,
     list_images,
+    passed_over,
     sharing,
 )
 
 
 def names(sources):
     return [group.folder + name for group in iter_images(sources) for name in group.names]
+
+
+def test_jpegs_that_ultralytics_passes_over_are_listed(tree):
+    files = {"a/1.jpg": None, "a/b/2.JFIF": None, "a/3.jpe": None, "a/4.gif": None}
+    root = tree({**files, "list.txt": "./a/3.jpe\n./a/1.jpg"})
+    assert passed_over(root / "a") == [root / "a/3.jpe", root / "a/b/2.JFIF"]
+    assert passed_over([root / "list.txt"]) == [root / "a/3.jpe"]
+    assert names(root / "a") == [str(root / "a/1.jpg")]
 
 
 def test_folders_give_what_glob_gives(tree):

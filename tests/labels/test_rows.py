@@ -8,6 +8,7 @@ from auxhead.labels.rows import Rules, check_rows
 GOOD = "0 .5 .5 .2 .2"
 POLYGON = "0 .1 .1 .3 .1 .3 .4"
 FILE = Path("a.txt")
+EITHER = "expected 5 columns (or a class and at least 3 pairs x y)"
 
 
 def problems(text: str | bytes, **rules: Any) -> list[tuple[int | None, str]]:
@@ -43,8 +44,11 @@ def test_what_ultralytics_accepts_has_no_problem(text):
         ("0 .5 .5 .2", "expected 5 columns, found 4"),
         ("0", "expected 5 columns, found 1"),
         ("0 .5 .5", "expected 5 columns, found 3"),
-        ("0 .5 .5 .2 .2 .9", "expected 5 columns (or a class and at least 3 pairs x y), found 6"),
-        ("0 .1 .1 .2 .2 .3 .3 .4", "expected 5 columns (or a class and at least 3 pairs x y), found 8"),
+        (
+            "0 .5 .5 .2 .2 .9",
+            f"{EITHER}, found 6: is the last one a score, as predictions have?",
+        ),
+        ("0 .1 .1 .2 .2 .3 .3 .4", f"{EITHER}, found 8"),
         ("0 .5 x .2 .2", "expected a number in column 3, found 'x'"),
         ("0,.5,.5,.2,.2 1 1 1 1", "expected a number in column 1, found '0,.5,.5,.2,.2'"),
         ("car .5 .5 .2 .2", "expected a number in column 1, found 'car'"),

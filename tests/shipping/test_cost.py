@@ -51,6 +51,16 @@ def test_files_keep_their_classes_or_take_others(trained: auxhead.TrainResult) -
     assert (own.nc, other.nc, other.unfused.parameters) == (6, 48, 3_020_208)
 
 
+def test_a_file_without_its_yaml_is_counted_but_not_built_anew(tmp_path: Path) -> None:
+    file = tmp_path / "bare.pt"
+    model = DetectionModel("yolov8n.yaml", nc=3, verbose=False)
+    model.yaml = None
+    torch.save({"model": model, "train_args": {}}, file)
+    assert cost(file, imgsz=64)[0].nc == 3
+    with pytest.raises(auxhead.ModelError, match=r"knows its YAML[\s\S]*none in the file"):
+        cost(file, nc=5, imgsz=64)
+
+
 def test_latency_of_fused_models_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     def measure(models: Any, device: torch.device, imgsz: int, rounds: int, tell: Any) -> list[Latency]:
         assert (device.type, imgsz, rounds) == ("cpu", 64, 4)

@@ -153,6 +153,35 @@ def test_mixed_rows_are_refused_by_a_detector_and_taken_where_labels_are_convert
     check_data(arguments(data), RunPlan(route="pose", labels=PoseKeys()))
 
 
+def test_a_jpeg_called_jfif_is_named(make: Callable[..., Path], tmp_path: Path) -> None:
+    data = make()
+    (data.parent / "images/train/a.png").rename(data.parent / "images/train/a.jfif")
+    named = r"images/train/a\.jfif: expected a suffix that Ultralytics reads, found \.jfif"
+    with pytest.raises(DataError, match=named):
+        check_data(arguments(data), RunPlan())
+    check_data(arguments(data), RunPlan(on_error="skip"))
+    with pytest.raises(DataError, match=named):
+        auxhead.convert(data, out=str(tmp_path / "posed"), to="pose")
+    with pytest.raises(DataError, match=named):
+        auxhead.evaluate("gone.pt", data=str(data), split="train")
+    assert str(data.parent / "images/train/a.jfif") in auxhead.inspect(data, imgsz=64).splits["train"].left_out
+
+
+def test_stock_trainings_that_know_no_ignored_regions_say_so(
+    make: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    data = make(**{"ignore/train/a.txt": "-1 .5 .5 .2 .2\n"})
+    said = "1 image with ignored regions, which route=pose learns as background"
+    for plan, told in (
+        (RunPlan(), False),
+        (RunPlan(route="pose", labels=PoseKeys()), True),
+        (RunPlan(route="pose", labels=PoseKeys(), ignore=False), False),
+    ):
+        caplog.clear()
+        check_data(arguments(data), plan)
+        assert (said in caplog.text) is told
+
+
 def test_a_dry_run_notices_a_tiny_image(make: Callable[..., Path], call: Callable[..., Any]) -> None:
     data = make(**{"images/val/a.png": (8, 8)})
     done = call("train", "--dry-run", "model=yolov8n.yaml", f"data={data}")

@@ -18,7 +18,7 @@ from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.fingerprint import fingerprint
 from auxhead.labels.listing import label_path, list_images, repeated
 from auxhead.labels.misplaced import require_labels
-from auxhead.labels.pictures import split_usable
+from auxhead.labels.pictures import split_pictures
 from auxhead.labels.problems import LabelProblem, problems_error
 from auxhead.labels.source import Source
 from auxhead.metrics.coco_file import read_coco
@@ -122,7 +122,7 @@ def _measurable(
     unusable: tuple[LabelProblem, ...] = ()
     usable = list(images)
     if own.model or (own.versus and not own.versus.endswith(".json")):
-        usable, unusable = split_usable(images, named(tell, "Looking at images"))
+        usable, unusable = split_pictures(source.splits[own.split], images, named(tell, "Looking at images"))
     if own.on_error == "fail" and not unusable:
         return usable, []
     report = replace(check_labels(usable, len(source.names), kpt_shape=source.kpt_shape), bad_images=unusable)

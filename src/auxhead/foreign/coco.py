@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ from auxhead.errors import DataError
 from auxhead.foreign.data_set import DataSet, Picture, Split
 from auxhead.foreign.folders import WORDS, name_inside, split_of, walk
 from auxhead.metrics.coco_file import read_coco
+from auxhead.metrics.results_file import read_json
 from auxhead.metrics.truth import Truth
 
+ASKED = 100  # pictures by which the folder of a split is found. Source: own choice; a few may be missing
 EXPECTED = "COCO json files of train and val: a folder that holds them, or data=train.json,val.json"
 
 
@@ -54,19 +57,33 @@ def read_coco_set(data: str, pictures: str | None) -> DataSet:
         told = "; ".join(f"{name or 'neither'}: {', '.join(map(str, found))}" for name, found in by_name.items())
         fix = "name one file for each split, with train, val or test in its name: data=train.json,val.json"
         raise DataError(EXPECTED, told or "no json file", data, fix)
-    jsons = [_Json(name, clear[name], read_coco(clear[name])) for name in ("train", "val", "test") if name in clear]
+    there = [name for name in ("train", "val", "test") if name in clear and not (name == "test" and _bare(clear[name]))]
+    jsons = [_Json(name, clear[name], read_coco(clear[name])) for name in there]
     _require_same_classes(jsons)
+    remarks = [f"{clear[name].name} has no annotations, and is left out" for name in clear if name not in there]
     truth = jsons[0].truth
     heads = set.intersection(*(set(one.truth.roots) for one in jsons))
     classes = [place for place in range(len(truth.names)) if place not in heads]
-    remarks = [f"the category {truth.names[head]!r} heads the others, has no box, and is no class" for head in heads]
+    remarks += [f"the category {truth.names[head]!r} heads the others, has no box, and is no class" for head in heads]
+    called = tuple(truth.names[place] for place in classes)
+    remarks += [f"several categories are called {name!r}, and stay classes of their own" for name in _twice(called)]
     return DataSet(
         format="COCO",
-        names=tuple(truth.names[place] for place in classes),
+        names=called,
         splits=tuple(_split(one, classes, pictures) for one in jsons),
         files=tuple(one.file for one in jsons),
         remarks=tuple(remarks),
     )
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _bare(file: Path) -> bool:
+    """Tell whether a json lists pictures and no annotations, as COCO's own of test do (image_info_test2017.json)."""
+    content = read_json(file, EXPECTED)
+    return isinstance(content, dict) and "images" in content and not content.get("annotations")
 
 
 def _files(data: str) -> list[Path]:
@@ -84,7 +101,7 @@ def _split(one: _Json, classes: Sequence[int], pictures: str | None) -> Split:
     """Part the boxes of a json by picture."""
     truth = one.truth
     inside = [name_inside(given) for given in truth.files]
-    folder = _folder(one.name, one.file, inside[0], pictures)
+    folder = _folder(one.name, one.file, inside[:ASKED], pictures)
     index = np.full(len(truth.names), -1)
     index[list(classes)] = np.arange(len(classes))
     table = np.column_stack([index[truth.cls], truth.boxes, truth.crowd]).astype(np.float64)
@@ -96,20 +113,19 @@ def _split(one: _Json, classes: Sequence[int], pictures: str | None) -> Split:
     return Split(one.name, made, one.file)
 
 
-def _folder(name: str, file: Path, first: str, pictures: str | None) -> Path:
-    """Find the folder of a split's pictures by its first one."""
+def _folder(name: str, file: Path, first: Sequence[str], pictures: str | None) -> Path:
+    """Find the folder of a split's pictures by the first of them that is there."""
     own = file.stem.removeprefix("instances_")
     words = dict.fromkeys((own, name, *(word for word, split in WORDS.items() if split == name)))
     tails = ["", "images", *words, *(f"images/{word}" for word in words)]
     bases = [Path(pictures)] if pictures else [file.parent, file.parent.parent]
     folders = [base / tail for base in bases for tail in tails]
-    for folder in folders:
-        if (folder / first).is_file():
-            return folder
+    for folder in (folder for each in first for folder in folders if (folder / each).is_file()):
+        return folder
     tried = "\n  ".join(str(folder) for folder in folders[:4])
     raise DataError(
         expected=f"the pictures that {file.name} lists",
-        found=f"no {first} in {len(folders)} folders",
+        found=f"no {first[0]} in {len(folders)} folders, nor any of the next",
         where=f"{file}; looked in\n  {tried}\n  ...",
         fix="name the folder that they lie in: pictures=FOLDER",
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.formats import plural
+from auxhead.labels.listing import JPEG_SUFFIXES
 from auxhead.labels.problems import LabelProblem
 from auxhead.metrics.truth import Floats
 
@@ -141,6 +142,23 @@ def splits_in_order(
         told = f"only {', '.join(known)}" if known else "neither of them"
         raise DataError(expected, told, where, fix)
     return [known[name] for name in ("train", "val", "test") if name in known], remarks
+
+
+def with_read_suffixes(data: DataSet) -> DataSet:
+    """Let JPEGs with a suffix that Ultralytics passes over (.jfif) end in .jpg in the new data set."""
+    renamed = 0
+
+    def named(picture: Picture) -> Picture:
+        nonlocal renamed
+        inside = Path(picture.inside)
+        if inside.suffix[1:].lower() not in JPEG_SUFFIXES:
+            return picture
+        renamed += 1
+        return replace(picture, inside=inside.with_suffix(".jpg").as_posix())
+
+    splits = tuple(replace(split, pictures=[named(one) for one in split.pictures]) for split in data.splits)
+    remark = f"{plural(renamed, 'picture')} renamed to .jpg: Ultralytics passes over .jfif and the like"
+    return replace(data, splits=splits, remarks=(*data.remarks, remark)) if renamed else data
 
 
 def without_rare(data: DataSet, least: int) -> DataSet:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from auxhead.errors import DataError
 from auxhead.formats import plural
-from auxhead.labels.listing import IMAGE_SUFFIXES
+from auxhead.labels.listing import IMAGE_SUFFIXES, JPEG_SUFFIXES
 
 WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -103,7 +103,7 @@ class Album:
         self.taken: set[str] = set()
         self._by_stem: dict[str, list[Path]] = {}
         for file in (file for folder in self.folders for file in next(walk(folder, 1), [])):
-            if file.suffix[1:].lower() in IMAGE_SUFFIXES:
+            if file.suffix[1:].lower() in IMAGE_SUFFIXES | JPEG_SUFFIXES:
                 self._by_stem.setdefault(file.stem, []).append(file)
 
     def __contains__(self, file: Path) -> bool:

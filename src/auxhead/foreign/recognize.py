@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
@@ -110,9 +111,11 @@ def _format_of(file: Path) -> str:
     """Tell the format of one file by its beginning."""
     try:
         with file.open("rb") as opened:
-            head = opened.read(HEAD).decode("utf-8", errors="ignore").lstrip("\ufeff")
+            raw = opened.read(HEAD)
     except OSError:
         return ""
+    encoding = "utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    head = raw.decode(encoding, errors="ignore")
     if file.suffix == ".xml":
         root = re.search("<annotations?\\b", head)
         return {"<annotation": "Pascal VOC", "<annotations": "CVAT"}[root[0]] if root else ""

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from auxhead.errors import DataError
 from auxhead.files import sha256
-from auxhead.foreign.data_set import DataSet, without_rare
+from auxhead.foreign.data_set import DataSet, with_read_suffixes, without_rare
 from auxhead.foreign.recognize import read_foreign
 from auxhead.foreign.usable import Looked, look_at, require_apart, require_own_labels
 from auxhead.foreign.writing import Tally, write_split
@@ -34,7 +35,7 @@ from auxhead.labels.conversion.result import Conversion, SplitCounts
 from auxhead.labels.problems import write_problems
 from auxhead.progress import Steps
 
-VERSION = 2  # of what we write; raise it when a new release writes other files, so that old ones are made anew
+VERSION = 3  # of what we write; raise it when a new release writes other files, so that old ones are made anew
 STEPS = 64  # pictures from one report of progress to the next
 
 
@@ -75,7 +76,10 @@ def to_yolo(
     """
     with output_errors(out):
         place = resolve(out)
-        found = without_rare(read_foreign(data, pictures), min_boxes)
+        found = with_read_suffixes(without_rare(read_foreign(data, pictures), min_boxes))
+        if not found.names:
+            fix = "is this the folder of the annotations? a detector needs at least one class"
+            raise DataError("boxes with the names of their classes", "not one", f"{data} ({found.format})", fix)
         check_apart(place, {str(one.image.parent) for split in found.splits for one in split.pictures}, [])
         check_apart(place, [], {str(file.parent) for file in found.files})
         check_ours(place)

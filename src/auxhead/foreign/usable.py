@@ -10,7 +10,7 @@ from pathlib import Path
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import Picture, Split
 from auxhead.formats import plural
-from auxhead.labels.listing import sharing
+from auxhead.labels.listing import IMAGE_SUFFIXES, sharing
 from auxhead.labels.pictures import image_problem
 from auxhead.labels.problems import SHOWN_PROBLEMS, LabelProblem, LabelReport
 from auxhead.metrics.truth import image_size
@@ -75,7 +75,7 @@ def look_at(splits: Sequence[Split], tick: Callable[[], None]) -> Looked:
         for picture in split.pictures:
             problem = image_problem(picture.image)
             size = (0, 0) if problem else image_size(picture.image)
-            problem = problem or _other_size(picture, size)
+            problem = problem or _other_size(picture, size) or _other_name(picture)
             images += [problem] if problem else []
             rows += picture.problems
             if not problem and not picture.problems:
@@ -89,6 +89,16 @@ def _other_size(picture: Picture, size: tuple[int, int]) -> LabelProblem | None:
         return None
     told, own = (" x ".join(map(str, one)) for one in (picture.size or size, size))
     what = f"expected a picture of {told} pixels, as its annotations say, found {own}"
+    return LabelProblem(picture.image, None, what, "")
+
+
+def _other_name(picture: Picture) -> LabelProblem | None:
+    """Say that Ultralytics would pass over a picture in the new data set for its name."""
+    suffix = Path(picture.inside).suffix
+    if suffix[1:].lower() in IMAGE_SUFFIXES:
+        return None
+    found = f"the suffix {suffix}" if suffix else "no suffix"
+    what = f"expected a name that ends as those of pictures do, found {found}"
     return LabelProblem(picture.image, None, what, "")
 
 

@@ -39,7 +39,8 @@ def read_voc(folder: Path) -> DataSet:
     that are called so. Classes are all names that occur, sorted. Boxes of difficult objects are regions to pass over.
 
     Pixels count from 1, as in VOC, and 1 is taken off all four corners; in a data set with a box that begins below 1
-    they count from 0.
+    they count from 0. So labels are those of Ultralytics' own script. VOC's own evaluation counts the last column and
+    row as part of the box, which makes it a pixel wider and higher.
 
     Args:
         folder: The devkit, one year of it, or the folder of the splits.
@@ -48,8 +49,9 @@ def read_voc(folder: Path) -> DataSet:
         DataError: Train or val isn't there, or is there twice.
 
     Source:
-        Everingham et al., "The Pascal Visual Object Classes Challenge" development kit; Ultralytics 8.4.190,
-        cfg/datasets/VOC.yaml, and supervision take 1 off both corners, too.
+        Everingham et al., "The Pascal Visual Object Classes Challenge" development kit: the first pixel is (1, 1), and
+        VOCcode/VOCevaldet.m adds 1 to differences of corners. Ultralytics 8.4.190, cfg/datasets/VOC.yaml, takes 1 off
+        all four; supervision 0.31 off left and top alone.
     """
     kits = _kits(folder)
     listed, lists = _from_lists(folder, kits) if kits else (_from_folders(folder), [])
@@ -85,11 +87,17 @@ def _from_lists(folder: Path, kits: Sequence[Path]) -> tuple[dict[str, list[_Lis
         prefix = kit.relative_to(folder).as_posix() if len(kits) > 1 else ""
         for name, file in _lists(kit / LISTS).items():
             lists.append(file)
-            words = [line.split()[0] for line in file.read_text("utf-8", "replace").splitlines() if line.strip()]
-            files = [kit / "Annotations" / f"{word}.xml" for word in dict.fromkeys(words)]
+            lines = [line.strip() for line in file.read_text("utf-8-sig", "replace").splitlines() if line.strip()]
+            files = list(dict.fromkeys(_xml_of(kit / "Annotations", line) for line in lines))
             if files:
                 found.setdefault(name, []).append(_Listed(files, album, prefix))
     return found, lists
+
+
+def _xml_of(annotations: Path, line: str) -> Path:
+    """Name the xml file of a line: a name, which may have spaces, or one with more behind it."""
+    whole = annotations / f"{line}.xml"
+    return whole if whole.is_file() else annotations / f"{line.split(maxsplit=1)[0]}.xml"
 
 
 def _lists(folder: Path) -> dict[str, Path]:

@@ -16,6 +16,7 @@ from auxhead.labels.problems import LabelProblem
 LARGEST = 1 << 25  # bytes of a file: 100,000 boxes. Source: own choice
 LINE = "line"  # the attribute that tells where an element begins; neither VOC nor CVAT has one of this name
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+YES = {"1", "true", "yes"}  # VOC writes 1. Source of the others: own choice
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _object(one: Element) -> Object:
     if right < left or bottom < top:
         message = "expected xmin <= xmax and ymin <= ymax, found the opposite"
         raise ValueError(message)
-    return Object(name, left, top, right - left, bottom - top, _text(one, "difficult") == "1")
+    return Object(name, left, top, right - left, bottom - top, _text(one, "difficult").lower() in YES)
 
 
 def _shown(one: Element) -> str:

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from torchvision.ops import complete_box_iou_loss
 
 from auxhead.errors import AttachError
-from auxhead.heads.base import Head, HeadSpec, Moment, RawPredictions, SharedFeatures, Targets
+from auxhead.heads.anchors import cells, spared
+from auxhead.heads.base import IGNORED, Head, HeadSpec, Moment, RawPredictions, SharedFeatures, Targets
 from auxhead.keys.heads.teacher import TeacherSpec
 
 Look = Callable[[Tensor], RawPredictions]
@@ -130,17 +131,6 @@ def decode_boxes(raw: RawPredictions, image: Tensor, anchor: Tensor) -> Tensor:
     return torch.cat((places - distances[:, :2], places + distances[:, 2:]), -1) * pixels
 
 
-def cells(raw: RawPredictions, anchor: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where anchors lie: middles of their cells, shape (N, 2), grid cells, and pixels a cell, shape (N, 1)."""
-    device = anchor.device
-    places, pixels = [], []
-    for (high, wide), stride in zip(raw.levels, raw.strides, strict=True):
-        rows, columns = torch.arange(high, device=device), torch.arange(wide, device=device)
-        places.append(torch.cartesian_prod(rows, columns).flip(-1))
-        pixels.append(torch.full((high * wide, 1), stride, device=device))
-    return torch.cat(places)[anchor] + 0.5, torch.cat(pixels)[anchor]
-
-
 def class_loss(logits: Tensor, q: Tensor) -> Tensor:
     """Measure how far class scores are from a teacher's.
 
@@ -183,7 +173,7 @@ def teaching_losses(student: RawPredictions, seen: RawPredictions, targets: Targ
     A cell has an object where the teacher's best class score u is above SEEN. There its classes and its box are taught,
     small objects more. Anchors that the detection loss has assigned to a labelled box learn from the teacher only where
     it sees an object whose box fits the label at least as well as the student's own (by CIoU): where the label is the
-    better teacher, the label alone teaches.
+    better teacher, the label alone teaches. In ignored regions nothing is taught, as nobody says what is there.
 
     Args:
         student: Its predictions, part of the graph.
@@ -197,14 +187,16 @@ def teaching_losses(student: RawPredictions, seen: RawPredictions, targets: Targ
     """
     pooled = pool(seen, student.levels, student.strides, scale)
     q = pooled.logits.sigmoid()
-    u = q.amax(1)
+    ignored = _ignored(student, targets)
+    u, best = q.max(1)
+    u = u.masked_fill(ignored.gather(1, best.unsqueeze(1)).squeeze(1), 0.0)
     image, anchor = (u > SEEN).nonzero(as_tuple=True)
     if not len(image):
         return nothing(student)
     theirs = decode_boxes(seen, image, pooled.anchor[image, anchor]) / scale
     own = decode_boxes(student, image, anchor)
     weight = size_weight(theirs) * _is_trusted(theirs, own.detach(), targets, image, anchor)
-    classes = class_loss(student.scores.float(), q).sum(1)
+    classes = class_loss(student.scores.float(), q).masked_fill(ignored, 0.0).sum(1)
     objects = (classes[image, anchor] * weight).sum()
     rest = classes[pooled.covered & (u <= SEEN) & ~targets.foreground].sum()
     share = (BACKGROUND * objects.detach() / rest.detach().clamp(min=1e-9)).clamp(max=1.0)
@@ -221,6 +213,14 @@ def nothing(student: RawPredictions) -> dict[str, Tensor]:
     """Return the terms of a batch with nothing to learn from: 0, and still part of the graph."""
     zero = student.scores[..., :0].sum() + student.boxes[..., :0].sum()
     return {"teach_cls_loss": zero, "teach_box_loss": zero}
+
+
+def _ignored(student: RawPredictions, targets: Targets) -> Tensor:
+    """Tell what is not taught: classes of anchors in ignored regions that have no labelled object, shape (B, nc, A)."""
+    regions = targets.batch.get(IGNORED)
+    if regions is None:
+        return torch.zeros_like(student.scores, dtype=torch.bool)
+    return spared(regions, student, targets.image_size) & ~targets.foreground.unsqueeze(1)
 
 
 def _is_trusted(theirs: Tensor, own: Tensor, targets: Targets, image: Tensor, anchor: Tensor) -> Tensor:

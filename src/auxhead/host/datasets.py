@@ -19,7 +19,7 @@ from auxhead.errors import DataError
 from auxhead.foreign.recognize import how_to_convert
 from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import first_line, quiet, told_as
-from auxhead.labels.data_yaml import SPLITS
+from auxhead.labels.data_yaml import FIX, SPLITS
 from auxhead.labels.label_cache import read_label_cache
 from auxhead.labels.source import Source
 from auxhead.metrics.truth import image_size
@@ -61,12 +61,11 @@ def read_data(data: str, split: str = "") -> dict[str, Any]:
     """
 
     def refuse(error: BaseException) -> DataError:
-        fix = "correct the file; paths in it are relative to its `path:`, or to its own folder"
         return DataError(
             expected="a data.yaml with train, val and names that point to existing folders or lists",
             found=str(error).strip() or type(error).__name__,
             where=data,
-            fix=how_to_convert(data) or fix,
+            fix=how_to_convert(data) or FIX,
         )
 
     if too_large := oversized(Path(data)):

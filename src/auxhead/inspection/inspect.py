@@ -24,7 +24,7 @@ from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import entries, list_images, repeated, sharing
 from auxhead.labels.misplaced import require_labels
-from auxhead.labels.pictures import split_usable
+from auxhead.labels.pictures import split_pictures
 from auxhead.labels.problems import problems_error
 from auxhead.labels.source import Source
 from auxhead.metrics.results.boxes import reaches_outside
@@ -119,7 +119,7 @@ def _look(split: str, source: Source, tell: Progress) -> tuple[list[Path], _Look
     """
     require_labels(split, source.splits[split], source.data)
     listed = list_images(source.splits[split])
-    images, problems = split_usable(listed, named(tell, f"looking at {split}"))
+    images, problems = split_pictures(source.splits[split], listed, named(tell, f"looking at {split}"))
     report = check_labels(images, len(source.names), kpt_shape=source.kpt_shape)
     if not images:
         raise problems_error(replace(report, bad_images=problems))

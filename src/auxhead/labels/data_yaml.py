@@ -15,7 +15,10 @@ from auxhead.yaml_files import oversized
 
 SPLITS = ("train", "val", "test", "minival")  # Source: Ultralytics, data/utils.py, check_det_dataset
 EXPECTED = "a data.yaml with val and names"
-FIX = "correct the file; paths in it are relative to its `path:`, or to its own folder"
+FIX = (
+    "correct the file; paths in it are relative to its own folder, or to its `path:` if it has one, which itself "
+    "counts from the working folder, else from Ultralytics' folder of data sets; write / instead of \\"
+)
 
 
 def read_data_yaml(data: Path) -> Source:

@@ -20,6 +20,10 @@ IMAGE_SUFFIXES = frozenset(
     {"avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"}
 )
 
+JPEG_SUFFIXES = frozenset({"jfif", "jif", "jpe", "pjp", "pjpeg"})
+"""Other suffixes of JPEGs, which Ultralytics passes over without a word. Source: own list, of what systems and browsers
+save pictures as."""
+
 Sources = Path | str | Sequence[Path | str]
 
 BATCH = 512  # images handled at a time: long enough to make batches cheap, short enough for a lively progress
@@ -141,6 +145,19 @@ def iter_images(sources: Sources) -> Iterator[Group]:
         yield from _groups(source, _is_image)
 
 
+def passed_over(sources: Sources) -> list[Path]:
+    """List the pictures of a split that Ultralytics passes over for their suffix (.jfif), sorted by name.
+
+    Args:
+        sources: As for list_images.
+
+    Raises:
+        DataError: A source doesn't exist or is no UTF-8 text.
+    """
+    found = (group for source in entries(sources) for group in _groups(source, _is_other_jpeg))
+    return [_to_path(name) for name in sorted(group.folder + name for group in found for name in group.names)]
+
+
 def batches(groups: Iterable[Group], size: int = BATCH) -> Iterator[list[Group]]:
     """Join small groups until they hold at least `size` images, which a list in random order makes necessary."""
     batch: list[Group] = []
@@ -158,10 +175,12 @@ def batches(groups: Iterable[Group], size: int = BATCH) -> Iterator[list[Group]]
 def no_images(sources: Sources) -> DataError:
     """Build the error for a split without an image, for the caller to raise."""
     found = entries(sources)
-    others = sum(len(group.names) for source in found for group in _groups(source, lambda _: True))
+    first, others = "", 0
+    for group in (group for source in found for group in _groups(source, lambda _: True)):
+        first, others = first or group.names[0], others + len(group.names)
     return DataError(
         expected=f"at least one image, with one of the suffixes {' '.join(sorted(IMAGE_SUFFIXES))} (in any case)",
-        found=f"{others} other names" if others else "nothing",
+        found=f"{others} other names, such as {first}" if others else "nothing",
         where=", ".join(str(source) for source in found) or "an empty list of folders",
         fix="name the folder that holds the images, or a text file with one image a line, in data.yaml",
     )
@@ -183,6 +202,10 @@ def _groups(source: Path, wanted: Callable[[str], bool]) -> Iterator[Group]:
 
 def _is_image(name: str) -> bool:
     return name[name.rfind(".") + 1 :].lower() in IMAGE_SUFFIXES
+
+
+def _is_other_jpeg(name: str) -> bool:
+    return name[name.rfind(".") + 1 :].lower() in JPEG_SUFFIXES
 
 
 def _walk(top: str, wanted: Callable[[str], bool]) -> Iterator[Group]:

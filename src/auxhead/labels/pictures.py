@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import UnidentifiedImageError
 from PIL.Image import open as open_image  # Ultralytics puts its own in its place, which looks for packages to install
 
-from auxhead.labels.listing import IMAGE_SUFFIXES
+from auxhead.labels.listing import IMAGE_SUFFIXES, Sources, passed_over
 from auxhead.labels.problems import LabelProblem
 from auxhead.labels.workers import in_order
 from auxhead.progress import Steps
@@ -44,6 +44,26 @@ def split_usable(images: Sequence[Path], progress: Steps | None = None) -> tuple
             if progress:
                 progress(done, len(images))
     return usable, tuple(problems)
+
+
+def split_pictures(
+    sources: Sources, images: Sequence[Path], progress: Steps | None = None
+) -> tuple[list[Path], tuple[LabelProblem, ...]]:
+    """Part the pictures of a split as `split_usable` does, with those that Ultralytics passes over for their suffix.
+
+    Args:
+        sources: Folders and lists of the split.
+        images: What list_images gives for them.
+        progress: Called as progress(done, total), in images.
+    """
+    usable, problems = split_usable(images, progress)
+    return usable, (*problems, *map(other_suffix, passed_over(sources)))
+
+
+def other_suffix(image: Path) -> LabelProblem:
+    """Say that Ultralytics reads no picture of that suffix."""
+    what = f"expected a suffix that Ultralytics reads, found {image.suffix}: rename it to .jpg if it is a JPEG"
+    return LabelProblem(image, None, what, "")
 
 
 def image_problem(image: Path | str) -> LabelProblem | None:

@@ -167,7 +167,8 @@ def _column_fault(columns: int, has_polygons: bool) -> str | None:
     if columns == BOX_COLUMNS or (has_polygons and columns % 2 and columns > 1):
         return None
     if columns > BOX_COLUMNS:
-        return f"expected 5 columns (or a class and at least 3 pairs x y), found {columns}"
+        hint = ": is the last one a score, as predictions have?" if columns == BOX_COLUMNS + 1 else ""
+        return f"expected 5 columns (or a class and at least 3 pairs x y), found {columns}{hint}"
     return f"expected 5 columns, found {columns}"
 
 

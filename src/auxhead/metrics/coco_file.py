@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -51,7 +52,9 @@ def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
     ids = {image[0]: place for place, image in enumerate(images)}
     classes = {category[0]: place for place, category in enumerate(categories)}
     if not content["annotations"] or len(ids) < len(images) or len(classes) < len(categories):
-        found = "not one annotation" if not content["annotations"] else "ids that occur twice"
+        twice = [f"image {own}" for own, count in Counter(row[0] for row in images).items() if count > 1]
+        twice += [f"category {own}" for own, count in Counter(row[0] for row in categories).items() if count > 1]
+        found = f"ids that occur twice: {', '.join(twice[:SHOWN])}" if twice else "not one annotation"
         raise DataError("annotations to measure against, and ids of their own", found, str(path), "correct the file")
     rows = _read(
         "annotation",

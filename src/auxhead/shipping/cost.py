@@ -120,7 +120,7 @@ def cost(
         model = build(name, nc, kpt_shape)
         fused = deepcopy(model).fuse(verbose=False).eval()
         unfused = None if model.is_fused() else count(model, imgsz)
-        costs.append(Cost(name, kind(model), int(model.yaml["nc"]), imgsz, unfused, count(fused, imgsz)))
+        costs.append(Cost(name, kind(model), int(model.model[-1].nc), imgsz, unfused, count(fused, imgsz)))
         ready.append(fused)
     tell("counting", len(named), len(named))
     if not latency or not ready:
@@ -215,7 +215,7 @@ def build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -
             model: DetectionModel = checkpoint.open_model(file, accept=_file_task).model
             if nc is None and kpt_shape is None:
                 return model
-            return built(name, deepcopy(model.yaml), nc, kpt_shape)
+            return built(name, deepcopy(_description(model, name)), nc, kpt_shape)
         path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else Path(f"{name}.yaml")
         with told_as(partial(_unknown, name)):
             yaml = yaml_model_load(model_yaml(path))
@@ -243,6 +243,23 @@ def built(name: str | Path, yaml: dict[str, Any], nc: int | None, kpt_shape: tup
         raise _unknown(name, ValueError("no number of classes (nc:) in it"))
     with told_as(partial(_unknown, name)):
         return MODELS[task](described, ch=yaml.get("channels", 3), verbose=False)
+
+
+def _description(model: DetectionModel, name: str | Path) -> dict[str, Any]:
+    """Return the YAML in a file's model, which files that somebody has changed may lack.
+
+    Raises:
+        ModelError: There is none.
+    """
+    yaml = getattr(model, "yaml", None)
+    if not isinstance(yaml, dict):
+        raise ModelError(
+            expected="a model that knows its YAML, to build it with other classes or keypoints",
+            found="none in the file",
+            where=str(name),
+            fix="leave out nc= and kpt_shape=, or name the YAML",
+        )
+    return yaml
 
 
 def _file_task(model: torch.nn.Module, where: str) -> str:

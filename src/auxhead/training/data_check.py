@@ -11,14 +11,15 @@ from ultralytics.utils import LOGGER
 
 from auxhead.augmentation.check import check_views
 from auxhead.errors import DataError
+from auxhead.formats import plural
 from auxhead.host.calls import quiet
 from auxhead.host.datasets import read_data
 from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
 from auxhead.labels.data_yaml import SPLITS
-from auxhead.labels.listing import list_images, sharing
+from auxhead.labels.listing import ignore_path, list_images, sharing
 from auxhead.labels.misplaced import require_labels
-from auxhead.labels.pictures import split_usable
+from auxhead.labels.pictures import split_pictures
 from auxhead.labels.problems import LabelReport, told_problems
 from auxhead.model.choices import RunPlan
 from auxhead.training.launch import run_folder
@@ -48,7 +49,7 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
     for split in ("train", "val"):
         sources = data[split] if isinstance(data[split], list) else [data[split]]
         require_labels(split, sources, Path(data["yaml_file"]).resolve())
-        images, bad_images = split_usable(list_images(sources))
+        images, bad_images = split_pictures(sources, list_images(sources))
         report = check_labels(
             images,
             nc,
@@ -60,6 +61,7 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
         _judge(split, replace(report, bad_images=bad_images), plan.on_error)
         if split == "train":
             check_views(plan, data, arguments, images)
+            _tell_ignored(plan, images)
     return {**arguments, "data": data["yaml_file"]}
 
 
@@ -77,6 +79,19 @@ def _shared(images: Iterable[Path]) -> str:
         return ""
     files = "1 label file" if len(groups) == 1 else f"{len(groups)} label files"
     return f"; {sum(map(len, groups))} images share {files}, such as {', '.join(map(str, groups[0]))}"
+
+
+def _tell_ignored(plan: RunPlan, images: Iterable[Path]) -> None:
+    """Say that stock models know no ignored regions, where there are some to be known."""
+    if plan.route == "native" or not plan.ignore:
+        return
+    count = sum(ignore_path(image).is_file() for image in images)
+    if count:
+        LOGGER.warning(
+            f"train: {plural(count, 'image')} with ignored regions, which route={plan.route} learns as background: its "
+            "labels and loss, both Ultralytics' own, know no regions. Only route=native leaves them out; ignore=false "
+            "says that background is meant"
+        )
 
 
 def _judge(split: str, report: LabelReport, on_error: str) -> None:

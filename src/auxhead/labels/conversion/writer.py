@@ -19,7 +19,8 @@ from auxhead.labels.conversion.folder import DATA, PROBLEMS
 from auxhead.labels.conversion.result import Conversion, SplitCounts
 from auxhead.labels.conversion.rows import FLIP_IDX, RowConverter, row_writer
 from auxhead.labels.conversion.splits import NEEDED, Split
-from auxhead.labels.listing import batches, iter_images
+from auxhead.labels.listing import batches, iter_images, passed_over
+from auxhead.labels.pictures import other_suffix
 from auxhead.labels.problems import ProblemLog
 from auxhead.labels.rows import Rules, pose_columns
 from auxhead.labels.source import Source
@@ -99,6 +100,8 @@ class Writer:
             link=self._link,
             listed=f"./images/{split.name}/" if split.is_list else None,
         )
+        for image in passed_over(split.sources):
+            log.add_image(other_suffix(image))
         convert.writing = not (log.count and self._fail)
         counts = dict.fromkeys((field.name for field in fields(SplitCounts)), 0)
         results = in_order(convert, batches(iter_images(split.sources)))
