@@ -12,9 +12,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import matplotlib.style
-from matplotlib import cycler
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.rcsetup import cycler
 
 from auxhead.formats import printable
 from auxhead.reporting.arm_styles import COLORS

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from io import BytesIO
 
 import matplotlib.style
-from matplotlib import cycler
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 from auxhead.reporting.arm_styles import COLORS
 from auxhead.reporting.inline_svg import GRID, GROUND, INK, QUIET, STYLE
