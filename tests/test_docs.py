@@ -100,6 +100,18 @@ def test_links_of_a_page(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def test_pictures_of_the_gallery_are_shown_small_and_ask_nobody() -> None:
+    pictures = sorted((ROOT / "docs" / "images" / "gallery").iterdir())
+    page = TEXTS[ROOT / "docs" / "gallery.md"]
+    assert {picture.name for picture in pictures} == set(re.findall(r"\]\(images/gallery/([^)]+)\)", page))
+    assert sum(picture.stat().st_size for picture in pictures) < 1_200_000
+    for picture in (ROOT / "docs" / "images").rglob("*.svg"):
+        text = re.sub(r'\bxmlns(:\w+)?="[^"]*"|<!--.*?-->', "", picture.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not re.search(r"""url\((?!['"]?#)|@import|@font-face|href=|<(script|image|style src)""", text), (
+            picture.name
+        )
+
+
 def stated_defaults(page: str) -> dict[str, str]:
     """Read the tables of a page: the last column by the first."""
     rows = re.findall(r"^\|(.+?)\|(?:.+)\|(.*)\|$", page, re.MULTILINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,15 @@ def test_the_hash_is_of_the_content(tmp_path: Path) -> None:
     assert weights_hash(folder) != before
     with pytest.raises(auxhead.ModelError):
         weights_hash(tmp_path / "none")
+
+
+def test_the_folder_of_a_training_and_a_mistyped_file_are_told_from_a_model(tmp_path: Path) -> None:
+    best = tmp_path / "train" / "weights" / "best.pt"
+    best.parent.mkdir(parents=True)
+    best.touch()
+    for wrong in (tmp_path / "train", best.with_name("bets.pt")):
+        with pytest.raises(auxhead.ModelError, match=re.escape(f"{best}")):
+            weights_hash(wrong)
 
 
 def test_images_that_no_detector_sees_are_refused_or_left_out_and_never_missed(

@@ -192,13 +192,18 @@ def test_paper_is_white_and_leaves_folded_what_is_folded(show: Any) -> None:
     assert page.evaluate(CONTRAST)["ratio"] >= 4.5
 
 
-def test_six_arms_fit_on_six_sheets(browser: Browser, tmp_path: Path) -> None:
-    """As many arms, sizes and measures as the largest page of the evidence has."""
-    arms: dict[str, dict[str, Any]] = {"plain": {}, **{f"arm-{place}": {"heads": "x"} for place in range(5)}}
-    values = {arm: (0.5 + 0.02 * place, 0.53, 0.5) for place, arm in enumerate(arms)}
-    made = make_ledger(tmp_path / "ledger", arms=arms, values=values, names=("a", "b", "c", "d"))
+def test_twelve_arms_with_pictures_fit_on_six_sheets(browser: Browser, tmp_path: Path) -> None:
+    """Twice as many arms as the largest page of the evidence has, its sizes and measures, and pictures of two kinds."""
+    arms: dict[str, dict[str, Any]] = {"plain": {}, **{f"arm-{place}": {"heads": "x"} for place in range(11)}}
+    values = {arm: (0.5 + 0.03 * (12 - place if place else 0), 0.53, 0.5) for place, arm in enumerate(arms)}
+    made = make_ledger(tmp_path / "ledger", arms=arms, values=values, names=("a", "b", "c", "d"), pictures=12)
     page = browser.new_page()
-    page.goto(report(made, pictures=False).page.as_uri())
+    page.goto(report(made).page.as_uri())
+    assert page.locator("details.side").first.locator(".picture").count() == 6
+    learning, precision = (page.locator(f"#{name}") for name in ("learning", "precision"))
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 1032, "height": 703})  # a sheet without its margins
+    assert learning.bounding_box()["y"] == precision.bounding_box()["y"]  # beside each other
     sheets = page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n")
     page.close()
     assert 1 < sheets <= 6

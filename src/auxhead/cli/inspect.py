@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from auxhead.cli.key_help import key_help
@@ -19,6 +20,7 @@ def inspect(
 
     keys = read_keys(words or [], InspectKeys)
     with json_only(as_json), progress() as tell:
+        from auxhead.inspection.inspect import PAGE_FILE
         from auxhead.inspection.inspect import inspect as run
         from auxhead.inspection.tables import remarks, table
 
@@ -31,4 +33,4 @@ def inspect(
     for line in remarks(found):
         console.print(line, soft_wrap=True)
     if keys.out:
-        say(f"\nWritten to {keys.out}")
+        say(f"\nResults: {keys.out}\nPage: {Path(keys.out) / PAGE_FILE}")

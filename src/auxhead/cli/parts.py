@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PAGE = 132  # columns of tables that don't go to a terminal
 WIDE = 168  # likewise, of tables that also show measured times
+BESIDE = 3  # columns that rich leaves beside each of a table's
+LONGEST = 40  # columns of a name that isn't broken
 SETTINGS = {"help_option_names": [], "max_content_width": PAGE}
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
 
@@ -105,22 +107,72 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def print_table(console: Console, rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print a table that a result has laid out.
+    """Print a table that a result has laid out; in parts, where it is so wide that words would be broken.
 
     Args:
         console: Where.
         rows: Rows of cells, the first of which is the head; the first column stands to the left, numbers to the right.
         title: Printed above.
     """
-    console.print(_table(rows, title))
+    for place, columns in enumerate(_parts(rows, console.width)):
+        part = [[row[column] for column in columns] for row in rows]
+        console.print(_table(part, _widths(part, console.width), None if place else title))
 
 
-def _table(rows: Sequence[Sequence[str]], title: str | None) -> Table:
+def _parts(rows: Sequence[Sequence[str]], width: int) -> list[list[int]]:
+    """Share the columns out among tables that fit, each with the first column; one table where whole words fit.
+
+    >>> _parts([["name", "seconds", "bytes"], ["a long name", "1.5 (1.2 to 1.9)", "12,345"]], 40)
+    [[0, 1, 2]]
+    >>> _parts([["name", "seconds", "bytes"], ["a long name", "1.5 (1.2 to 1.9)", "12,345"]], 32)
+    [[0, 1], [0, 2]]
+    """
+    whole, words = _cells(rows), _words(rows)
+    if sum(words) + BESIDE * len(words) <= width:
+        return [list(range(len(whole)))]
+    parts = [[0]]
+    for place in range(1, len(whole)):
+        if len(parts[-1]) > 1 and sum(whole[column] + BESIDE for column in [*parts[-1], place]) > width:
+            parts.append([0])
+        parts[-1].append(place)
+    return parts
+
+
+def _widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Make columns narrower until they fit, those first whose longest word leaves the most room.
+
+    >>> _widths([["name", "seconds", "bytes"], ["a long name", "1.5 (1.2 to 1.9)", "12,345"]], 35)
+    [11, 9, 6]
+    """
+    widths, least = _cells(rows), _words(rows)
+    while sum(widths) + BESIDE * len(widths) > width:
+        room, place = max((have - word, place) for place, (have, word) in enumerate(zip(widths, least, strict=True)))
+        if not room:
+            break  # rich breaks words, then
+        widths[place] -= 1
+    return widths
+
+
+def _cells(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return the length of the longest cell of each column."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _words(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return the length of the longest word of each column; the first one's cells are names, and stay whole."""
+    words = [max(len(word) for cell in column for word in cell.split() or [""]) for column in zip(*rows, strict=True)]
+    return [max(words[0], min(_cells(rows)[0], LONGEST)), *words[1:]]
+
+
+def _table(rows: Sequence[Sequence[str]], widths: Sequence[int], title: str | None) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Column, Table
 
     head, *body = rows
-    columns = [Column(head[0], overflow="fold"), *(Column(cell, justify="right", overflow="fold") for cell in head[1:])]
+    columns = [
+        Column(cell, overflow="fold", width=width, justify="right" if place else "left")
+        for place, (cell, width) in enumerate(zip(head, widths, strict=True))
+    ]
     table = Table(*columns, title=printable(title) if title else None, title_justify="left", box=SIMPLE_HEAD)
     for row in body:
         table.add_row(*map(printable, row))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from auxhead.designs.result import Design, Designs, short_name
 from auxhead.files import write_atomic
 from auxhead.formats import printable
+from auxhead.reporting.arm_styles import CONTROL
+from auxhead.reporting.paper import on_paper, png
 
-SHOWN = "#3b6fb6"
-BEST = "#c8442b"
-TOO_DEAR = "#c9c9c9"
-LINE = "#6b6b6b"
+SHOWN, BEST, TOO_DEAR = "C0", "C1", CONTROL[1]
 
 
 def plot_designs(found: Designs, path: Path) -> None:
@@ -29,16 +28,19 @@ def plot_designs(found: Designs, path: Path) -> None:
     Raises:
         OutputError: It can't be written.
     """
+    with on_paper():
+        write_atomic(path, png(_figure(found)))
+
+
+def _figure(found: Designs) -> Figure:
     several = [found.like, *found.candidates]
-    figure = Figure(figsize=(14, 2 + 0.42 * len(several)), dpi=110, layout="constrained")
+    figure = Figure(figsize=(16, 2.4 + 0.42 * len(several)), layout="constrained")
     title = f"Designs at the price of {found.like.name}, for {short_name(found.data)} at imgsz={found.imgsz}"
-    figure.suptitle(printable(title).replace("$", r"\$"))
+    figure.suptitle(printable(title), fontsize=15, weight="bold")
     sizes, prices = figure.subplots(1, 2, width_ratios=[1.3, 1], sharey=True)
     _sizes(sizes, found, several)
     _prices(prices, found, several)
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png")
-    write_atomic(path, buffer.getvalue())
+    return figure
 
 
 def _color(one: Design, found: Designs) -> str:
@@ -55,18 +57,19 @@ def _sizes(axes: Axes, found: Designs, several: Sequence[Design]) -> None:
     note = ""
     if found.longest is not None:
         for value in found.longest:
-            axes.axvline(value, color=LINE, linestyle="--", linewidth=1)
+            axes.axvline(value, color=rcParams["axes.edgecolor"], linestyle="--", linewidth=1)
         note = "\ndashed: the boxes' longer sides, median {:.0f}, 99 % {:.0f}, largest {:.0f}".format(*found.longest)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_yticks(range(len(several)), [one.name for one in several], fontsize=9)
+    axes.set_yticks(range(len(several)), [one.name for one in several])
     axes.set_ylim(len(several) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
     axes.set(title="Sizes a design is for", xlabel=f"px at the network's input{note}")
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _prices(axes: Axes, found: Designs, several: Sequence[Design]) -> None:
     """Draw prices, and beside them the candidate anchors of small boxes."""
+    quiet = rcParams["axes.edgecolor"]
     for row, one in enumerate(several):
         color = _color(one, found)
         axes.plot(one.gflops_ratio, row, marker="|", markersize=14, markeredgewidth=2, color=color)
@@ -74,12 +77,12 @@ def _prices(axes: Axes, found: Designs, several: Sequence[Design]) -> None:
             axes.plot([one.time.low, one.time.high], [row, row], color=color, linewidth=2)
             axes.plot(one.time.ratio, row, marker="o", color=color)
         small = "-" if one.offer.small is None else f"{one.offer.small:g}"
-        axes.text(1.02, row, small, transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=10)
-    axes.text(1.02, 1.01, "anchors", transform=axes.transAxes, ha="left", va="bottom", fontsize=9, color=LINE)
-    axes.axvline(1.0, color=LINE, linestyle="--", linewidth=1)
+        axes.text(1.02, row, small, transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=12)
+    axes.text(1.02, 1.01, "anchors", transform=axes.transAxes, ha="left", va="bottom", fontsize=11, color=quiet)
+    axes.axvline(1.0, color=quiet, linestyle="--", linewidth=1)
     dots = f"; dots: {found.clock}, median and quartiles" if found.clock else ""
     axes.set(
-        title="What it costs, and candidate anchors of a box under 16 px",
+        title="Price, and candidate anchors of a box under 16 px",
         xlabel=f"price as a ratio to {found.like.name}, grey: too dear\nbars: GFLOPs{dots}",
     )
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=False, axis="y")

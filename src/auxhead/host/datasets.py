@@ -21,6 +21,7 @@ from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.labels.data_yaml import FIX, SPLITS
 from auxhead.labels.label_cache import read_label_cache
+from auxhead.labels.mistyped import how_to_correct
 from auxhead.labels.source import Source
 from auxhead.metrics.truth import image_size
 from auxhead.yaml_files import oversized
@@ -65,7 +66,7 @@ def read_data(data: str, split: str = "") -> dict[str, Any]:
             expected="a data.yaml with train, val and names that point to existing folders or lists",
             found=str(error).strip() or type(error).__name__,
             where=data,
-            fix=how_to_convert(data) or FIX,
+            fix=how_to_convert(data) or (Path(data).suffix in {".yaml", ".yml"} and how_to_correct(data)) or FIX,
         )
 
     if too_large := oversized(Path(data)):

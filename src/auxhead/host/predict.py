@@ -18,8 +18,10 @@ from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, told_as
 from auxhead.host.cpu import restored_threads
 from auxhead.host.validation import BoxValidator
+from auxhead.labels.mistyped import how_to_correct
 from auxhead.metrics.results.categories import placeholder
 
+EXPECTED = "a model's file or folder"
 PLACEHOLDERS = 3  # names shown in a message
 ONE_CLASS = "item"  # Source: Ultralytics 8.4.190, engine/trainer.py, which names the class of single_cls so
 
@@ -221,8 +223,11 @@ def weights_hash(model: Path) -> str:
         SHA-256, hexadecimal.
 
     Raises:
-        ModelError: There is none.
+        ModelError: There is none, or the folder is that of a training.
     """
+    best = model / "weights" / "best.pt"
+    if best.is_file():
+        raise ModelError(EXPECTED, "the folder of a training", str(model), f"name its detector: {best}")
     files = sorted(path for path in model.rglob("*") if path.is_file()) if model.is_dir() else [model]
     total = hashlib.sha256()
     try:
@@ -232,13 +237,13 @@ def weights_hash(model: Path) -> str:
         return total.hexdigest() if model.is_dir() else digest
     except OSError as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        raise ModelError("a model's file or folder", found, str(model), "correct the path") from error
+        raise ModelError(EXPECTED, found, str(model), how_to_correct(str(model)) or "correct the path") from error
 
 
 def _open(model: Path, *, trust: bool) -> tuple[Any, Mapping[str, Any]]:
     """Open a .pt file safely; other formats are Ultralytics' to open. With the arguments it was trained with."""
     if not model.exists():
-        raise ModelError("a model's file or folder", "no such file", str(model), "correct the path")
+        raise ModelError(EXPECTED, "no such file", str(model), how_to_correct(str(model)) or "correct the path")
     if model.suffix != ".pt":
         return None, {}
     opened = checkpoint.open_model(model, trust=trust)

@@ -32,7 +32,8 @@ from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
 
 SPLITS = ("train", "val", "test")
-FILES = ("inspect.json", "inspect.png", "near_copies.jpg")
+PAGE_FILE = "report.html"
+FILES = ("inspect.json", "inspect.png", "near_copies.jpg", PAGE_FILE)
 
 
 def inspect(
@@ -48,8 +49,8 @@ def inspect(
     Args:
         data: Its data.yaml, or a name of Ultralytics'.
         imgsz: Side of the network input, pixels, at least 1; rounded up to a multiple of 32, as in a training.
-        out: Folder for inspect.json, inspect.png and, where there are near copies, near_copies.jpg; None: nothing is
-            written.
+        out: Folder for report.html, inspect.json, inspect.png and, where there are near copies, near_copies.jpg; None:
+            nothing is written.
         exist_ok: Replace these files if they stand there.
         progress: Called as progress(task, done, total); tasks are "looking at train", "reading train", "anchors of
             train", "comparing images", "looking for near copies" and the like.
@@ -159,7 +160,8 @@ def _split(truth: Truth, look: _Look, imgsz: int, name: str, tell: Progress) -> 
 
 
 def _write(inspection: Inspection, out: Path) -> None:
-    from auxhead.inspection.plot import plot_inspection  # matplotlib takes its time
+    from auxhead.inspection.page import page  # matplotlib takes its time
+    from auxhead.inspection.plot import plot_inspection
 
     write_atomic(out / FILES[0], json.dumps(inspection.to_dict(), indent=2, allow_nan=False).encode())
     plot_inspection(inspection, out / FILES[1])
@@ -168,3 +170,5 @@ def _write(inspection: Inspection, out: Path) -> None:
         draw_pairs(pairs, out / FILES[2])
     else:
         (out / FILES[2]).unlink(missing_ok=True)  # of an earlier look at other splits
+    text = page(inspection, out / FILES[2] if pairs else None)
+    write_atomic(out / PAGE_FILE, text.encode("utf-8", errors="replace"))

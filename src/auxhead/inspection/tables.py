@@ -21,7 +21,13 @@ def table(found: Inspection) -> list[list[str]]:
 
 
 def remarks(found: Inspection) -> list[str]:
-    """Return what the table has no place for: unusable images, empty classes, copies, mirrored names, suggestions."""
+    """Return what the table has no place for: what stands out, and keys worth setting."""
+    worth = [f"  {shlex.quote(f'{one.key}={one.value}')}: {one.reason}" for one in found.suggestions]
+    return [*findings(found), "\nWorth setting:", *worth]
+
+
+def findings(found: Inspection) -> list[str]:
+    """Return what stands out: unusable images, empty classes, copies, mirrored names; details are indented."""
     lines = [line for name, one in found.splits.items() for line in _images(name, one)]
     lines += [
         f"No box in {name}: {', '.join(one.empty_classes)}" for name, one in found.splits.items() if one.empty_classes
@@ -45,8 +51,7 @@ def remarks(found: Inspection) -> list[str]:
         names = [f"{hint.name} ({hint.reason})" for hint in found.mirrored]
         more = f" and {len(names) - CLASSES} more" if len(names) > CLASSES else ""
         lines.append(f"Classes that a mirror may change, by their names: {', '.join(names[:CLASSES])}{more}")
-    lines.append("\nWorth setting:")
-    return lines + [f"  {shlex.quote(f'{one.key}={one.value}')}: {one.reason}" for one in found.suggestions]
+    return lines
 
 
 def _near(found: Inspection) -> list[str]:

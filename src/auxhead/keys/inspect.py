@@ -17,6 +17,6 @@ class InspectKeys(Keys):
     data: str = Field(description="data.yaml of the detection data set")
     imgsz: int = Field(default=640, ge=32, description="size of the network input that pixels refer to")
     out: str | None = Field(
-        default=None, description="folder for inspect.json and inspect.png (default: nothing is written)"
+        default=None, description="folder for report.html, inspect.json and inspect.png (default: nothing is written)"
     )
     exist_ok: bool = Field(default=False, description="replace such files that stand there")

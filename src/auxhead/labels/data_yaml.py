@@ -9,6 +9,7 @@ import yaml
 
 from auxhead.errors import DataError
 from auxhead.labels.listing import Sources
+from auxhead.labels.mistyped import how_to_correct
 from auxhead.labels.source import Source
 from auxhead.places import datasets_dir
 from auxhead.yaml_files import oversized
@@ -58,7 +59,8 @@ def _load(data: Path) -> dict[str, Any]:
         content = yaml.safe_load(data.read_text(encoding="utf-8", errors="ignore"))
     except (OSError, yaml.YAMLError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else str(error).replace("\n", " ")
-        raise DataError(EXPECTED, found, str(data), "correct the path or the file") from error
+        fix = how_to_correct(str(data)) or "correct the path or the file"
+        raise DataError(EXPECTED, found, str(data), fix) from error
     if not isinstance(content, dict):
         raise DataError(EXPECTED, f"{type(content).__name__} instead of key: value lines", str(data), FIX)
     return content

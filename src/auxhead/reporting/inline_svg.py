@@ -14,13 +14,21 @@ from xml.etree import ElementTree as ET
 import matplotlib.style
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.rcsetup import cycler
 
 from auxhead.formats import printable
+from auxhead.reporting.arm_styles import COLORS
 
 # Colors that stand for CSS variables until the figure is in the page.
 INK, QUIET, GRID, GROUND = "#000001", "#000002", "#000003", "#000004"
 VARIABLES: Mapping[str, str] = {INK: "--ink", QUIET: "--quiet", GRID: "--grid", GROUND: "--panel"}
 DOTS = 72  # pixels of the page to an inch, so that matplotlib's points are the page's pixels
+
+
+def arm_color(place: int) -> str:
+    """Return the color that stands for an arm's CSS variable, place 0 to 255."""
+    return f"#0001{place:02x}"
+
 
 STYLE = {
     "axes.axisbelow": True,
@@ -30,6 +38,7 @@ STYLE = {
     "axes.labelcolor": INK,
     "axes.labelsize": 13,
     "axes.linewidth": 1.0,
+    "axes.prop_cycle": cycler(color=[arm_color(1 + place) for place in range(len(COLORS))]),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlecolor": INK,
@@ -73,11 +82,6 @@ class Drawing:
 
     wide: str
     narrow: str
-
-
-def arm_color(place: int) -> str:
-    """Return the color that stands for an arm's CSS variable, place 0 to 255."""
-    return f"#0001{place:02x}"
 
 
 @contextmanager
