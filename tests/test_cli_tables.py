@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from auxhead.cli.parts import print_table
+from auxhead.cli.parts import page_console, print_table, print_text
 
 ROWS = [
     ["design", "levels", "GFLOPs", "time", "small", "no own", "too large", ""],
@@ -40,3 +40,18 @@ def test_cells_come_once_and_in_order() -> None:
         for word in line.split()[1:]
     ]
     assert values == ["P3-P5", "2.02", "1.00", "5", "1.2", "%", "0.0", "%", "the", "price"]
+
+
+def test_sentences_break_between_words_in_a_terminal_and_nowhere_else() -> None:
+    text = "  imgsz=416: enlarges the images 1.6 times\n/a/path/that/is/longer/than/the/terminal/report.html"
+    shown, kept = io.StringIO(), io.StringIO()
+    print_text(Console(file=shown, width=30, force_terminal=True, highlight=False), text)
+    print_text(Console(file=kept, width=30), text)
+    assert shown.getvalue().splitlines() == ["  imgsz=416: enlarges the", "  images 1.6 times", text.splitlines()[1]]
+    assert kept.getvalue() == f"{text}\n"
+
+
+def test_numbers_are_not_colored_by_halves(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    print_text(page_console(), "21,954 boxes at bands=ai-tod")
+    assert capsys.readouterr().out == "21,954 boxes at bands=ai-tod\n"

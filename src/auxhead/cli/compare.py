@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, print_text, progress
 
 if TYPE_CHECKING:
     from auxhead.comparison.compare import Comparison
@@ -95,32 +95,30 @@ def _run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Cal
 
     console = page_console(err=True)
     folder = folder_of(plan, keys)
-    console.print(
-        f"Comparison in {folder}: its runs write log.txt, `auxhead report {folder}` works at any time", soft_wrap=True
-    )
+    print_text(console, f"Comparison in {folder}: its runs write log.txt, `auxhead report {folder}` works at any time")
     try:
         with live_runs(console, folder) as table:
             found = run(plan, progress=table.tell, watch=table.watch, say=console.print, **keys)
     except KeyboardInterrupt as error:
         done = f"{table.finished()} of {len(table.states)} runs are finished"
         rest = str(error) or "the others go on where they were: give the same command again"
-        console.print(f"\nstopped; {done}, {rest}", soft_wrap=True)
+        print_text(console, f"\nstopped; {done}, {rest}")
         raise
     return found.to_dict(), partial(_print_comparison, found)
 
 
 def _print_comparison(found: Comparison) -> None:
     console = page_console()
-    console.print(found.title, soft_wrap=True)
+    print_text(console, found.title)
     print_table(console, found.table())
     for line in found.verdicts:
-        console.print(line, soft_wrap=True)
-    console.print(f"\nReport: {found.report}", soft_wrap=True)
+        print_text(console, line)
+    print_text(console, f"\nReport: {found.report}")
 
 
 def _print_dry_run(found: DryRun) -> None:
     console = page_console()
     head, foot = found.remarks()
-    console.print(head, soft_wrap=True)
+    print_text(console, head)
     print_table(console, found.table())
-    console.print(foot, soft_wrap=True)
+    print_text(console, foot)

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import PAGE, WIDE, Json, complete, emit, json_only, page_console, print_table, progress
+from auxhead.cli.parts import (
+    PAGE,
+    WIDE,
+    Json,
+    complete,
+    emit,
+    json_only,
+    page_console,
+    print_table,
+    print_text,
+    progress,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -43,7 +54,7 @@ def cost(
     else:
         console = page_console(WIDE if keys.latency else PAGE)
         print_table(console, table(costs))
-        console.print(remark(costs))
+        print_text(console, remark(costs))
 
 
 def _names_and_keys(words: Sequence[str], keys: type[BaseModel]) -> tuple[list[str], list[str]]:

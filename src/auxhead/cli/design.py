@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import PAGE, WIDE, Json, Words, emit, json_only, page_console, print_table, progress, say
+from auxhead.cli.parts import (
+    PAGE,
+    WIDE,
+    Json,
+    Words,
+    emit,
+    json_only,
+    page_console,
+    print_table,
+    print_text,
+    progress,
+    say,
+)
 
 
 def design(
@@ -29,6 +41,6 @@ def design(
     console = page_console(WIDE if found.device else PAGE)
     print_table(console, table(found))
     for line in remarks(found):
-        console.print(line, soft_wrap=True)
+        print_text(console, line)
     if keys.out:
         say(f"\nWritten to {keys.out}; compare with: auxhead compare {keys.out}/plan.yaml")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, print_text, progress
 
 NOT_REACHED = 4  # exit code
 
@@ -36,7 +36,7 @@ def evaluate(
         for title, rows in result.tables():
             print_table(console, rows, title)
         for remark in result.remarks():
-            console.print(remark, soft_wrap=True)
-        console.print(f"\nResults: {result.folder}\nPage: {Path(result.folder) / PAGE_FILE}", soft_wrap=True)
+            print_text(console, remark)
+        print_text(console, f"\nResults: {result.folder}\nPage: {Path(result.folder) / PAGE_FILE}")
     if result.below:
         raise typer.Exit(NOT_REACHED)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress, say
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, print_text, progress, say
 
 
 def inspect(
@@ -31,6 +31,6 @@ def inspect(
     console = page_console()
     print_table(console, table(found))
     for line in remarks(found):
-        console.print(line, soft_wrap=True)
+        print_text(console, line)
     if keys.out:
         say(f"\nResults: {keys.out}\nPage: {Path(keys.out) / PAGE_FILE}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -97,13 +98,28 @@ def page_console(page: int = PAGE, *, err: bool = False) -> Console:
         def print(self, *objects: Any, **options: Any) -> None:
             super().print(*(printable(one) if isinstance(one, str) else one for one in objects), **options)
 
-    console = Printable(markup=False, emoji=False, stderr=err)
-    return console if err or console.is_terminal else Printable(markup=False, emoji=False, width=page)
+    plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+    console = Printable(**plain, stderr=err)
+    return console if err or console.is_terminal else Printable(**plain, width=page)
 
 
 def say(text: str, *, err: bool = False) -> None:
     """Print a line of text."""
     typer.echo(printable(text), err=err)
+
+
+def print_text(console: Console, text: str) -> None:
+    """Print sentences: words and paths stay whole in a terminal; elsewhere a line stays one, for what searches it."""
+    lines = text.split("\n")
+    if console.is_terminal:
+        lines = [_wrapped(line, console.width) for line in lines]
+    console.print("\n".join(lines), soft_wrap=True)
+
+
+def _wrapped(line: str, width: int) -> str:
+    """Break a line between words; what follows is indented as it is."""
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def print_table(console: Console, rows: Sequence[Sequence[str]], title: str | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import SETTINGS, Json, Words, emit, json_only, page_console, print_table, progress
+from auxhead.cli.parts import SETTINGS, Json, Words, emit, json_only, page_console, print_table, print_text, progress
 
 teacher = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Ask what a teacher would teach: teacher check."
@@ -43,8 +43,8 @@ def check(
         emit(found.to_dict())
         return
     console = page_console()
-    console.print(found.verdict(), soft_wrap=True)
+    print_text(console, found.verdict())
     print_table(console, found.table())
     for line in found.remarks():
-        console.print(line, soft_wrap=True)
-    console.print(f"\nResults: {found.folder}", soft_wrap=True)
+        print_text(console, line)
+    print_text(console, f"\nResults: {found.folder}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auxhead.cli.key_help import key_help
-from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, progress, say
+from auxhead.cli.parts import Json, Words, emit, json_only, page_console, print_table, print_text, progress, say
 from auxhead.progress import named
 
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ def _show_plan(keys: Mapping[str, Any], as_json: bool) -> None:
     console = page_console()
     print_table(console, _plan_table(plan))
     for line in plan["teacher"]["said"] if "teacher" in plan else ():
-        console.print(line, soft_wrap=True)
+        print_text(console, line)
     defaults = (f"{key}={_word(value)}" for key, value in plan["in_force"].items() if key not in plan["ultralytics"])
-    console.print(f"Ultralytics' defaults for the rest: {' '.join(defaults)}")
+    print_text(console, f"Ultralytics' defaults for the rest: {' '.join(defaults)}")
 
 
 def _show_resume(keys: Mapping[str, Any], as_json: bool) -> None:
@@ -93,7 +93,7 @@ def _show_resume(keys: Mapping[str, Any], as_json: bool) -> None:
         return
     console = page_console()
     print_table(console, found.table())
-    console.print(f"Keys that may be given: {', '.join(found.obeyed)}")
+    print_text(console, f"Keys that may be given: {', '.join(found.obeyed)}")
 
 
 def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
