@@ -101,11 +101,21 @@ def test_what_can_not_be_shown_is_left_to_its_text(broken: InNotebooks) -> None:
     assert broken._repr_html_() is None
 
 
+def map50(book: Any) -> float:
+    """Read what the notebook shows of its training, percent."""
+    outputs = [output for cell in book["cells"] for output in cell.get("outputs", ())]
+    shown = ["".join(output.get("data", {}).get("text/html", "")) for output in outputs]
+    (table,) = (html for html in shown if "Validation of best.pt" in html)
+    head, values = ([cell.text for cell in row] for row in ElementTree.fromstring(table).iter("tr"))
+    return float(values[head.index("mAP50")] or 0)
+
+
 def test_the_notebook_of_the_pages_shows_what_it_says_and_nothing_of_a_machine() -> None:
     book = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
     code = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == [*range(1, len(code) + 1)]
     assert {*book["metadata"]} == {"kernelspec"}
+    assert map50(book) > 30
     assert all(cell["metadata"] == {} for cell in book["cells"])
     kinds = {kind for cell in code for output in cell["outputs"] for kind in output.get("data", {})}
     assert {"text/html", "image/jpeg", "image/png"} <= kinds
@@ -125,3 +135,4 @@ def test_the_notebook_of_the_pages_runs(tmp_path: Path) -> None:
     book = module.executed(NOTEBOOK, tmp_path)
     assert (tmp_path / "notebook-demo" / "evaluated" / "report.html").is_file()
     assert str(tmp_path) not in json.dumps(book)
+    assert map50(book) > 30  # it finds something, as the page says
