@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,8 @@ def test_mosaics_are_made_of_cuts_from_the_first_picture_on(shrunk: bool, data: 
     dataset = build(data, Views(crops=Crops(**{**vars(ALWAYS), "shrunk": shrunk})), "detect", mosaic=1.0)
     random.seed(2)
     assert dataset[0]["img"].shape == (3, 128, 128)
-    assert dataset.buffer == [0] * len(dataset.buffer)
-    assert dataset.ims[0].shape[:2] == ((96, 128) if shrunk else (192, 256))
+    assert dataset.buffer == [0]
+    assert dataset.ims == [None] * 4  # of pictures only what is shown of them
 
 
 def test_what_is_painted_on_a_cut_is_not_painted_on_the_picture(data: Path) -> None:
@@ -105,13 +106,51 @@ def test_what_is_painted_on_a_cut_is_not_painted_on_the_picture(data: Path) -> N
     assert not np.shares_memory(shown, dataset.ims[0])
 
 
-def test_few_large_pictures_are_held(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HELD", 2 * 192 * 256 * 3)
-    monkeypatch.setattr(module, "FEWEST", 1)
-    dataset = build(data, Views(crops=ALWAYS), "detect", mosaic=1.0)
-    for index in (0, 1, 2, 3):
+@pytest.mark.parametrize("shrunk", [False, True])
+@pytest.mark.parametrize("cache", [None, "ram"])
+def test_a_mosaic_is_made_of_a_new_view_and_of_those_shown_lately(
+    cache: str | None, shrunk: bool, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = build(data, Views(crops=Crops(**{**vars(ALWAYS), "shrunk": shrunk})), "detect", mosaic=1.0, cache=cache)
+    dataset.max_buffer_length = 2
+    cut: list[Any] = []
+    monkeypatch.setattr(module, "draw_window", lambda *given: cut.append(draw_window(*given)) or cut[-1])
+    for turn, index in enumerate((0, 1, 1, 2, 3), start=1):
+        before = dict(dataset.shown)
         assert dataset[index]["img"].shape == (3, 128, 128)
-    assert sum(picture is not None for picture in dataset.ims) <= 2
+        assert len(cut) == turn  # four parts, one cut
+        assert dataset.shown[index] is not before.get(index)
+        assert all(dataset.shown[other] is before[other] for other in dataset.buffer if other != index)
+    assert dataset.buffer == [2, 3]
+
+
+def test_what_was_shown_lately_can_be_shown_again_elsewhere(data: Path) -> None:
+    crops = Crops(**{**vars(ALWAYS), "share": 0.5})
+    there, here = (build(data, Views(crops=crops), "detect", mosaic=1.0, mixup=0.5) for _ in range(2))
+    random.seed(3)
+    for index in (2, 0, 1, 0):
+        there[index]
+    left, state = there.shown_lately(), random.getstate()
+    assert [index for index, _ in left] == [2, 1, 0]
+    assert len({window is None for _, window in left}) == 2
+    expected = [there[index]["img"] for index in (1, 3)]
+    here.show_again(left)
+    random.setstate(state)
+    assert all(torch.equal(here[index]["img"], each) for index, each in zip((1, 3), expected, strict=True))
+
+
+def test_a_view_is_as_it_was_however_often_it_is_shown(data: Path) -> None:
+    dataset = build(data, Views(crops=ALWAYS), "detect", mosaic=1.0)
+    dataset[1]
+    _, view = dataset.shown[1]
+    view["keypoints"] = np.full((len(view["cls"]), 2, 3), 0.5, np.float32)
+    before = deepcopy(view)
+    for _ in range(2):  # as transforms do
+        shown = dataset.get_image_and_label(1)
+        shown["instances"].denormalize(128, 128)
+        shown["cls"] += 1
+    assert all(np.array_equal(view[name], before[name]) for name in ("img", "cls", "bboxes", "keypoints"))
+    assert all(np.array_equal(*pair) for pair in zip(view["segments"], before["segments"], strict=True))
 
 
 @pytest.mark.parametrize("cache", [None, "ram"])

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ultralytics.cfg import get_cfg
+from ultralytics.data.augment import Mosaic
 from ultralytics.data.utils import check_det_dataset
 from ultralytics.engine.trainer import BaseTrainer, autocast
 from ultralytics.models.yolo.detect import DetectionTrainer
@@ -285,6 +286,13 @@ def buffered(one: SimpleNamespace) -> bool:
     return data.buffer == [1, 2] and data.ims[0] is None and data.ims[1] is not None
 
 
+def mixing(one: SimpleNamespace) -> bool:
+    """Let a mosaic of pictures that are all in memory be made of those in the buffer."""
+    mosaic = Mosaic(SimpleNamespace(cache="ram", buffer=[5], __len__=lambda: 9), imgsz=64)
+    usual, mosaic.buffer_enabled = mosaic.buffer_enabled, True
+    return not usual and mosaic.get_indexes() == [5, 5, 5]
+
+
 def stepping(one: SimpleNamespace) -> bool:
     source = inspect.getsource(BaseTrainer._do_train)
     once = source.count("optimizer_step()") == source.count("last_opt_step = ni") == 1
@@ -305,6 +313,7 @@ CHECKS: dict[str, Callable[[SimpleNamespace], object]] = {
     "E2ELoss.o2o": lambda one: one.criterion.o2o == pytest.approx(0.2),
     "E2ELoss.one2many": lambda one: isinstance(one.criterion.one2many, v8DetectionLoss),
     "E2ELoss.one2one": lambda one: callable(one.criterion.one2one.loss),
+    "Mosaic.buffer_enabled": mixing,
     "ROOT/cfg/models": lambda one: (
         {"yolov8.yaml", "yolov8-p2.yaml"} <= {path.name for path in (ROOT / "cfg" / "models").rglob("*.yaml")}
     ),

@@ -79,20 +79,19 @@ def draw_window(height: int, width: int, boxes_cxcywhn: Floats, crops: Crops) ->
     """
     longer = max(height, width)
     side = random.uniform(crops.shortest, crops.longest) * longer  # noqa: S311  as Ultralytics' augmentation draws
-    size = np.minimum(side / np.array([width, height]), 1.0)
-    scale = crops.imgsz / longer
-    sides_net = np.sqrt(boxes_cxcywhn[:, 2] * width * boxes_cxcywhn[:, 3] * height) * scale
-    small = np.flatnonzero(sides_net < crops.small)
-    around = random.random() < AROUND and len(small)  # noqa: S311
-    corner = np.zeros(2)
-    held = boxes_cxcywhn[random.choice(small)] if around else None  # noqa: S311
+    held = None
+    if random.random() < AROUND:  # noqa: S311
+        sides_net = np.sqrt(boxes_cxcywhn[:, 2] * width * boxes_cxcywhn[:, 3] * height) * (crops.imgsz / longer)
+        small = np.flatnonzero(sides_net < crops.small)
+        held = boxes_cxcywhn[random.choice(small)].tolist() if len(small) else None  # noqa: S311
+    corner, size = [], [min(side / width, 1.0), min(side / height, 1.0)]
     for axis in range(2):
         low, high = 0.0, 1.0 - size[axis]
         if held is not None:
             low = max(low, held[axis] + held[axis + 2] / 2 - size[axis])
             high = min(high, held[axis] - held[axis + 2] / 2)
-        corner[axis] = random.uniform(low, max(low, high))  # noqa: S311  a box beyond the border may leave no range
-    corner = corner.clip(0, 1 - size)
+        start = random.uniform(low, max(low, high))  # noqa: S311  a box beyond the border may leave no range
+        corner.append(min(max(start, 0.0), 1.0 - size[axis]))
     return corner[0], corner[1], corner[0] + size[0], corner[1] + size[1]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from copy import copy
+from collections.abc import Iterable, Iterator
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from random import random
 from typing import Any
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from ultralytics.data import YOLODataset
+from ultralytics.data.augment import Mosaic
 from ultralytics.utils import LOGGER
 
 from auxhead.augmentation.crops import Crops, Window, cut_labels, draw_window, in_pixels
@@ -18,11 +20,6 @@ from auxhead.augmentation.flips import Flips, with_classes
 from auxhead.augmentation.regions import cut_regions, read_regions, with_codes, with_regions
 
 Pixels = npt.NDArray[np.uint8]
-
-HELD = 512 * 2**20
-"""Bytes of native pictures that a loading process holds at most, for mosaics to be made of. Source: own choice."""
-FEWEST = 16
-"""Pictures that it holds all the same. Source: own choice, a batch."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +40,17 @@ class Views:
 class ViewDataset(YOLODataset):
     """Training pictures of which some are cut from native pixels, and whose classes are mirrored with them.
 
-    Without flips and crops it is Ultralytics' data set, random numbers included. While views are cut, what is held in
-    memory (all pictures with `cache="ram"`, else those that mosaics are made of) are pictures as they are on disk.
+    Without flips and crops it is Ultralytics' data set, random numbers included. While views are cut, each picture is
+    shown anew when its turn comes, once an epoch, and mosaics are made of it and of what was shown lately: Ultralytics
+    makes them so of pictures loaded lately. Views are held for that, as many as Ultralytics would hold pictures, and no
+    pictures; with `cache="ram"` all pictures are held, as they are on disk.
     """
-
-    max_buffer_length: int
 
     def __init__(self, *args: Any, views: Views, **kwargs: Any) -> None:
         """Take what Ultralytics' data set takes, and the views."""
         self.views = views
         self.whole = False
+        self.shown: dict[int, tuple[Window | None, dict[str, Any]]] = {}
         self.regions: dict[str, Any] = {}
         self.outlined = False
         super().__init__(*args, **kwargs)
@@ -63,9 +61,6 @@ class ViewDataset(YOLODataset):
             LOGGER.info(
                 f"{self.prefix}{count} ignored regions in {len(self.regions)} pictures: no background is learned there"
             )
-        if views.crops is not None:
-            mean = sum(height * width for height, width in map(self._shape, range(self.ni))) * self.channels / self.ni
-            self.max_buffer_length = min(self.max_buffer_length, max(FEWEST, int(HELD / mean)))
 
     @property
     def _cuts_native(self) -> bool:
@@ -78,6 +73,10 @@ class ViewDataset(YOLODataset):
         transforms = super().build_transforms(hyp)
         if self.views.flips is not None:
             with_classes(transforms, with_codes(self.views.flips) if self.views.regions else self.views.flips)
+        if self.views.crops is not None:
+            for transform in transforms_in(transforms):
+                if isinstance(transform, Mosaic):
+                    transform.buffer_enabled = True  # with cache="ram", too
         return transforms
 
     def update_labels_info(self, label: dict[str, Any]) -> dict[str, Any]:
@@ -91,42 +90,81 @@ class ViewDataset(YOLODataset):
     def close_mosaic(self, hyp: Any) -> None:
         """Show whole pictures from now on, as inference will."""
         self.whole = True
+        self.show_again(())
         super().close_mosaic(hyp)
 
-    def get_image_and_label(self, index: int) -> dict[str, Any]:
-        """Return a picture or a cut of it, and the labels in it."""
-        crops = self.views.crops
-        if crops is None or self.whole or random() >= crops.share or max(self._shape(index)) < crops.least:  # noqa: S311
-            whole: dict[str, Any] = super().get_image_and_label(index)
-            return whole
-        label = self.labels[index]
-        window = draw_window(*self._shape(index), label["bboxes"], crops)
-        picture = super().load_image(index)[0] if crops.shrunk else self._native(index)
-        height, width = picture.shape[:2]
-        return self._cut(index, picture, in_pixels(window, height, width))
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return a training sample: a new view of a picture, alone or with others that were shown lately."""
+        if self.views.crops is not None and not self.whole:
+            window = self._draw(index, self.views.crops)
+            self.shown.pop(index, None)
+            self.shown[index] = window, self._view(index, window)
+            if len(self.shown) > self.max_buffer_length:
+                del self.shown[next(iter(self.shown))]
+            self.buffer = list(self.shown)
+        sample: dict[str, Any] = super().__getitem__(index)
+        return sample
 
-    def _cut(self, index: int, picture: Pixels, window: Window) -> dict[str, Any]:
-        """Build what Ultralytics' data set returns for a picture, for a window of it."""
-        height, width = picture.shape[:2]
-        label = cut_labels(self.labels[index], window, height, width)
-        del label["shape"]
-        if label["im_file"] in self.regions:
-            label["regions"] = cut_regions(self.regions[label["im_file"]], window, height, width)
-        left, top, right, bottom = window
-        view = picture[top:bottom, left:right]
-        shown = _shrunk(view, self.imgsz)
-        label["img"] = view.copy() if shown is view else shown  # the picture itself is held
-        label["ori_shape"], label["resized_shape"] = (bottom - top, right - left), label["img"].shape[:2]
-        label["ratio_pad"] = tuple(
-            after / before for after, before in zip(label["resized_shape"], label["ori_shape"], strict=True)
-        )
+    def get_image_and_label(self, index: int) -> dict[str, Any]:
+        """Return a picture or a cut of it, and the labels in it: as shown lately, otherwise a new view."""
+        if self.views.crops is None or self.whole:
+            stock: dict[str, Any] = super().get_image_and_label(index)
+            return stock
+        if index not in self.shown:  # mixup takes any picture
+            view = self._view(index, self._draw(index, self.views.crops))
+        else:
+            _, view = self.shown[index]
+        label = deepcopy(view, {id(view["img"]): view["img"]})  # transforms change labels in place, and no pixels
         finished: dict[str, Any] = self.update_labels_info(label)
         return finished
 
+    def shown_lately(self) -> list[tuple[int, Window | None]]:
+        """Return which pictures mosaics are made of, oldest first, each with its window; None: it is shown whole."""
+        return [(index, window) for index, (window, _) in self.shown.items()]
+
+    def show_again(self, views: Iterable[tuple[int, Window | None]]) -> None:
+        """Make mosaics of what `shown_lately` returned, in another process."""
+        self.shown = {index: (window, self._view(index, window)) for index, window in views}
+        self.buffer = list(self.shown)
+
+    def _draw(self, index: int, crops: Crops) -> Window | None:
+        """Draw the window of a picture in pixels of what it is cut from; None: it is shown whole."""
+        height, width = self._shape(index)
+        if random() >= crops.share or max(height, width) < crops.least:  # noqa: S311
+            return None
+        window = draw_window(height, width, self.labels[index]["bboxes"], crops)
+        if crops.shrunk:
+            height, width = _size(height, width, self.imgsz)
+        return in_pixels(window, height, width)
+
+    def _view(self, index: int, window: Window | None) -> dict[str, Any]:
+        """Build what Ultralytics' data set knows of a picture before it is augmented, for a window of it."""
+        if window is None:
+            label = dict(self.labels[index])
+            label["img"], label["ori_shape"], label["resized_shape"] = self.load_image(index)
+        else:
+            picture = self._native(index) if self._cuts_native else self.load_image(index)[0]
+            height, width = picture.shape[:2]
+            label = cut_labels(self.labels[index], window, height, width)
+            if label["im_file"] in self.regions:
+                label["regions"] = cut_regions(self.regions[label["im_file"]], window, height, width)
+            left, top, right, bottom = window
+            view = picture[top:bottom, left:right]
+            resized = _shrunk(view, self.imgsz)
+            label["img"] = view.copy() if resized is view else resized  # of the picture only the view is held
+            label["ori_shape"], label["resized_shape"] = (bottom - top, right - left), resized.shape[:2]
+        del label["shape"]
+        label["ratio_pad"] = tuple(
+            after / before for after, before in zip(label["resized_shape"], label["ori_shape"], strict=True)
+        )
+        return label
+
     def load_image(self, i: int, rect_mode: bool = True, resize_short: bool = False) -> Any:
-        """Load a picture as Ultralytics does; while views are cut, from its native pixels."""
-        if not self._cuts_native:
+        """Load a picture as Ultralytics does; while views are cut, from its native pixels, and hold none of its own."""
+        if self.views.crops is None:
             return super().load_image(i, rect_mode, resize_short)
+        if not self._cuts_native:
+            return YOLODataset.load_image(self._reader(), i, rect_mode, resize_short)
         native = self._native(i)
         if self.cache == "ram" and self.ims[i] is None:  # it is measured, or cached
             return native, native.shape[:2], native.shape[:2]
@@ -151,24 +189,43 @@ class ViewDataset(YOLODataset):
         height, width = self.labels[index]["shape"]
         return int(height), int(width)
 
+    def _reader(self) -> Any:
+        """Return this data set, with what it has in memory, as one that holds no more pictures."""
+        reader = copy(self)
+        reader.augment = False
+        return reader
+
     def _native(self, index: int) -> Pixels:
-        """Return a picture as it is on disk; it is held where Ultralytics would hold the shrunk one."""
-        reader = copy(self)  # shares what is held
+        """Return a picture as it is on disk."""
+        reader = self._reader()
         reader.imgsz = self._shape(index)  # so that nothing is resized
         native: Pixels = YOLODataset.load_image(reader, index, rect_mode=False)[0]
         return native
 
 
-def _shrunk(picture: Pixels, imgsz: int) -> Pixels:
-    """Resize a picture so that its longer side is imgsz.
+def transforms_in(node: Any) -> Iterator[Any]:
+    """Yield each transform in a tree of Ultralytics' transforms."""
+    yield node
+    for inner in (*(getattr(node, "transforms", None) or ()), getattr(node, "pre_transform", None)):
+        if inner is not None:
+            yield from transforms_in(inner)
+
+
+def _size(height: int, width: int, imgsz: int) -> tuple[int, int]:
+    """Return height and width of a picture whose longer side becomes imgsz.
 
     Source:
         Ultralytics, data/base.py, BaseDataset.load_image.
     """
-    height, width = picture.shape[:2]
     ratio = imgsz / max(height, width)
-    if ratio == 1:
+    return min(int(np.ceil(height * ratio)), imgsz), min(int(np.ceil(width * ratio)), imgsz)
+
+
+def _shrunk(picture: Pixels, imgsz: int) -> Pixels:
+    """Resize a picture so that its longer side is imgsz, as Ultralytics does."""
+    height, width = picture.shape[:2]
+    if max(height, width) == imgsz:
         return picture
-    size = min(int(np.ceil(width * ratio)), imgsz), min(int(np.ceil(height * ratio)), imgsz)
+    size = _size(height, width, imgsz)[::-1]
     resized: Pixels = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
     return resized if resized.ndim == 3 else resized[..., None]

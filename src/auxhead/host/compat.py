@@ -50,7 +50,7 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
         "self, img_path, ...", "images that were left out are found by listing again"
     ),
     "ultralytics.data.base:BaseDataset.load_image": TouchPoint(
-        "self, i, rect_mode, resize_short", "native pictures are held, and those of a mosaic buffer loaded again"
+        "self, i, rect_mode, resize_short", "native pictures are read, and those of a mosaic buffer loaded again"
     ),
     "ultralytics.data.build:InfiniteDataLoader.__iter__": TouchPoint(
         "self", "a loader goes on where another one stood"
@@ -192,6 +192,7 @@ ATTRIBUTES: dict[str, str] = {
     "E2ELoss.o2o": "both branches of end-to-end models keep their weights",
     "E2ELoss.one2many": "heads learn on its assignment",
     "E2ELoss.one2one": "the other branch learns as without heads",
+    "Mosaic.buffer_enabled": "mosaics of cuts are made of what was shown lately, also with cache=ram",
     "ROOT/cfg/models": "names of models are suggested from it",
     "SETTINGS": "folders of data sets and runs (datasets_dir, runs_dir)",
     "TaskAlignedAssigner.stride_val": "candidate anchors of small boxes lie within it",

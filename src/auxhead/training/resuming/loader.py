@@ -2,7 +2,7 @@
 
 What a batch holds depends on random numbers of three places: the order of the images (the loader's generator), the
 augmentation (Python, numpy and torch, in each worker or, without workers, in this process), and on the images that
-mosaics are made of, where they are not all in memory (the data set's buffer, in each worker).
+mosaics are made of, where they are not all in memory (the data set's buffer, in each worker), or on views of them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ultralytics.data import build
 from ultralytics.data.augment import Albumentations
 from ultralytics.data.build import InfiniteDataLoader
 
+from auxhead.augmentation.dataset import ViewDataset, transforms_in
 from auxhead.training.resuming.random_state import random_state, set_random_state
 
 TRACE = "auxhead"
@@ -64,7 +65,7 @@ class ResumableLoader(InfiniteDataLoader):
             "order": self.order.done,
             "workers": [pickle.loads(trace) for trace in self.traces],  # noqa: S301 - from our own processes
             "here": random_state(),
-            "buffer": list(getattr(self.dataset, "buffer", ())),
+            "buffer": _buffer(self.dataset),
         }
 
     def go_on(self, left: Mapping[str, Any], *, anew: bool) -> None:
@@ -125,7 +126,7 @@ class _Traced:
         batch = self.collate(samples)
         worker = get_worker_info()
         if worker is not None:
-            state = {"random": random_state(), "buffer": list(getattr(worker.dataset, "buffer", ()))}
+            state = {"random": random_state(), "buffer": _buffer(worker.dataset)}
             batch[TRACE] = pickle.dumps(state)  # bytes pass through pinned memory as they are
         return batch
 
@@ -142,9 +143,21 @@ class _AsLeft:
         set_random_state(self.workers[number]["random"])
 
 
-def _fill_buffer(dataset: Any, images: Sequence[int]) -> None:
+def _buffer(dataset: Any) -> list[Any]:
+    """Note which images mosaics are made of; with cuts, also which part of them."""
+    return dataset.shown_lately() if _is_cut(dataset) else list(getattr(dataset, "buffer", ()))
+
+
+def _is_cut(dataset: Any) -> bool:
+    return isinstance(dataset, ViewDataset) and dataset.views.crops is not None
+
+
+def _fill_buffer(dataset: Any, images: Sequence[Any]) -> None:
     """Load the images that a data set had in its buffer, in their order."""
     if not images:
+        return
+    if _is_cut(dataset):
+        dataset.show_again(images)
         return
     dataset.buffer, length = [], dataset.max_buffer_length
     dataset.max_buffer_length = len(images) + 1  # or the first ones would be dropped again
@@ -168,12 +181,5 @@ def has_own_randomness(dataset: Any) -> bool:
     """Tell whether augmentations keep random states of their own, which nobody can read off: Albumentations do."""
     return any(
         isinstance(transform, Albumentations) and transform.transform is not None
-        for transform in _transforms(getattr(dataset, "transforms", None))
+        for transform in transforms_in(getattr(dataset, "transforms", None))
     )
-
-
-def _transforms(node: Any) -> Iterator[Any]:
-    yield node
-    for inner in (*(getattr(node, "transforms", None) or ()), getattr(node, "pre_transform", None)):
-        if inner is not None:
-            yield from _transforms(inner)
