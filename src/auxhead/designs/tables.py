@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auxhead.designs.result import Design, Designs
-from auxhead.formats import NOTHING, percent
+from auxhead.formats import NOTHING, percent, plural
 
 HEAD = ["design", "levels", "bins", "params", "GFLOPs", "ratio"]
 OFFERS = ["small", "no own", "too large", "sees px", ""]
@@ -47,7 +47,7 @@ def _mark(one: Design, found: Designs) -> str:
 def remarks(found: Designs) -> Iterator[str]:
     """Say what the columns are, and what to do."""
     where = f", time on {found.device} ({found.clock})" if found.device else ""
-    data = f"{found.boxes:,} training boxes at {found.imgsz} px, {found.nc} classes"
+    data = f"{found.boxes:,} training boxes at {found.imgsz} px, {plural(found.nc, 'class')}"
     yield f"{data}; prices fused{where}, as ratios to the first."
     yield (
         "small: median candidate anchors of boxes under 16 px; no own: boxes that can't have an anchor of their own; "
