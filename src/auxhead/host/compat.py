@@ -149,6 +149,9 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.nn.tasks:_SafeLoad.restricted": TouchPoint(
         "...", "`SAFE_LOAD` is looked at whenever a model is built"
     ),
+    "ultralytics.nn.tasks:check_yaml": TouchPoint(
+        "file, ...", "a model's size is looked for in its name, not in its folder's"
+    ),
     "ultralytics.nn.tasks:guess_model_task": TouchPoint("model, ...", "a YAML says what is built of it"),
     "ultralytics.nn.tasks:load_checkpoint": TouchPoint("weight, ...", "finished files are read as users read them"),
     "ultralytics.nn.tasks:torch_safe_load": TouchPoint(

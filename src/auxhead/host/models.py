@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 from torch import nn
+from ultralytics.nn import tasks
 from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment, Segment26, v10Detect
 from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, yaml_model_load
 from ultralytics.utils import SETTINGS, is_online
@@ -13,9 +16,31 @@ from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_as
 
 from auxhead.errors import ConfigError, ModelError
 from auxhead.host.calls import told_as
-from auxhead.layouts.ready_made import ready_made
+from auxhead.layouts.ready_made import all_sizes, ready_made
 from auxhead.model.attach import require_detector
 from auxhead.yaml_files import oversized
+
+_check_yaml = tasks.check_yaml
+
+
+@wraps(_check_yaml)
+def check_yaml(file: str | Path, *args: Any, **keys: Any) -> Any:
+    """Find a YAML for Ultralytics; where a folder is named, the one for all sizes by the file's name alone.
+
+    Source:
+        Ultralytics 8.4.190, nn/tasks.py, yaml_model_load: it takes the size out of the whole path, so that
+        env/yolov8n/cfg/yolov8n-p234.yaml is looked for in env/yolov8/cfg.
+    """
+    path = Path(file)
+    both = all_sizes(path)
+    return (
+        str(both)
+        if path.parent != Path() and not path.is_file() and both.is_file()
+        else _check_yaml(file, *args, **keys)
+    )
+
+
+tasks.check_yaml = check_yaml
 
 
 def sibling(model: str | Path, variant: str) -> str:

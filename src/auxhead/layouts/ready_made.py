@@ -29,10 +29,10 @@ def ready_made(model: str | Path) -> str:
         file of the user's that has the name of one.
     """
     name = Path(model)
-    if str(model) != name.name or name.suffix not in {".yaml", ".yml"} or name.is_file() or _all_sizes(name).is_file():
+    if str(model) != name.name or name.suffix not in {".yaml", ".yml"} or name.is_file() or all_sizes(name).is_file():
         return str(model)
     inside = FOLDER / f"{name.stem}.yaml"
-    return str(inside) if inside.is_file() or _all_sizes(inside).is_file() else str(model)
+    return str(inside) if inside.is_file() or all_sizes(inside).is_file() else str(model)
 
 
 def names() -> list[str]:
@@ -44,6 +44,6 @@ def names() -> list[str]:
     return [name for name in found if ready_made(f"{name}.yaml") != f"{name}.yaml"]  # not every family has all
 
 
-def _all_sizes(path: Path) -> Path:
+def all_sizes(path: Path) -> Path:
     """Name the file that has all sizes, by Ultralytics' rule: yolov8n-p234.yaml and yolov8-p234.yaml."""
     return path.with_name(re.sub(r"(\d+)([nslmx])(?=[-.])", r"\1", path.name))
