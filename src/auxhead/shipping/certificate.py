@@ -19,7 +19,6 @@ from auxhead.model.choices import RunPlan
 from auxhead.shipping.counts import Counts, Versions
 from auxhead.shipping.proof import Proof
 from auxhead.shipping.sameness import outputs, require_finite, stock_copy
-from auxhead.shipping.ship import half
 
 RANDOM_IMAGES = 2  # compared where no pictures are given. Source: own choice; every layer runs
 
@@ -130,8 +129,12 @@ def _with_heads(trained: Mapping[str, Any], detector: DetectionModel) -> tuple[R
 
 def _holds_rounded(saved: DetectionModel, detector: DetectionModel) -> bool:
     """Tell whether a file's model has the detector's tensors as `ship` rounds them: to half precision, and clamped."""
-    found, rounded = saved.state_dict(), half(detector).float().state_dict()
-    return all(torch.equal(found[name], value) for name, value in rounded.items() if value.is_floating_point())
+    found = saved.state_dict()
+    return all(
+        torch.equal(found[name], value.half().nan_to_num_().float())
+        for name, value in detector.state_dict().items()
+        if value.is_floating_point()
+    )
 
 
 def _require_same(difference: float, counts: Counts, stock: Counts, where: str, *, rounded: bool) -> None:

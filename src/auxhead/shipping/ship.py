@@ -23,11 +23,15 @@ from auxhead.shipping.proof import Proof
 
 def half(detector: DetectionModel) -> DetectionModel:
     """Copy a detector in half precision, clamped to its range as Ultralytics does."""
-    small = deepcopy(detector).half()
-    for value in small.state_dict().values():
+    return _halve(deepcopy(detector))
+
+
+def _halve(detector: DetectionModel) -> DetectionModel:
+    """Bring a detector to half precision, in place."""
+    for value in detector.half().state_dict().values():
         if isinstance(value, Tensor) and value.is_floating_point():
             torch.nan_to_num_(value)
-    return small
+    return detector
 
 
 def ship(trained: Mapping[str, Any], path: Path) -> None:
@@ -43,7 +47,7 @@ def ship(trained: Mapping[str, Any], path: Path) -> None:
     Source:
         The keys are those that Ultralytics' `strip_optimizer` leaves.
     """
-    detector = half(plain(trained["ema"]))
+    detector = _halve(plain(trained["ema"]))
     detector.args = dict(detector.args)
     for parameter in detector.parameters():
         parameter.requires_grad = False
@@ -54,11 +58,10 @@ def ship(trained: Mapping[str, Any], path: Path) -> None:
     state.save(content, path)
 
 
-def reduce_state(path: Path) -> None:
-    """Drop from a finished run's last state what only a resume needs."""
-    finished = state.load_state(path)
+def reduced(finished: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a finished run's last state what only a resume needs."""
     own = {key: value for key, value in finished[state.KEY].items() if key not in state.OF_RESUME}
-    state.save({**finished, "optimizer": None, "scaler": None, state.KEY: own}, path)
+    return {**finished, "optimizer": None, "scaler": None, state.KEY: own}
 
 
 KEPT = ("date", "version", "license", "docs", "git", "train_metrics", "train_results")

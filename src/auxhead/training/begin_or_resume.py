@@ -17,7 +17,7 @@ from auxhead.model.choices import RunPlan
 from auxhead.model.gradients import gain_warnings
 from auxhead.results_csv import RESULTS_FILE, restore
 from auxhead.shipping.certificate import certify
-from auxhead.shipping.ship import reduce_state, ship
+from auxhead.shipping.ship import reduced, ship
 from auxhead.training import pose_road
 from auxhead.training.data_check import check_data
 from auxhead.training.launch import Callbacks, drive, run_folder
@@ -91,4 +91,4 @@ def complete(run: Path) -> None:
     gradients = last[state.KEY].get("progress", {}).get("log", {})
     warnings = gain_warnings(gradients, list(best[state.KEY]["heads"]), best["train_args"]) if gradients else []
     write_result(run, {**best["train_metrics"], **gradients}, warnings, certificate)
-    reduce_state(state.state_path(weights / "last.pt"))
+    state.save(reduced(last), state.state_path(weights / "last.pt"))

@@ -30,7 +30,7 @@ from auxhead.model.gradients import gain_warnings, gradient_summary
 from auxhead.results_csv import restore
 from auxhead.shipping.certificate import Certificate, certify
 from auxhead.shipping.cost import advice
-from auxhead.shipping.ship import half, reduce_state, ship
+from auxhead.shipping.ship import half, reduced, ship
 from auxhead.training.data_check import check_images
 from auxhead.training.model_check import require_plain
 from auxhead.training.pretrained import start_from
@@ -199,7 +199,8 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
         write_atomic(self.last, shipped)
         if self.save_period > 0 and self.epoch % self.save_period == 0:
             write_atomic(self.wdir / f"epoch{self.epoch}.pt", shipped)
-        weights = plain(unwrap_model(self.model)).state_dict()
+        own_parts = unwrap_model(self.model).state_dict()
+        weights = {name: value for name, value in own_parts.items() if not name.startswith("criterion.")}
         trained[state.KEY] |= {"weights": weights, "progress": self.criterion.progress(), "standing": self.standing()}
         trained |= {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
         state.save(trained, state.state_path(self.last))
@@ -252,9 +253,10 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
         """Reduce the checkpoints as Ultralytics does, without a moment of half a file; validate and certify best.pt."""
         with torch_distributed_zero_first(LOCAL_RANK):
             if RANK in {-1, 0}:
-                for weights in (self.last, self.best):
-                    trained = state.load_state(state.state_path(weights))
+                last, best = (state.load_state(state.state_path(weights)) for weights in (self.last, self.best))
+                for trained, weights in ((last, self.last), (best, self.best)):
                     ship({**trained, "train_results": self.read_results_csv()}, weights)
+                last = reduced(last)
         LOGGER.info(f"\nValidating {self.best}...")
         self.validator.args.plots = self.args.plots
         self.validator.args.compile = False
@@ -265,11 +267,11 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
         self.epoch -= 1
         if RANK in {-1, 0}:
             images = next(iter(self.test_loader))["img"][:CERTIFICATE_IMAGES].float() / 255
-            self.certificate = certify(state.load_state(state.state_path(self.best)), self.best, images)
+            self.certificate = certify(best, self.best, images)
             gradients = self.criterion.log.last
             warnings = self._gain_warnings(gradients)
             write_result(self.save_dir, {**self.metrics, **gradients}, warnings, self.certificate)
-            reduce_state(state.state_path(self.last))
+            state.save(last, state.state_path(self.last))
             LOGGER.info(f"\n{self.certificate}\n")
             for line in gradient_summary(gradients, list(self.plan.heads), warnings):
                 LOGGER.info(line)
