@@ -267,10 +267,10 @@ def test_ultralytics_own_entry_point_with_a_finetuned_pt(
     assert json.loads((tmp_path / "own" / "certificate.json").read_text())["float32_difference"] == 0
 
 
-def test_other_class_counts_keep_pretrained_widths_and_still_certify(tiny: dict[str, Any], tmp_path: Path) -> None:
-    YOLO("yolov8n.yaml").save(str(tmp_path / "coco.pt"))  # 80 classes: a wider class branch than 6 classes give
+def test_other_class_counts_keep_pretrained_widths_and_still_certify(quick: dict[str, Any], tmp_path: Path) -> None:
+    YOLO(quick["model"]).save(str(tmp_path / "coco.pt"))  # 80 classes: a wider class branch than 6 classes give
     result = auxhead.train(
-        **{**tiny, "heads": "center", "model": str(tmp_path / "coco.pt"), "epochs": 1}, project=str(tmp_path)
+        **{**quick, "heads": "center", "model": str(tmp_path / "coco.pt"), "epochs": 1}, project=str(tmp_path)
     )
     assert result.certificate.counts == result.certificate.stock_counts
 
@@ -370,6 +370,7 @@ def test_frozen_detector_is_warned_about(quick: dict[str, Any], tmp_path: Path, 
     assert result.gradients == {}
 
 
+@pytest.mark.slow
 def test_real_data_trains_and_ships(real_data, small_models: Path, tmp_path: Path, caplog) -> None:
     result = auxhead.train(
         data=str(real_data("hit_uav")),
