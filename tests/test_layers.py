@@ -223,6 +223,9 @@ def test_lazy_names_resolve_again_and_again(monkeypatch: pytest.MonkeyPatch) -> 
     for name in auxhead._LAZY:
         monkeypatch.delitem(vars(auxhead), name, raising=False)
     monkeypatch.delitem(sys.modules, "auxhead.demonstration.demo", raising=False)
+    monkeypatch.delitem(
+        vars(import_module("auxhead.demonstration")), "demo", raising=False
+    )  # which an import sets anew
     for name, module in auxhead._LAZY.items():
         first = getattr(auxhead, name)
         assert callable(first)
