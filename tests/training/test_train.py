@@ -162,14 +162,14 @@ def test_shipped_file_is_what_ultralytics_own_reduction_makes(watched: SimpleNam
 
 
 @pytest.mark.core
-def test_certificate_is_written_and_true(trained: auxhead.TrainResult) -> None:
+def test_certificate_is_written_and_true(trained: auxhead.TrainResult, quick: dict[str, Any]) -> None:
     certificate = trained.certificate
     assert certificate.float32_difference == 0
     assert certificate.real_images
     assert certificate.images == 4
     assert certificate.tensors_moved == len(load_checkpoint(str(trained.best))[0].state_dict())
     assert certificate.tensors_left_out > 0
-    stock = DetectionModel("yolov8n.yaml", nc=6, verbose=False)
+    stock = DetectionModel(quick["model"], nc=6, verbose=False)
     assert certificate.parameters == certificate.stock_counts.parameters == sum(p.numel() for p in stock.parameters())
     assert 0 < certificate.saved_box_difference < 1
     written = json.loads((trained.save_dir / "certificate.json").read_text())
