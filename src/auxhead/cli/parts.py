@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGE = 132  # columns of tables that don't go to a terminal
 WIDE = 168  # likewise, of tables that also show measured times
 BESIDE = 3  # columns that rich leaves beside each of a table's
-LONGEST = 40  # columns of a name that isn't broken
+LONGEST = 40  # columns of a name or word that isn't broken
 SETTINGS = {"help_option_names": [], "max_content_width": PAGE}
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, all else on error.")]
 
@@ -130,9 +130,10 @@ def print_table(console: Console, rows: Sequence[Sequence[str]], title: str | No
         rows: Rows of cells, the first of which is the head; the first column stands to the left, numbers to the right.
         title: Printed above.
     """
-    for place, columns in enumerate(_parts(rows, console.width)):
+    room = console.width - 1  # rich draws one space more than those beside columns
+    for place, columns in enumerate(_parts(rows, room)):
         part = [[row[column] for column in columns] for row in rows]
-        console.print(_table(part, _widths(part, console.width), None if place else title))
+        console.print(_table(part, _widths(part, room), None if place else title))
 
 
 def _parts(rows: Sequence[Sequence[str]], width: int) -> list[list[int]]:
@@ -175,9 +176,9 @@ def _cells(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _words(rows: Sequence[Sequence[str]]) -> list[int]:
-    """Return the length of the longest word of each column; the first one's cells are names, and stay whole."""
+    """Return the length of the longest word of each column; names in the first one stay whole, long paths needn't."""
     words = [max(len(word) for cell in column for word in cell.split() or [""]) for column in zip(*rows, strict=True)]
-    return [max(words[0], min(_cells(rows)[0], LONGEST)), *words[1:]]
+    return [max(words[0], min(_cells(rows)[0], LONGEST)), *(min(word, LONGEST) for word in words[1:])]
 
 
 def _table(rows: Sequence[Sequence[str]], widths: Sequence[int], title: str | None) -> Table:
