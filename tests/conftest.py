@@ -135,11 +135,11 @@ def quick(tiny: dict[str, Any], small_models: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def trained(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory):
+def trained(quick: dict[str, Any], tmp_path_factory: pytest.TempPathFactory):
     """A finished run with a center head, shared by tests that only read it."""
     import auxhead
 
-    return auxhead.train(**{**tiny, "heads": "center"}, project=str(tmp_path_factory.mktemp("runs")), name="run")
+    return auxhead.train(**{**quick, "heads": "center"}, project=str(tmp_path_factory.mktemp("runs")), name="run")
 
 
 @pytest.fixture
@@ -170,6 +170,14 @@ def real_data(tmp_path: Path) -> Callable[[str], Path]:
         return tmp_path / name / "data.yaml"
 
     return copy
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures out of an evaluation's page: three quarters of its time, where the numbers are what matters."""
+    monkeypatch.setattr(
+        "auxhead.reporting.evaluation.page.figures", lambda _: dict.fromkeys(("bands", "forest", "precision"))
+    )
 
 
 @pytest.fixture

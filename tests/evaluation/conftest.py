@@ -17,6 +17,11 @@ __all__ = ["build", "cases", "plain"]
 SIZE = (640, 480)
 
 
+@pytest.fixture(autouse=True)
+def _numbers(without_figures: None) -> None:
+    """Tests of the page are in tests/reporting."""
+
+
 @dataclass
 class Shop:
     """Writes a truth as COCO json and perfect results, which tests then spoil.

@@ -72,6 +72,7 @@ def our_numbers(data: Path, rows: list[dict[str, Any]], folder: Path) -> tuple[l
     return [result.detectors[0].numbers["all"][name].value for name in ("AP", "AP50", "AP75")], result
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("write", "layout"), [(voc_kit, "Pascal VOC"), (visdrone, "VisDrone"), (labelme, "LabelMe")])
 def test_numbers_are_those_of_pycocotools_on_crowds(

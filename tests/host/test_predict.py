@@ -19,6 +19,8 @@ from auxhead.errors import DataError
 from auxhead.host.predict import match_names, predict, weights_hash
 from auxhead.labels.data_yaml import read_data_yaml
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 KEYS: dict[str, Any] = {"split": "val", "imgsz": None, "batch": 4, "device": "cpu", "conf": 0.001, "iou": 0.7}
 
 

@@ -123,6 +123,7 @@ def test_what_sahi_cant_run_is_told(squares: Squares, tmp_path: Path, monkeypatc
         sliced([file])
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_detector_on_slices_against_itself_on_whole_pictures(
     trained: auxhead.TrainResult, signs: Path, tmp_path: Path, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

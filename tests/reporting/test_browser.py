@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page
 from tests.findings.ledger_maker import HOSTILE, make_ledger
 from tests.reporting.conftest import CONTRAST
 
 from auxhead.reporting.report import report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 NASTY = "<img src=x onerror=alert(1)>"
 ARMS = {"plain": {}, "center": {"heads": "center"}, NASTY: {"name": "\"'><b>"}, "p2": {"model": "m"}, "y" * 120: {}}

@@ -573,6 +573,7 @@ def test_holes_are_dashes(analysis: dict[str, Any]) -> None:
     assert row[4].split() == [DASH] * 3
 
 
+@pytest.mark.slow
 def test_a_large_page_stays_small(tmp_path: Path) -> None:
     arms = {"plain": {}, **{f"arm-{place}": {"k": place} for place in range(9)}}
     values = {arm: (0.2 + 0.07 * place,) for place, arm in enumerate(arms)}

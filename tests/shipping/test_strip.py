@@ -74,6 +74,8 @@ def files(folder: Path) -> dict[Path, bytes]:
 # -- every family ---------------------------------------------------------------------------------------------------
 
 # Every family once, and every kind of head, with few, many and other keypoints, and three or four strides.
+QUICK = {"v8-pose", "11-seg", "26-p2-pose"}
+"""Both kinds of class branch and of inference, both tasks; the others say the same of their family, and take longer."""
 FAMILIES: dict[str, tuple[Any, int, str]] = {
     "v8-pose": ("yolov8n-pose.yaml", 2, "yolov8n.yaml"),
     "v8-pose-p6": ("yolov8n-pose-p6.yaml", 1, "yolov8n-p6.yaml"),
@@ -88,7 +90,9 @@ FAMILIES: dict[str, tuple[Any, int, str]] = {
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FAMILIES]
+)
 def test_every_family_gives_the_detector_of_its_yaml(family: str, tmp_path: Path) -> None:
     yaml, nc, stock_yaml = FAMILIES[family]
     model = build(deepcopy(yaml), nc)
@@ -178,10 +182,12 @@ def other_branch(model: DetectionModel, *, settings: bool = True) -> DetectionMo
 
 @pytest.mark.parametrize(
     ("yaml", "settings"),
-    [("yolov8n-pose.yaml", True), ("yolov8n-pose.yaml", False), ("yolov8n-seg.yaml", True), ("yolo11n-seg.yaml", True)],
-)
-def test_the_class_branch_of_another_release_is_kept(yaml: str, settings: bool, tmp_path: Path) -> None:
-    model = other_branch(build(yaml, 2), settings=settings)
+    [("small-pose.yaml", True), ("small-pose.yaml", False), ("small-seg.yaml", True), ("yolo11n-seg.yaml", True)],
+)  # the small ones have YOLOv8's branch
+def test_the_class_branch_of_another_release_is_kept(
+    yaml: str, settings: bool, small_models: Path, tmp_path: Path
+) -> None:
+    model = other_branch(build(str(small_models / yaml) if "small" in yaml else yaml, 2), settings=settings)
     certificate = auxhead.strip(write(model, tmp_path / "old.pt"))
     assert certificate.float32_difference == 0
     assert certificate.counts == certificate.stock_counts
@@ -197,10 +203,9 @@ def test_the_class_branch_of_another_release_is_kept(yaml: str, settings: bool, 
     assert YOLO(tmp_path / "old-detect.pt").predict(torch.zeros(1, 3, 64, 64), verbose=False)
 
 
-def test_the_class_branch_of_another_release_may_be_wider_and_exports(tmp_path: Path) -> None:
+def test_the_class_branch_of_another_release_may_be_wider_and_exports(small_models: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxslim")
-    model = other_branch(build("yolov8n-pose.yaml", 2))
-    wide = other_branch(build("yolov8n-pose.yaml", 80))
+    model, wide = (other_branch(build(str(small_models / "small-pose.yaml"), classes)) for classes in (2, 80))
     model.load(wide, verbose=False)
     certificate = auxhead.strip(write(model, tmp_path / "old.pt"), check_export=True)
     assert load_checkpoint(str(tmp_path / "old-detect.pt"))[0].model[-1].cv3[0][-1].in_channels == 80

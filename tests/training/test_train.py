@@ -162,14 +162,14 @@ def test_shipped_file_is_what_ultralytics_own_reduction_makes(watched: SimpleNam
 
 
 @pytest.mark.core
-def test_certificate_is_written_and_true(trained: auxhead.TrainResult) -> None:
+def test_certificate_is_written_and_true(trained: auxhead.TrainResult, quick: dict[str, Any]) -> None:
     certificate = trained.certificate
     assert certificate.float32_difference == 0
     assert certificate.real_images
     assert certificate.images == 4
     assert certificate.tensors_moved == len(load_checkpoint(str(trained.best))[0].state_dict())
     assert certificate.tensors_left_out > 0
-    stock = DetectionModel("yolov8n.yaml", nc=6, verbose=False)
+    stock = DetectionModel(quick["model"], nc=6, verbose=False)
     assert certificate.parameters == certificate.stock_counts.parameters == sum(p.numel() for p in stock.parameters())
     assert 0 < certificate.saved_box_difference < 1
     written = json.loads((trained.save_dir / "certificate.json").read_text())
@@ -267,10 +267,10 @@ def test_ultralytics_own_entry_point_with_a_finetuned_pt(
     assert json.loads((tmp_path / "own" / "certificate.json").read_text())["float32_difference"] == 0
 
 
-def test_other_class_counts_keep_pretrained_widths_and_still_certify(tiny: dict[str, Any], tmp_path: Path) -> None:
-    YOLO("yolov8n.yaml").save(str(tmp_path / "coco.pt"))  # 80 classes: a wider class branch than 6 classes give
+def test_other_class_counts_keep_pretrained_widths_and_still_certify(quick: dict[str, Any], tmp_path: Path) -> None:
+    YOLO(quick["model"]).save(str(tmp_path / "coco.pt"))  # 80 classes: a wider class branch than 6 classes give
     result = auxhead.train(
-        **{**tiny, "heads": "center", "model": str(tmp_path / "coco.pt"), "epochs": 1}, project=str(tmp_path)
+        **{**quick, "heads": "center", "model": str(tmp_path / "coco.pt"), "epochs": 1}, project=str(tmp_path)
     )
     assert result.certificate.counts == result.certificate.stock_counts
 
@@ -370,6 +370,7 @@ def test_frozen_detector_is_warned_about(quick: dict[str, Any], tmp_path: Path, 
     assert result.gradients == {}
 
 
+@pytest.mark.slow
 def test_real_data_trains_and_ships(real_data, small_models: Path, tmp_path: Path, caplog) -> None:
     result = auxhead.train(
         data=str(real_data("hit_uav")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -42,6 +43,7 @@ def rendered(template: str, **content: Any) -> str:
     )
 
 
+@cache  # it holds the compiled templates
 def _environment() -> Environment:
     environment = Environment(
         autoescape=True,
