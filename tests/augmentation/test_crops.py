@@ -141,16 +141,18 @@ def test_what_was_shown_lately_can_be_shown_again_elsewhere(data: Path) -> None:
 
 def test_a_view_is_as_it_was_however_often_it_is_shown(data: Path) -> None:
     dataset = build(data, Views(crops=ALWAYS), "detect", mosaic=1.0)
-    dataset[1]
-    _, view = dataset.shown[1]
-    view["keypoints"] = np.full((len(view["cls"]), 2, 3), 0.5, np.float32)
+    dataset.show_again([(0, (0, 0, 256, 192))])
+    view = dataset.shown[0]
+    assert len(view.label["cls"]) == len(view.label["segments"]) == 2
+    view.label["keypoints"] = np.full((len(view.label["cls"]), 2, 3), 0.5, np.float32)
     before = deepcopy(view)
     for _ in range(2):  # as transforms do
-        shown = dataset.get_image_and_label(1)
+        shown = dataset.get_image_and_label(0)
         shown["instances"].denormalize(128, 128)
         shown["cls"] += 1
-    assert all(np.array_equal(view[name], before[name]) for name in ("img", "cls", "bboxes", "keypoints"))
-    assert all(np.array_equal(*pair) for pair in zip(view["segments"], before["segments"], strict=True))
+    assert np.array_equal(view.pixels["img"], before.pixels["img"])
+    assert all(np.array_equal(view.label[name], before.label[name]) for name in ("cls", "bboxes", "keypoints"))
+    assert all(np.array_equal(*pair) for pair in zip(view.label["segments"], before.label["segments"], strict=True))
 
 
 @pytest.mark.parametrize("cache", [None, "ram"])

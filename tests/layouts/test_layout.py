@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -54,9 +55,19 @@ def test_text_is_read_back(name: str) -> None:
     assert yaml.safe_load(written) == content
 
 
-@pytest.mark.parametrize("name", ["yolov5n", "yolov8n", "yolov9t", "yolo11n", "yolo12n", "yolo26n"])
-@pytest.mark.parametrize("levels", [(2, 3), (2, 3, 4), (2, 3, 4, 5), (3, 4)])
-@pytest.mark.parametrize("up_again", [True, False])
+ALL = list(
+    product(
+        ["yolov5n", "yolov8n", "yolov9t", "yolo11n", "yolo12n", "yolo26n"],
+        [(2, 3), (2, 3, 4), (2, 3, 4, 5), (3, 4)],
+        [True, False],
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "up_again"),  # every pair of two of them here, the other half among the slow tests
+    [pytest.param(*one, marks=pytest.mark.slow if (n // 8 + n // 2 + n) % 2 else ()) for n, one in enumerate(ALL)],
+)
 def test_every_layout_is_built_with_the_strides_asked_for(name: str, levels: tuple[int, ...], up_again: bool) -> None:
     model = built(cut(name, *levels, up_again=up_again))
     assert model.stride.tolist() == [2**level for level in levels]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass
 from random import random
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -37,6 +37,20 @@ class Views:
     regions: bool = False
 
 
+class View(NamedTuple):
+    """A picture or a cut of it, before it is augmented.
+
+    Attributes:
+        window: What is cut, in pixels of what it is cut from; None: it is shown whole.
+        label: Its objects, as in the labels of Ultralytics' data sets.
+        pixels: Its pixels and their sizes, as Ultralytics' data sets name them.
+    """
+
+    window: Window | None
+    label: dict[str, Any]
+    pixels: dict[str, Any]
+
+
 class ViewDataset(YOLODataset):
     """Training pictures of which some are cut from native pixels, and whose classes are mirrored with them.
 
@@ -50,7 +64,7 @@ class ViewDataset(YOLODataset):
         """Take what Ultralytics' data set takes, and the views."""
         self.views = views
         self.whole = False
-        self.shown: dict[int, tuple[Window | None, dict[str, Any]]] = {}
+        self.shown: dict[int, View] = {}
         self.regions: dict[str, Any] = {}
         self.outlined = False
         super().__init__(*args, **kwargs)
@@ -96,9 +110,8 @@ class ViewDataset(YOLODataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return a training sample: a new view of a picture, alone or with others that were shown lately."""
         if self.views.crops is not None and not self.whole:
-            window = self._draw(index, self.views.crops)
             self.shown.pop(index, None)
-            self.shown[index] = window, self._view(index, window)
+            self.shown[index] = self._view(index, self._draw(index, self.views.crops))
             if len(self.shown) > self.max_buffer_length:
                 del self.shown[next(iter(self.shown))]
             self.buffer = list(self.shown)
@@ -110,21 +123,20 @@ class ViewDataset(YOLODataset):
         if self.views.crops is None or self.whole:
             stock: dict[str, Any] = super().get_image_and_label(index)
             return stock
-        if index not in self.shown:  # mixup takes any picture
+        view = self.shown.get(index)
+        if view is None:  # mixup takes any picture
             view = self._view(index, self._draw(index, self.views.crops))
-        else:
-            _, view = self.shown[index]
-        label = deepcopy(view, {id(view["img"]): view["img"]})  # transforms change labels in place, and no pixels
+        label = {**{name: _own(value) for name, value in view.label.items()}, **view.pixels}
         finished: dict[str, Any] = self.update_labels_info(label)
         return finished
 
     def shown_lately(self) -> list[tuple[int, Window | None]]:
         """Return which pictures mosaics are made of, oldest first, each with its window; None: it is shown whole."""
-        return [(index, window) for index, (window, _) in self.shown.items()]
+        return [(index, view.window) for index, view in self.shown.items()]
 
     def show_again(self, views: Iterable[tuple[int, Window | None]]) -> None:
         """Make mosaics of what `shown_lately` returned, in another process."""
-        self.shown = {index: (window, self._view(index, window)) for index, window in views}
+        self.shown = {index: self._view(index, window) for index, window in views}
         self.buffer = list(self.shown)
 
     def _draw(self, index: int, crops: Crops) -> Window | None:
@@ -137,11 +149,11 @@ class ViewDataset(YOLODataset):
             height, width = _size(height, width, self.imgsz)
         return in_pixels(window, height, width)
 
-    def _view(self, index: int, window: Window | None) -> dict[str, Any]:
+    def _view(self, index: int, window: Window | None) -> View:
         """Build what Ultralytics' data set knows of a picture before it is augmented, for a window of it."""
         if window is None:
             label = dict(self.labels[index])
-            label["img"], label["ori_shape"], label["resized_shape"] = self.load_image(index)
+            shown, before, after = self.load_image(index)
         else:
             picture = self._native(index) if self._cuts_native else self.load_image(index)[0]
             height, width = picture.shape[:2]
@@ -151,13 +163,11 @@ class ViewDataset(YOLODataset):
             left, top, right, bottom = window
             view = picture[top:bottom, left:right]
             resized = _shrunk(view, self.imgsz)
-            label["img"] = view.copy() if resized is view else resized  # of the picture only the view is held
-            label["ori_shape"], label["resized_shape"] = (bottom - top, right - left), resized.shape[:2]
+            shown = view.copy() if resized is view else resized  # of the picture only the view is held
+            before, after = view.shape[:2], resized.shape[:2]
         del label["shape"]
-        label["ratio_pad"] = tuple(
-            after / before for after, before in zip(label["resized_shape"], label["ori_shape"], strict=True)
-        )
-        return label
+        ratios = after[0] / before[0], after[1] / before[1]
+        return View(window, label, {"img": shown, "ori_shape": before, "resized_shape": after, "ratio_pad": ratios})
 
     def load_image(self, i: int, rect_mode: bool = True, resize_short: bool = False) -> Any:
         """Load a picture as Ultralytics does; while views are cut, from its native pixels, and hold none of its own."""
@@ -166,7 +176,7 @@ class ViewDataset(YOLODataset):
         if not self._cuts_native:
             return YOLODataset.load_image(self._reader(), i, rect_mode, resize_short)
         native = self._native(i)
-        if self.cache == "ram" and self.ims[i] is None:  # it is measured, or cached
+        if self.cache == "ram" and isinstance(self.ims, list) and self.ims[i] is None:  # it is measured, or cached
             return native, native.shape[:2], native.shape[:2]
         shrunk = _shrunk(native, self.imgsz)
         return shrunk, native.shape[:2], shrunk.shape[:2]
@@ -196,11 +206,18 @@ class ViewDataset(YOLODataset):
         return reader
 
     def _native(self, index: int) -> Pixels:
-        """Return a picture as it is on disk."""
+        """Return a picture as it is on disk, from memory where it is there."""
+        if self.cache == "ram" and (held := self.ims[index]) is not None:
+            return held  # type: ignore[no-any-return]
         reader = self._reader()
         reader.imgsz = self._shape(index)  # so that nothing is resized
         native: Pixels = YOLODataset.load_image(reader, index, rect_mode=False)[0]
         return native
+
+
+def _own(value: Any) -> Any:
+    """Copy what transforms change in place: arrays of a label, and lists of its outlines, but no outline itself."""
+    return value.copy() if isinstance(value, (np.ndarray, list)) else value
 
 
 def transforms_in(node: Any) -> Iterator[Any]:

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import os
 import shutil
 import signal
@@ -9,9 +11,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.patience import HANG, wait_for
+from tests.processes import is_alive, number_in
+
+from auxhead.comparison.machines.job import Job
+from auxhead.comparison.machines.local import NOT_STARTED
+from auxhead.comparison.machines.ray_cluster import RayExecutor
+from auxhead.errors import ConfigError, MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
 
 os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -21,17 +33,7 @@ os.environ |= {
     "RAY_worker_niceness": "0",
     "RAY_health_check_period_ms": "500",  # a dead node is noticed after five of them
 }
-ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
-
-from ray.cluster_utils import Cluster  # noqa: E402 - after the variables that it reads
-from tests.patience import HANG, wait_for  # noqa: E402
-from tests.processes import is_alive, number_in  # noqa: E402
-
-from auxhead.comparison.machines.job import Job  # noqa: E402
-from auxhead.comparison.machines.local import NOT_STARTED  # noqa: E402
-from auxhead.comparison.machines.ray_cluster import RayExecutor  # noqa: E402
-from auxhead.errors import ConfigError, MissingExtraError, OutputError  # noqa: E402
 
 TOO_BUSY = "The current node timed out during startup"
 NODE = {"num_cpus": 1, "num_gpus": 1, "object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1"}
@@ -66,6 +68,12 @@ class Told(list[tuple[str, str, int | None]]):
         return [state if code is None else code for other, state, code in self if other == name]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _ray() -> None:
+    """Import Ray for these tests alone: it takes a second, in every process that collects tests."""
+    pytest.importorskip("ray")
+
+
 @pytest.fixture
 def told() -> Told:
     return Told()
@@ -86,6 +94,9 @@ def cluster() -> Iterator[Cluster]:
     """One node with one core, to which this process is connected."""
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: sockets are made in it
     os.environ["RAY_TMPDIR"] = folder
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
     one = Cluster()
     try:
         add_node(one, no_monitor=True, include_log_monitor=False, include_dashboard=False)
@@ -124,7 +135,7 @@ def test_jobs_run_on_all_nodes_and_their_exit_codes_are_told(two_nodes, told):
     assert log(jobs[1]) == f"{Path.cwd()}\n1\ngpu=\n"
     assert log(jobs[2]) == "auxhead: can't start /nowhere/auxhead: No such file or directory\n"
     assert [path.name for path in Path("a").iterdir()] == ["log.txt"], "markers are left"
-    assert ray.is_initialized()
+    assert sys.modules["ray"].is_initialized()
 
 
 def test_a_job_sees_the_gpu_that_ray_gave_it(two_nodes, told):
@@ -184,7 +195,7 @@ def test_an_interrupt_stops_all_jobs_and_keeps_ray(cluster, told):
         RayExecutor(cpus=0.5, grace=0.5).run(jobs, told)
     wait_for(lambda: not any(map(is_alive, told.processes)))
     assert [state for _, state, _ in told] == ["running", "running"]
-    assert ray.is_initialized()
+    assert sys.modules["ray"].is_initialized()
     told.then = Told.then
     RayExecutor().run([shell("after", "true")], told)
     assert told.of("after") == ["running", 0]
@@ -294,12 +305,12 @@ def test_a_driver_that_started_ray_and_is_killed_leaves_no_process(driver):
 
 @pytest.fixture
 def unconnected(monkeypatch) -> None:
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "127.0.0.1:99999", "127.0.0.1:x"])
 def test_ray_is_not_asked_for_a_cluster_that_cannot_be_reached(unconnected, told, address, monkeypatch):
-    monkeypatch.setattr(ray, "init", lambda **_: pytest.fail("Ray would try for minutes"))
+    monkeypatch.setattr("ray.init", lambda **_: pytest.fail("Ray would try for minutes"))
     with pytest.raises(ConfigError, match="ray start --head") as caught:
         RayExecutor(address).run([shell("a", "true")], told)
     assert caught.value.where == f"Ray address {address}"
