@@ -119,8 +119,8 @@ def build_folder(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(out)
     build = out.with_name(f"{_prefix(out)}{os.getpid()}.{next(_numbers)}{TEMPORARY_SUFFIX}")
-    build.mkdir()
     try:
+        build.mkdir()  # in here: Ctrl-C may come before the next line
         yield build
     finally:
         shutil.rmtree(build, ignore_errors=True)
