@@ -85,9 +85,9 @@ class Drawing:
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
+def drawing(style: Mapping[str, Any] = STYLE) -> Iterator[None]:
     """Ignore the user's own matplotlib settings, and warnings about letters that the fonts lack."""
-    with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
+    with matplotlib.style.context(["default", dict(style)]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from io import BytesIO
 
-import matplotlib.style
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
 from auxhead.reporting.arm_styles import COLORS
-from auxhead.reporting.inline_svg import GRID, GROUND, INK, QUIET, STYLE
+from auxhead.reporting.inline_svg import GRID, GROUND, INK, QUIET, STYLE, drawing
 
 LIGHT = {INK: "#1c2024", QUIET: "#5c636b", GRID: "#e6e6e3", GROUND: "#ffffff"}  # Source: report.css, :root
 SHARP = 110  # pixels an inch, of which the pages have 72
@@ -25,12 +22,9 @@ PAPER = {key: LIGHT.get(value, value) if isinstance(value, str) else value for k
 }
 
 
-@contextmanager
-def on_paper() -> Iterator[None]:
+def on_paper() -> AbstractContextManager[None]:
     """Draw in the pages' light colors, whatever the user's own matplotlib settings are."""
-    with matplotlib.style.context(["default", PAPER]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield
+    return drawing(PAPER)
 
 
 def png(figure: Figure) -> bytes:

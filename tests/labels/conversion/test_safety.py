@@ -11,11 +11,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from auxhead.errors import DataError, OutputError
+from auxhead.files import TEMPORARY_SUFFIX
 from auxhead.keys.convert import PoseKeys, SegmentKeys
 from auxhead.labels.conversion import files as convert_files
 from auxhead.labels.conversion import folder as convert_folder
@@ -439,3 +441,17 @@ def test_failed_runs_keep_an_earlier_result(tree, run, tmp_path):
     with pytest.raises(DataError):
         run()
     assert state(tmp_path / "out") == before
+
+
+def test_ctrl_c_right_after_the_folder_is_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = Path.mkdir
+
+    def stopped(path: Path, *args: Any, **keys: Any) -> None:
+        make(path, *args, **keys)
+        if path.name.endswith(TEMPORARY_SUFFIX):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "mkdir", stopped)
+    with pytest.raises(KeyboardInterrupt), convert_folder.build_folder(tmp_path / "out"):
+        pytest.fail("it was stopped before")
+    assert list(tmp_path.iterdir()) == []
