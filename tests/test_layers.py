@@ -23,6 +23,7 @@ ROOMS = {  # from the ground up: a room imports itself and rooms above it in thi
     "errors": "",
     "processes": "psutil",
     "files": "",
+    "mistyped": "",
     "places": "",
     "progress": "",
     "machine": "",

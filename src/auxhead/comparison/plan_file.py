@@ -15,6 +15,7 @@ from auxhead.comparison.arms import declared_keys, default_base
 from auxhead.errors import ConfigError
 from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import closest, validated
+from auxhead.mistyped import how_to_correct
 from auxhead.yaml_files import oversized
 
 FILES = ("model", "teacher.weights")
@@ -107,11 +108,12 @@ def _load(plan: str | Path) -> dict[str, Any]:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         missing = isinstance(error, FileNotFoundError)
+        meant = (closest(str(plan), ready) or how_to_correct(str(plan))) if missing else ""
         raise ConfigError(
             expected=f"a plan: a YAML file, or one of {', '.join(sorted(ready))}",
             found="no such file" if missing else str(error).replace("\n", " "),
             where=str(plan),
-            fix=(missing and closest(str(plan), ready)) or "correct the path or the file",
+            fix=meant or "correct the path or the file",
         ) from error
     if not isinstance(content, dict):
         raise ConfigError(

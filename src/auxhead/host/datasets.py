@@ -21,9 +21,9 @@ from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.labels.data_yaml import FIX, SPLITS
 from auxhead.labels.label_cache import read_label_cache
-from auxhead.labels.mistyped import how_to_correct
 from auxhead.labels.source import Source
 from auxhead.metrics.truth import image_size
+from auxhead.mistyped import how_to_correct
 from auxhead.yaml_files import oversized
 
 CERTIFICATE_IMAGES = 8

@@ -18,8 +18,8 @@ from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, told_as
 from auxhead.host.cpu import restored_threads
 from auxhead.host.validation import BoxValidator
-from auxhead.labels.mistyped import how_to_correct
 from auxhead.metrics.results.categories import placeholder
+from auxhead.mistyped import how_to_correct
 
 EXPECTED = "a model's file or folder"
 PLACEHOLDERS = 3  # names shown in a message

@@ -9,8 +9,8 @@ import yaml
 
 from auxhead.errors import DataError
 from auxhead.labels.listing import Sources
-from auxhead.labels.mistyped import how_to_correct
 from auxhead.labels.source import Source
+from auxhead.mistyped import how_to_correct
 from auxhead.places import datasets_dir
 from auxhead.yaml_files import oversized
 

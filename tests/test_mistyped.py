@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from auxhead.errors import DataError
+from auxhead.comparison.plan_file import read_plan
+from auxhead.errors import ConfigError, DataError
 from auxhead.labels.data_yaml import read_data_yaml
-from auxhead.labels.mistyped import how_to_correct
+from auxhead.mistyped import how_to_correct
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +43,9 @@ def test_absolute_paths_stay_absolute(tmp_path: Path) -> None:
 def test_a_data_yaml_that_is_not_there_says_so() -> None:
     with pytest.raises(DataError, match=r"did you mean signs/data\.yaml\?"):
         read_data_yaml(Path("sings/data.yaml"))
+
+
+def test_a_plan_that_is_not_there_says_so() -> None:
+    Path("signs/plan.yaml").touch()
+    with pytest.raises(ConfigError, match=r"did you mean signs/plan\.yaml\?"):
+        read_plan("sings/plan.yaml", {}, {})
