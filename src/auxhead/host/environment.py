@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from ultralytics.utils import SETTINGS, USER_CONFIG_DIR
 
 from auxhead._version import __version__
+from auxhead.formats import plural
 from auxhead.host.commit import commit
 from auxhead.host.compat import TESTED, installed
 from auxhead.host.cpu import has_fast_bf16
@@ -31,7 +32,7 @@ def environment() -> dict[str, str]:
         "torchvision": version("torchvision"),
         "python": platform.python_version(),
         "system": platform.platform(),
-        "cpu": f"{torch.backends.cpu.get_cpu_capability()}, {cores()} cores for this process",
+        "cpu": f"{torch.backends.cpu.get_cpu_capability()}, {plural(cores(), 'core')} for this process",
         "cpu bf16": "yes (AVX512-BF16 or AMX)" if has_fast_bf16() else "no (training on the CPU stays in float32)",
         "torch threads": str(torch.get_num_threads()),
         "gpu": ", ".join(gpus) or "none",
