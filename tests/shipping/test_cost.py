@@ -6,11 +6,13 @@ import json
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from ultralytics import YOLO
+from ultralytics.models.yolo.detect.train import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 
 import auxhead
@@ -51,6 +53,19 @@ def test_files_keep_their_classes_or_take_others(trained: auxhead.TrainResult, q
     stock = DetectionModel(quick["model"], nc=48, verbose=False)
     assert (own.nc, other.nc) == (6, 48)
     assert other.unfused.parameters == sum(value.numel() for value in stock.parameters()) > own.unfused.parameters
+
+
+def test_a_file_costs_at_other_classes_what_a_training_that_starts_from_it_makes(tmp_path: Path) -> None:
+    file = tmp_path / "yolov8n.pt"
+    weights = DetectionModel("yolov8n.yaml", nc=80, verbose=False)
+    torch.save({"model": weights, "train_args": {}}, file)
+    names = {0: "a", 1: "b", 2: "c"}
+    trainer = DetectionTrainer.__new__(DetectionTrainer)
+    trainer.data, trainer.args = {"nc": 3, "channels": 3, "names": names}, SimpleNamespace(cls_remap=True)
+    starts = trainer.get_model(cfg=weights.yaml, weights=weights, verbose=False)
+    from_file, from_name = cost([file, "yolov8n"], nc=3, imgsz=64)
+    assert from_file.unfused.parameters == sum(value.numel() for value in starts.parameters())
+    assert from_file.unfused.parameters >= from_name.unfused.parameters  # 8.4.190 keeps the width of 80 classes
 
 
 def test_a_file_without_its_yaml_is_counted_but_not_built_anew(tmp_path: Path) -> None:

@@ -96,7 +96,9 @@ def cost(
     Args:
         models: A name (yolov8n), YAML (yolov8n.yaml) or file (best.pt) of a detect, pose, segment or obb model; or
             several.
-        nc: Classes to build them with; None: what the YAML or file has.
+        nc: Classes to build them with; None: what the YAML or file has. A file gives what a training that starts from
+            it makes: Ultralytics then keeps the file's width of the class branches, so that yolov8n.pt, of 80 classes,
+            costs more at 3 classes than yolov8n does.
         kpt_shape: Keypoints and numbers each (2 or 3) to build pose models with; None: what the YAML or file has.
         imgsz: Image size, pixels.
         latency: Whether to measure forward passes, all models in turns.
@@ -215,7 +217,9 @@ def build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -
             model: DetectionModel = checkpoint.open_model(file, accept=_file_task).model
             if nc is None and kpt_shape is None:
                 return model
-            return built(name, deepcopy(_description(model, name)), nc, kpt_shape)
+            other = built(name, deepcopy(_description(model, name)), nc, kpt_shape)
+            other.load(model, verbose=False)  # as a training starts: class branches keep the width of the weights
+            return other
         path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else Path(f"{name}.yaml")
         with told_as(partial(_unknown, name)):
             yaml = yaml_model_load(model_yaml(path))
