@@ -43,6 +43,14 @@ def test_small_objects_get_the_finest_level_that_costs_nothing_more() -> None:
     assert "All boxes fit it" in reasons
 
 
+def test_what_starts_from_weights_is_told_that_a_design_starts_with_fewer() -> None:
+    best, reasons = advise(LIKE, [P234], 0.4, 1.0, weights=True)
+    assert best == "n-p234"
+    assert "n-p345 starts with all of them and n-p234 with those that fit" in reasons[-1]
+    assert "From weights" not in advice(P234, small=0.4)[1]
+    assert advise(LIKE, [P234], 0.0, 1.0, weights=True) == advise(LIKE, [P234], 0.0, 1.0)  # nothing else is started
+
+
 @pytest.mark.parametrize(
     ("several", "expected"),
     [

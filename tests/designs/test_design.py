@@ -12,7 +12,8 @@ import torch
 import yaml
 from PIL import Image
 from torch import nn
-from ultralytics.nn.tasks import DetectionModel
+from ultralytics import YOLO
+from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 
 import auxhead
 from auxhead.comparison.plan import resolve_plan
@@ -129,6 +130,26 @@ def test_a_file_is_a_price_too(signs: Path, tmp_path: Path) -> None:
     assert designs.like.name == "yolov8n"
     plan = yaml.safe_load(Path("out/plan.yaml").read_text())
     assert plan["base"]["model"].endswith("best.pt")
+
+
+def test_the_first_weights_of_yolov8_know_their_size_otherwise(signs: Path, tmp_path: Path) -> None:
+    described = yaml_model_load("yolov8s.yaml")
+    depth, width, _ = described.pop("scales")["s"]
+    older = {**described, "depth_multiple": depth, "width_multiple": width, "nc": 80}  # as in yolov8s.pt
+    del older["scale"], older["yaml_file"]
+    file = tmp_path / "yolov8s.pt"
+    torch.save({"model": DetectionModel(older, verbose=False)}, file)
+    from_file, from_name = (
+        auxhead.design(data=str(signs), like=str(like), imgsz=64, price="gflops", out=f"of-{kind}")
+        for kind, like in (("file", file), ("name", "yolov8s"))
+    )
+    assert {one.name for one in from_file.candidates} >= {"yolov8s-p234", "yolov8s-p23-down"}
+    known = {one.name: one.counts for one in from_name.candidates}
+    for one in from_file.candidates:
+        assert one.counts == known.get(one.name, one.counts)
+    assert from_file.best == from_name.best == "yolov8s-p234"
+    stock = YOLO("of-file/yolov8s-p234.yaml").model
+    assert sum(value.numel() for value in stock.parameters()) < 1.1 * 3.2e6
 
 
 @pytest.mark.parametrize(

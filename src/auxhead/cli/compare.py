@@ -95,10 +95,17 @@ def _run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Cal
 
     console = page_console(err=True)
     folder = folder_of(plan, keys)
-    print_text(console, f"Comparison in {folder}: its runs write log.txt, `auxhead report {folder}` works at any time")
+    where = f"Comparison in {folder}: its runs write log.txt, `auxhead report {folder}` works at any time"
+    unsaid = iter([where])  # for when there is something to do: a plan with a mistake has no folder
     try:
         with live_runs(console, folder) as table:
-            found = run(plan, progress=table.tell, watch=table.watch, say=console.print, **keys)
+
+            def tell(task: str, done: int, total: int) -> None:
+                for line in unsaid:
+                    print_text(console, line)
+                table.tell(task, done, total)
+
+            found = run(plan, progress=tell, watch=table.watch, say=console.print, **keys)
     except KeyboardInterrupt as error:
         done = f"{table.finished()} of {len(table.states)} runs are finished"
         rest = str(error) or "the others go on where they were: give the same command again"

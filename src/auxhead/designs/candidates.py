@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from ultralytics.nn.tasks import guess_model_scale
 
 from auxhead.designs.offers import ONE_BIN, reach
 from auxhead.layouts.layout import Layout, build, take_apart
@@ -81,18 +82,32 @@ def read_family(yaml: Mapping[str, Any], like: str, nc: int) -> Family:
     """Take a known detector apart.
 
     Args:
-        yaml: Its YAML as Ultralytics reads it, with `scale` and `yaml_file`.
+        yaml: Its YAML as Ultralytics reads it, with `scale` and `yaml_file`; or as the first weights files of YOLOv8
+            hold it, whose one size stands in `depth_multiple` and `width_multiple`.
         like: Its name or file, as given.
         nc: Classes of the data.
 
     Raises:
         ModelError: It is laid out in a way that isn't understood.
     """
+    yaml = _with_sizes(yaml, like)
     roles, _ = take_apart(yaml, like)
     stem = re.sub(r"-.*$", "", Path(str(yaml.get("yaml_file") or like)).stem)
     size = str(yaml.get("scale") or "")
     name = stem if not size or stem.endswith(size) else f"{stem}{size}"
     return Family(name, yaml, replace(roles, rest={"nc": yaml.get("nc", nc), **_rest(roles)}), nc)
+
+
+def _with_sizes(yaml: Mapping[str, Any], like: str) -> Mapping[str, Any]:
+    """List the one size of an older file as today's YAMLs list theirs: depth, width, most channels before it."""
+    older = ("depth_multiple", "width_multiple")
+    if "scales" in yaml or not any(key in yaml for key in older):
+        return yaml
+    size = guess_model_scale(like) or "n"  # a letter that Ultralytics finds in names; n: its first one
+    depth, width = (float(yaml.get(key, 1)) for key in older)
+    most = max(args[0] for *_, args in (*yaml["backbone"], *yaml["head"]) if args and isinstance(args[0], int))
+    rest = {key: value for key, value in yaml.items() if key not in older}
+    return {**rest, "scales": {size: [depth, width, most]}, "scale": size}
 
 
 def layouts(family: Family, longest: float) -> Iterator[Layout]:

@@ -111,7 +111,8 @@ def _search(family: Family, known: Any, truth: Truth, own: DesignKeys, tell: Pro
     first = _design(family, limit, boxes, like, family.name)
     small = float(boxes.small.mean()) if len(longest) else None
     others = ranked([_design(family, limit, boxes, one, family.file_stem(one.layout)) for one in priced], small or 0.0)
-    best, reasons = advise(first, others, small, own.budget)
+    weights = own.pretrained is not None or own.like.endswith(".pt")
+    best, reasons = advise(first, others, small, own.budget, weights=weights)
     percentiles = np.percentile(longest, [50, 99, 100]).tolist() if len(longest) else None
     return Designs(
         data=own.data,
