@@ -92,7 +92,7 @@ def advise(
 def _fewer_weights(like: Design, best: Design) -> str:
     """Say what a start from weights means. Source: docs/evidence, "From COCO weights"."""
     return (
-        f"From weights, {like.name} starts with all of them and {best.name} with those that fit; where we measured that, "
+        f"From weights, {like.name} starts with all of them and {best.name} with those that fit. Where we measured it, "
         "yolov8n was better from COCO weights, and yolov8n-p234 from scratch."
     )
 

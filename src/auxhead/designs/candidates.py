@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from ultralytics.nn.tasks import guess_model_scale
 
 from auxhead.designs.offers import ONE_BIN, reach
+from auxhead.host.models import size_letter
 from auxhead.layouts.layout import Layout, build, take_apart
 from auxhead.layouts.roles import Roles
 from auxhead.shipping.cost import built
@@ -103,7 +103,7 @@ def _with_sizes(yaml: Mapping[str, Any], like: str) -> Mapping[str, Any]:
     older = ("depth_multiple", "width_multiple")
     if "scales" in yaml or not any(key in yaml for key in older):
         return yaml
-    size = guess_model_scale(like) or "n"  # a letter that Ultralytics finds in names; n: its first one
+    size = size_letter(like) or "n"  # a letter that Ultralytics finds in names; n: its first one
     depth, width = (float(yaml.get(key, 1)) for key in older)
     most = max(args[0] for *_, args in (*yaml["backbone"], *yaml["head"]) if args and isinstance(args[0], int))
     rest = {key: value for key, value in yaml.items() if key not in older}

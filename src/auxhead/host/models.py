@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 from ultralytics.nn import tasks
 from ultralytics.nn.modules.head import Detect, Pose, Pose26, Segment, Segment26, v10Detect
-from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, yaml_model_load
+from ultralytics.nn.tasks import BaseModel, PoseModel, SegmentationModel, guess_model_scale, yaml_model_load
 from ultralytics.utils import SETTINGS, is_online
 from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
 
@@ -67,6 +67,11 @@ def sibling(model: str | Path, variant: str) -> str:
     with told_as(refuse):
         yaml_model_load(model_yaml(name))
     return name
+
+
+def size_letter(name: str) -> str:
+    """Return the size in a model's name, as Ultralytics reads it: n of yolov8n.pt; empty without one."""
+    return guess_model_scale(name)
 
 
 def model_yaml(name: str | Path) -> str:
