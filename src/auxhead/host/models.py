@@ -71,7 +71,7 @@ def sibling(model: str | Path, variant: str) -> str:
 
 def size_letter(name: str) -> str:
     """Return the size in a model's name, as Ultralytics reads it: n of yolov8n.pt; empty without one."""
-    return guess_model_scale(name)
+    return str(guess_model_scale(name))
 
 
 def model_yaml(name: str | Path) -> str:
