@@ -27,6 +27,7 @@ import auxhead
 from auxhead.cli import app
 from auxhead.cli.key_help import typed
 from auxhead.cli.parts import KEYS, PAGE, models
+from auxhead.cli.train import _offer
 from auxhead.keys.convert import ConvertKeys, PoseKeys, SegmentKeys
 from auxhead.keys.cost import CostKeys
 from auxhead.keys.demo import DemoKeys
@@ -34,6 +35,7 @@ from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.heads.teacher_check import TeacherCheckKeys
 from auxhead.keys.strip import StripKeys
 from auxhead.keys.train import TrainKeys
+from auxhead.keys.train_reading import read_train_words
 from auxhead.keys.words.grammar import read_value
 from auxhead.shipping.certificate import Certificate
 
@@ -220,6 +222,27 @@ def test_debug_shows_where_a_message_comes_from(call: Callable[..., Any], monkey
 
 
 # -- train ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "model=yolov8n.yaml",
+            "from scratch it was ahead of yolov8n on all three data sets measured: model=yolov8n-p234.yaml",
+        ),
+        ("model=yolo11s-p234-down.yaml pretrained=yolo11s.pt", "yolov8n kept more of them and was the better one"),
+        ("model=yolov8n.pt", None),
+        ("model=yolov8n.yaml pretrained=yolov8n.pt", None),
+        ("model=yolov8n-p234.yaml", None),
+        ("model=yolov8n-p2.yaml pretrained=yolov8n.pt", None),
+        ("model=yolov8n-slim.yaml", None),
+        ("model=yolov8n.yaml heads=center", None),
+    ],
+)
+def test_a_better_layout_is_offered_from_scratch_and_no_other_from_weights(words: str, said: str | None) -> None:
+    offer = " ".join(_offer(read_train_words(f"data=signs.yaml {words}".split())))
+    assert said in offer if said else not offer
 
 
 def test_dry_run_prints_the_plan_and_leaves_nothing(
