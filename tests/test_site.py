@@ -63,12 +63,17 @@ def test_docstrings_of_the_page_have_sections_that_the_site_knows() -> None:
         assert {head for head in heads if head[0].isupper()} <= known, path
 
 
-def test_numbers_of_the_remedies_are_those_of_the_readme() -> None:
-    page = TEXTS[DOCS / "remedies.md"]
-    for measured in re.findall(r"[+-][\d.]+(?:\*\*)? \([^)]* to [^)]*\)", page):
-        assert measured in TEXTS[ROOT / "README.md"], measured
-    for price in re.findall(r"[\d.]+x (?:GFLOPs|on a GPU|on a CPU)", page):
-        assert price.replace("on a ", "") in TEXTS[ROOT / "README.md"], price
+def test_numbers_of_the_readme_are_those_of_the_remedies_and_these_come_from_the_evidence() -> None:
+    readme, page = TEXTS[ROOT / "README.md"], TEXTS[DOCS / "remedies.md"]
+    evidence = TEXTS[DOCS / "evidence" / "README.md"].replace(" … ", " to ")
+    number, price = r"[+-][\d.]+(?:\*\*)? \(([^)]* to [^)]*)\)", r"[\d.]+x (?:GFLOPs|on a GPU|on a CPU)"
+    assert len(re.findall(number, readme)) > 4
+    for measured in re.finditer(number, readme):
+        assert measured[0] in page, measured[0]
+    for measured in re.finditer(number, page):
+        assert measured[1] in evidence, measured[0]
+    for cost in re.findall(price, readme):
+        assert cost in page, cost
 
 
 @pytest.mark.usefixtures("size_head")
