@@ -163,6 +163,7 @@ COMPARISONS = [
     "p234_gtsdb4",
     "p234_hit_uav",
     "p234_hit_uav_h100",
+    "pretrained_gtsdb4",
     "pretrained_hit_uav",
     "teacher_nuclei",
 ]

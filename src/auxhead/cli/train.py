@@ -67,8 +67,8 @@ def _offer(keys: Mapping[str, Any]) -> list[str]:
         return []
     if weights:
         return [
-            f"Training {name} from weights of another layout. Where we measured that, from COCO weights,",
-            "yolov8n kept more of them and was the better one: compare both, or train from the weights as they are,",
+            f"Training {name} from weights of another layout, of which it takes a part. Where we measured that,",
+            "from COCO weights, yolov8n was level or better: compare both, or train the weights as they are,",
             f"model={start}",
         ]
     return [
