@@ -300,8 +300,8 @@ def test_train_hands_words_on_as_keys(call: Callable[..., Any], monkeypatch: pyt
     assert seen == wanted | {"model": "yolov8n.yaml", "data": "signs.yaml"}
     assert done.stdout.strip().endswith(f"The detector to ship: {Path('runs/best.pt')}")
     assert "p234" not in done.stderr
-    offered = call("train", "model=yolov8s.pt", "data=signs.yaml").stderr
-    assert "model=yolov8s-p234.yaml pretrained=yolov8s.pt" in offered
+    offered = call("train", "model=yolov8s.yaml", "data=signs.yaml").stderr
+    assert "measured: model=yolov8s-p234.yaml" in offered
     assert "auxhead design data=signs.yaml" in offered
     assert "p234" not in call("train", "model=mine.yaml", "data=signs.yaml").stderr
 
