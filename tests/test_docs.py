@@ -165,6 +165,7 @@ COMPARISONS = [
     "p234_hit_uav_h100",
     "pretrained_gtsdb4",
     "pretrained_hit_uav",
+    "pretrained_p2345_gtsdb4",
     "teacher_nuclei",
 ]
 
