@@ -235,6 +235,8 @@ def test_debug_shows_where_a_message_comes_from(call: Callable[..., Any], monkey
         ("model=yolov8n.pt", None),
         ("model=yolov8n.yaml pretrained=yolov8n.pt", None),
         ("model=yolov8n-p234.yaml", None),
+        ("model=yolov8n-p234.pt", None),
+        ("model=yolov8n-p234.yaml pretrained=runs/best.pt", None),
         ("model=yolov8n-p2.yaml pretrained=yolov8n.pt", None),
         ("model=yolov8n-slim.yaml", None),
         ("model=yolov8n.yaml heads=center", None),

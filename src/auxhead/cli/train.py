@@ -60,20 +60,19 @@ def _offer(keys: Mapping[str, Any]) -> list[str]:
     from auxhead.layouts.ready_made import names
 
     model, start = Path(str(keys["model"])), str(keys.get("pretrained"))
-    weights = model.suffix == ".pt" or start.endswith(".pt")
-    layout = model.stem.partition("-p234")[1]
-    name = model.stem if layout else f"{model.stem}-p234"
-    if {"heads", "route", "recipe"} & keys.keys() or name not in names() or weights is not bool(layout):
+    stock, layout, _ = model.stem.partition("-p234")
+    if {"heads", "route", "recipe"} & keys.keys() or f"{stock}-p234" not in names() or model.suffix == ".pt":
         return []
-    if weights:
+    if layout and Path(start).name == f"{stock}.pt":
         return [
-            f"Training {name} from weights of another layout, of which it takes a part. Where we measured that,",
-            "from COCO weights, yolov8n was level or better: compare both, or train the weights as they are,",
-            f"model={start}",
+            f"Training {model} from {start}, of which it takes a part. Where we measured that, from COCO weights,",
+            f"yolov8n was level or better: compare both, or train the weights as they are, model={start}",
         ]
+    if layout or start.endswith(".pt"):
+        return []
     return [
         f"Training {model} as it is. For small objects there is a layout with finer maps at about the same price;",
-        f"from scratch it was ahead of yolov8n on all three data sets measured: model={name}.yaml",
+        f"from scratch it was ahead of yolov8n on all three data sets measured: model={stock}-p234.yaml",
         f"or ask what suits yours: auxhead design data={keys['data']}",
     ]
 
