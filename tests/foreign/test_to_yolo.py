@@ -350,10 +350,10 @@ def test_command_line(coco: Coco, tmp_path: Path, call: Callable[..., Any], monk
     assert idle.returncode == 2
     assert "keypoints=, shape= without effect on to=yolo" in idle.stderr
     assert call("convert", "yolo/data.yaml", "out=posed", "to=pose", "pictures=here").returncode == 2
-    for given in (str(coco.json["train"]), str(coco.root)):
-        refused = call("inspect", given)
-        assert refused.returncode == 2
-        assert f"auxhead convert {given} out=NEW to=yolo" in refused.stderr
+    assert "Found COCO." in call("inspect", str(coco.root), "out=again").stderr
+    refused = call("inspect", str(coco.json["train"]))
+    assert refused.returncode == 2
+    assert "data=train.json,val.json" in refused.stderr
     gone = call("convert", "nowhere", "out=other", "to=yolo")
     assert gone.returncode == 2
     assert "no such file or folder" in gone.stderr

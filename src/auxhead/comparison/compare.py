@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from auxhead.files import path_given
 from auxhead.findings.analysis import verdict_lines
+from auxhead.foreign.beside import as_yolo
 from auxhead.formats import by_seed, interval, plain, points, require_text, signed, times, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
+from auxhead.keys.convert import OnError
 from auxhead.keys.reading import config_error, unknown, validated
 from auxhead.notebook import InNotebooks, Shown
 from auxhead.places import results_folder
-from auxhead.progress import Progress, silent
+from auxhead.progress import Progress, named, silent
 from auxhead.reporting.report import report as write_report
 
 if TYPE_CHECKING:
@@ -250,6 +252,9 @@ def _resolve(
     from auxhead.labels.fingerprint import data_hash  # the checks above need no torch
 
     name, content = read_plan(plan, given, {**(keys.get("base") or {}), **shared})
+    on_error: OnError = "skip" if content.base.get("on_error") == "skip" else "fail"
+    yolo = as_yolo(content.data, on_error=on_error, progress=named(tell, "Converting"))
+    content = content.model_copy(update={"data": yolo})
     resolve = partial(resolve_plan, name, content)
     resolve()  # mistakes come before the hashing of the data
     source, folder = read_source(content.data), folder_of(plan, where)

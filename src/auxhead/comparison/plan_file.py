@@ -66,9 +66,13 @@ def _beside(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         there = isinstance(value, str) and (folder / value).is_file()
         return str((folder / value).resolve()) if there else value
 
+    def data_found(value: Any) -> Any:
+        there = isinstance(value, str) and value and (folder / value).is_dir()  # of another format
+        return str((folder / value).resolve()) if there else found(value)
+
     own = dict(content)
     if "data" in own:
-        own["data"] = found(own["data"])
+        own["data"] = data_found(own["data"])
     if isinstance(own.get("arms"), Mapping):
         own["arms"] = {
             arm: {key: found(value) if key in FILES else value for key, value in keys.items()}

@@ -18,6 +18,7 @@ from auxhead.designs.prices import Limit, Priced, within
 from auxhead.designs.result import Design, Designs, short_name
 from auxhead.errors import ConfigError, ModelError
 from auxhead.files import path_given, require_free, write_atomic
+from auxhead.foreign.beside import as_yolo
 from auxhead.formats import require_text
 from auxhead.host.checkpoint import restricted
 from auxhead.host.cpu import restored_threads
@@ -73,6 +74,7 @@ def design(data: str | Path | None = None, *, progress: Progress | None = None, 
     tell = progress or silent
     if own.out is not None:
         require_free(Path(own.out), (PLAN, RESULT, PICTURE), exist_ok=own.exist_ok)
+    own = own.model_copy(update={"data": as_yolo(own.data, progress=named(tell, "converting"))})
     source = read_source(own.data)
     if own.out is not None:
         require_text(Path(own.out).absolute(), source.data, own.like, own.pretrained or "")

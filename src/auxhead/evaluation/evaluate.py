@@ -25,6 +25,7 @@ from auxhead.evaluation.result import Detector, Evaluation, difference
 from auxhead.evaluation.sources import Task, measured_as_one, read_truth
 from auxhead.evaluation.tables import Table
 from auxhead.files import path_given, write_atomic
+from auxhead.foreign.beside import as_yolo
 from auxhead.formats import escaped
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.reading import by_ending, validated
@@ -91,6 +92,9 @@ def measured(own: EvaluateKeys, given: InMemory | None, *, progress: Progress | 
     tell = progress or silent
     bands = read_bands(own.bands)
     limits = read_limits(own.fail_below, bands)
+    if not own.data.endswith(".json"):
+        yolo = as_yolo(own.data, on_error=own.on_error, progress=named(tell, "Converting"))
+        own = own.model_copy(update={"data": yolo})
     sources = [Path(str(own.model or own.predictions)), *([Path(own.versus)] if own.versus else [])]
     names = detector_names(sources, sliced=bool(own.slices))
     folder = folder_of_results(own, sources, names, given.file_name if given else None)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from auxhead.errors import DataError
-from auxhead.foreign.recognize import how_to_convert
 from auxhead.formats import plural
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.labels.apart import require_apart
@@ -146,11 +145,7 @@ def measured_as_one(own: EvaluateKeys, truth: Truth, sources: Sequence[Path]) ->
 def _source(own: EvaluateKeys) -> Source:
     """Resolve data.yaml; with a model by Ultralytics, which also knows data sets by name."""
     if own.predictions and not (own.versus and not own.versus.endswith(".json")):
-        try:
-            return read_data_yaml(Path(own.data))
-        except DataError as error:
-            error.fix = how_to_convert(own.data) or error.fix
-            raise
+        return read_data_yaml(Path(own.data))
     from auxhead.host.datasets import read_source
 
     return read_source(own.data)

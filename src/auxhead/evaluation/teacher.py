@@ -13,6 +13,7 @@ from auxhead.evaluation.predictions import detector_names
 from auxhead.evaluation.result import Detector, Evaluation, difference
 from auxhead.evaluation.tables import Cells, Table, text_table
 from auxhead.files import path_given, write_atomic
+from auxhead.foreign.beside import as_yolo
 from auxhead.formats import points, require_text, signed, times, whole, with_interval
 from auxhead.keys.heads.teacher_check import TeacherCheckKeys
 from auxhead.keys.reading import validated
@@ -23,7 +24,7 @@ from auxhead.metrics.intervals import Estimate
 from auxhead.metrics.step_cost import TRAINING, StepCost
 from auxhead.notebook import InNotebooks, Shown
 from auxhead.places import results_folder
-from auxhead.progress import Progress
+from auxhead.progress import Progress, named, silent
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -175,6 +176,8 @@ def teacher_check(
     """
     given = {} if weights is None else {"weights": path_given(weights, 'auxhead.teacher_check("big.pt", data=...)')}
     own = validated(TeacherCheckKeys, {**keys, **given})
+    yolo = as_yolo(own.data, on_error=own.on_error, progress=named(progress or silent, "Converting"))
+    own = own.model_copy(update={"data": yolo})
     source, imgsz, one_class, cost = _checked(own)
     names = "-vs-".join(detector_names([Path(own.weights), Path(own.model)]))
     folder = Path(own.out or results_folder("teacher", names, lambda there: own.exist_ok or _goes_on(there, own)))

@@ -87,15 +87,30 @@ def recognize(place: Path) -> str:
     return ""
 
 
-def how_to_convert(data: str) -> str:
-    """Say how a data set of another format becomes one for YOLO; '' if it is in none that is known."""
-    place = Path(data)
+def format_of(data: str) -> str:
+    """Name the format of what a command got as `data`; '' if Ultralytics reads it, or nobody knows it.
+
+    Args:
+        data: A folder, a json file, json files with commas between them, or whatever else Ultralytics takes.
+    """
+    place, listed = Path(data), [Path(name.strip()) for name in data.split(",")]
     try:
-        form = "" if place.is_dir() and any(place.glob("*.y*ml")) else recognize(place)
+        if len(listed) > 1 and not place.exists():
+            return "COCO" if all(one.suffix == ".json" and one.is_file() for one in listed) else ""
+        return "" if place.is_dir() and any(place.glob("*.y*ml")) else recognize(place)
     except (OSError, ValueError):  # a name that no file can have
         return ""
-    line = f"auxhead convert {shlex.quote(data)} out=NEW to=yolo"
-    return form and f"a data set in the format of {form} becomes one for YOLO with `{line}`"
+
+
+def how_to_convert(data: str) -> str:
+    """Say how a data set of another format becomes one for YOLO; '' if it is in none that is known."""
+    form = format_of(data)
+    return form and f"a data set in the format of {form} becomes one for YOLO with `{convert_line(data)}`"
+
+
+def convert_line(data: str) -> str:
+    """Return the command that converts a data set of another format."""
+    return f"auxhead convert {shlex.quote(data)} out=NEW to=yolo"
 
 
 def _samples(files: Iterable[Path]) -> list[Path]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from auxhead.files import path_given, require_free, write_atomic
+from auxhead.foreign.beside import as_yolo
 from auxhead.host.anchors import LEVELS, count_candidates, summarize
 from auxhead.host.datasets import read_source
 from auxhead.inspection.boxes import at_imgsz, counts_from_one, disagreeing, measure, sides, truncated
@@ -68,7 +69,7 @@ def inspect(
         require_free(Path(out), FILES, exist_ok=exist_ok)
     tell = progress or silent
     imgsz = math.ceil(imgsz / MULTIPLE) * MULTIPLE
-    source = read_source(data)
+    source = read_source(as_yolo(data, progress=named(tell, "converting")))
     if out is not None:
         require_apart(out, source.splits.values())
     truths, looks = {}, {}

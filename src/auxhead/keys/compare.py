@@ -17,7 +17,7 @@ ExecutorName = Literal["local", "ray", "slurm"]
 class PlanKeys(Keys):
     """What a comparison compares: the keys of a plan's YAML file, and of `auxhead compare` without one."""
 
-    data: str = Field(description="data.yaml of the detection data set")
+    data: str = Field(description="data.yaml of the detection data set, or a folder in another format (COCO, VOC, ...)")
     arms: dict[str, dict[str, Any] | None] = Field(
         description="training keys of each arm by its name; on the command line ready-made arms: plain,center,p2"
     )

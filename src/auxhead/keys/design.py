@@ -16,7 +16,7 @@ class DesignKeys(Keys):
 
     object_keys: ClassVar = {"": "data"}
 
-    data: str = Field(description="data.yaml of the detection data set")
+    data: str = Field(description="data.yaml of the detection data set, or a folder in another format (COCO, VOC, ...)")
     like: str = Field(description="detector whose price is the limit: yolov8n, yolo26s.yaml, best.pt")
     imgsz: int = Field(default=640, ge=64, multiple_of=MULTIPLE, description="image size of the training, pixels")
     price: Literal["both", "gflops", "latency"] = Field(

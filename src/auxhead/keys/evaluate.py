@@ -20,7 +20,9 @@ class EvaluateKeys(Keys):
 
     object_keys: ClassVar = {"": "model", ".json": "predictions"}
 
-    data: str = Field(description="data.yaml, or with predictions= the truth as a COCO json")
+    data: str = Field(
+        description="data.yaml or a folder in another format; with predictions= also a COCO json, the truth"
+    )
     model: str | None = Field(default=None, description="detector to measure: best.pt, best.onnx, a folder of OpenVINO")
     predictions: str | None = Field(default=None, description="COCO-format results (.json) of any detector, instead")
     versus: str | None = Field(default=None, description="a second model or predictions file, for paired differences")

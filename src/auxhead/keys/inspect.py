@@ -14,7 +14,7 @@ class InspectKeys(Keys):
 
     object_keys: ClassVar = {"": "data"}
 
-    data: str = Field(description="data.yaml of the detection data set")
+    data: str = Field(description="data.yaml of the detection data set, or a folder in another format (COCO, VOC, ...)")
     imgsz: int = Field(default=640, ge=32, description="size of the network input that pixels refer to")
     out: str | None = Field(
         default=None, description="folder for report.html, inspect.json and inspect.png (default: nothing is written)"

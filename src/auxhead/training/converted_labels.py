@@ -11,6 +11,7 @@ from ultralytics.utils import SETTINGS
 
 from auxhead.errors import OutputError
 from auxhead.files import path_given
+from auxhead.foreign.beside import as_yolo
 from auxhead.foreign.to_yolo import to_yolo
 from auxhead.host.datasets import read_source
 from auxhead.keys.convert import ConvertKeys, OnError, PoseKeys, SegmentKeys
@@ -55,7 +56,7 @@ def convert(
         rest = own.model_dump(include={"pictures", "min_boxes", "images", "on_error"})
         return to_yolo(own.data, Path(own.out), **rest, progress=progress)
     target = ROUTE_KEYS[own.to].model_validate(own.model_dump(include=set(ROUTE_KEYS[own.to].model_fields)))
-    source = read_source(own.data)
+    source = read_source(as_yolo(own.data, on_error=own.on_error, progress=progress))
     return convert_labels(source, Path(own.out), target, images=own.images, on_error=own.on_error, progress=progress)
 
 

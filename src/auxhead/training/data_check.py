@@ -11,6 +11,7 @@ from ultralytics.utils import LOGGER
 
 from auxhead.augmentation.check import check_views
 from auxhead.errors import DataError
+from auxhead.foreign.beside import as_yolo
 from auxhead.formats import plural
 from auxhead.host.calls import quiet
 from auxhead.host.datasets import read_data
@@ -35,7 +36,7 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
         plan: Says whether bad labels and images stop the run, and whether labels are converted first.
 
     Returns:
-        The arguments, with the yaml that was read as `data`: an archive or .ndjson file is not unpacked again.
+        The arguments, with the yaml that was read as `data`: what was unpacked or converted for it stays so.
 
     Raises:
         ConfigError: flips= names classes that there are not.
@@ -43,7 +44,8 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
             (all of these go into a csv), or crops= would show nothing new.
         OutputError: The run would lie among the images or labels.
     """
-    data = read_data(str(arguments["data"]), split=str(arguments.get("split") or ""))
+    named = as_yolo(str(arguments["data"]), on_error=plan.on_error, say=LOGGER.info)
+    data = read_data(named, split=str(arguments.get("split") or ""))
     require_apart(run_folder(arguments), [data[split] for split in SPLITS if data.get(split)], ELSEWHERE)
     nc = 1 if arguments.get("single_cls") else int(data["nc"])
     for split in ("train", "val"):

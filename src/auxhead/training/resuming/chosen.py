@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ultralytics.utils import LOGGER
+
 from auxhead.errors import AuxHeadError, ResumeError
+from auxhead.foreign.beside import as_yolo
 from auxhead.formats import require_text
 from auxhead.keys.augmentation import AUGMENTATION_KEYS
 from auxhead.keys.train import OF_RESUME, TrainKeys
@@ -83,6 +86,8 @@ def choose(run: Path, keys: Mapping[str, Any]) -> Chosen:
     asked = {key: arguments[key] for key in keys if key in arguments}
     plan = replace(_read_plan(run), trust=given.trust, other_data="data" in asked)
     plan = found_again(plan, run, moved.get("teacher.weights"))
+    if "data" in asked:
+        asked["data"] = as_yolo(str(asked["data"]), on_error=plan.on_error, say=LOGGER.info)
     saved = saved_arguments(run)
     saved["data"] = plan.source or saved["data"]
     check_asked(run, asked, saved)
