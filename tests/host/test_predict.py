@@ -178,6 +178,10 @@ def test_match_names() -> None:
         [1, -1, 0],
         "classes matched by name: 1 of the model's, which the data lacks, left out (b)",
     )
+    assert match_names({0: "Car", 1: "person "}, {0: "car", 1: "Person"}, "m") == (
+        [0, 1],
+        "classes matched by name: they differ in case or in spaces around them",
+    )
     with pytest.raises(auxhead.ModelError, match="3 classes"):
         match_names({0: "a", 1: "b", 2: "c"}, {0: "a", 1: "d"}, "m")
     with pytest.raises(auxhead.ModelError, match=r"only in the data: .'b'"):

@@ -18,6 +18,7 @@ from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, told_as
 from auxhead.host.cpu import restored_threads
 from auxhead.host.validation import BoxValidator
+from auxhead.labels.class_names import places
 from auxhead.metrics.results.categories import placeholder
 from auxhead.mistyped import how_to_correct
 
@@ -173,11 +174,14 @@ def match_names(model: Mapping[int, str], data: Mapping[int, str], where: str) -
     own, wanted = [model[index] for index in sorted(model)], [data[index] for index in sorted(data)]
     if own == wanted:
         return list(range(len(own))), ""
-    if len(set(own)) == len(own) and len(set(wanted)) == len(wanted) and set(wanted) <= set(own):
-        order = [wanted.index(name) if name in wanted else -1 for name in own]
+    found = places(own, wanted)
+    if -1 not in found:
+        order = [found.index(place) if place in found else -1 for place in range(len(own))]
+        if found == list(range(len(own))):
+            return order, "classes matched by name: they differ in case or in spaces around them"
         if len(own) == len(wanted):
             return order, "classes matched by name: the model has them in another order"
-        others = [name for name in own if name not in wanted]
+        others = [name for name, place in zip(own, order, strict=True) if place < 0]
         shown = ", ".join(others[:PLACEHOLDERS]) + (", ..." if len(others) > PLACEHOLDERS else "")
         return order, f"classes matched by name: {len(others)} of the model's, which the data lacks, left out ({shown})"
     generic = all(placeholder(name) for name in own)

@@ -11,6 +11,7 @@ from ultralytics.nn.tasks import DetectionModel
 
 from auxhead.errors import ModelError
 from auxhead.heads.base import RawPredictions
+from auxhead.labels.class_names import places
 from auxhead.model.attach import require_detector
 from auxhead.model.criterion import raw_predictions
 
@@ -67,7 +68,7 @@ class Teacher:
 
 
 def class_order(theirs: Mapping[int, str], ours: Mapping[int, str], where: str) -> list[int]:
-    """Find each of a student's classes among a teacher's, by name.
+    """Find each of a student's classes among a teacher's, by name; the teacher may know more.
 
     Args:
         theirs: The teacher's names by class id.
@@ -78,20 +79,24 @@ def class_order(theirs: Mapping[int, str], ours: Mapping[int, str], where: str) 
         For each of the student's class ids, from 0, the teacher's.
 
     Raises:
-        ModelError: They have other classes, or names that are no answer because several classes have them.
+        ModelError: It lacks a class, or has names that are no answer because several classes have them.
     """
     names, wanted = ([str(given[key]) for key in sorted(given)] for given in (theirs, ours))
     if names == wanted:
         return list(range(len(names)))
-    if sorted(names) == sorted(wanted) and len(set(names)) == len(names):
-        return [names.index(name) for name in wanted]
-    missing, more = ([name for name in one if name not in other] for one, other in ((wanted, names), (names, wanted)))
-    parts = [f"{what} {_few(found)}" for what, found in (("it lacks", missing), ("it has beside", more)) if found]
+    found = places(names, wanted)
+    if -1 not in found:
+        return found
+    unlike = places(wanted, names)
+    missing = [name for name, place in zip(wanted, found, strict=True) if place < 0]
+    more = [name for name, place in zip(names, unlike, strict=True) if place < 0]
+    parts = [f"{what} {_few(some)}" for what, some in (("it lacks", missing), ("it has beside", more)) if some]
+    shared = any(name in names for name in missing)
     raise ModelError(
-        expected=f"a teacher with the data set's classes, in any order: {_few(wanted)}",
-        found="; ".join(parts) or "classes that share a name, in another order",
+        expected=f"a teacher that knows the data set's classes, in any order: {_few(wanted)}",
+        found="classes that share a name, in another order" if shared else "; ".join(parts),
         where=f"teacher.weights={where}",
-        fix="train a teacher on this data set, or on one with the same names",
+        fix="train a teacher on this data set, or name one whose classes include these",
     )
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ultralytics.utils import SETTINGS
+from ultralytics.utils import LOGGER, SETTINGS
 
 from auxhead.errors import ConfigError, ModelError, ResumeError
 from auxhead.files import sha256
+from auxhead.formats import plural
 from auxhead.heads.teacher import level_for
 from auxhead.host import checkpoint
 from auxhead.host.arguments import in_force, longest_side
@@ -161,7 +162,10 @@ def open_teacher(spec: TeacherSpec, names: Mapping[int, str], channels: int, *, 
         raise ModelError(
             f"a teacher for pictures with {channels} channels", f"one for {its}", where, "train one on this data set"
         )
-    return Teacher(network, class_order(network.names, names, where))
+    order = class_order(network.names, names, where)
+    if left_out := len(network.names) - len(order):
+        LOGGER.info(f"teacher: knows the data's classes by name, and {plural(left_out, 'other')} that it doesn't teach")
+    return Teacher(network, order)
 
 
 def require_sizes(spec: TeacherSpec, arguments: Mapping[str, Any], strides: Sequence[float] | None, grid: int) -> None:
