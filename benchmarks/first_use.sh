@@ -61,15 +61,13 @@ find signs-coco -maxdepth 2 | sort | grep -v '0[1-9].jpg\|[1-9][0-9].jpg'
 
 say 'From there to a detector'
 step 'auxhead help'
-step 'auxhead inspect signs-coco imgsz=96'
-step 'auxhead convert signs-coco out=signs to=yolo'
-step 'auxhead inspect signs/data.yaml imgsz=96 out=inspected'
-step 'auxhead design signs/data.yaml like=yolov8n.yaml imgsz=96 out=designs'
-step 'auxhead train signs/data.yaml model=yolov8n-p234.yaml epochs=1 imgsz=96 batch=8'
-step 'auxhead evaluate runs/detect/train/weights/best.pt data=signs/data.yaml'
+step 'auxhead inspect signs-coco imgsz=96 out=inspected'
+step 'auxhead design signs-coco like=yolov8n.yaml imgsz=96 out=designs'
+step 'auxhead train signs-coco model=yolov8n-p234.yaml epochs=1 imgsz=96 batch=8'
+step 'auxhead evaluate runs/detect/train/weights/best.pt data=signs-coco'
 
 say 'A comparison, stopped by Ctrl-C in its second run, and started again'
-compare='auxhead compare data=signs/data.yaml arms=plain,p234 seeds=0,1 model=yolov8n.yaml epochs=1 imgsz=96 batch=8 out=compared'
+compare='auxhead compare data=signs-coco arms=plain,p234 seeds=0,1 model=yolov8n.yaml epochs=1 imgsz=96 batch=8 out=compared'
 printf '\n$ %s\n^C\n' "$compare"
 env --default-signal=INT $compare > stopped.txt 2>&1 &
 started=$!
@@ -84,15 +82,15 @@ step "$compare"
 step 'auxhead report compared out=page'
 
 say 'Mistakes'
-step 'auxhead inspect sings/data.yaml'
-step 'auxhead trian signs/data.yaml'
-step 'auxhead train signs/data.yaml epcohs=3'
-step 'auxhead evaluate runs/detect/train/weights/bets.pt data=signs/data.yaml'
-step 'auxhead evaluate runs/detect/train data=signs/data.yaml'
+step 'auxhead inspect sings-coco'
+step 'auxhead trian signs-coco'
+step 'auxhead train signs-coco epcohs=3'
+step 'auxhead evaluate runs/detect/train/weights/bets.pt data=signs-coco'
+step 'auxhead evaluate runs/detect/train data=signs-coco'
 step 'auxhead report compare'
-step 'auxhead inspect signs/data.yaml imgsz=96 out=inspected'
-step 'auxhead compare data=signs/data.yaml arms=plain,p243 seeds=0 model=yolov8n.yaml epochs=1'
+step 'auxhead inspect signs-coco imgsz=96 out=inspected'
+step 'auxhead compare data=signs-coco arms=plain,p243 seeds=0 model=yolov8n.yaml epochs=1'
 
 say 'What lies there now'
-find . -path ./user -prune -o -path './.*' -prune -o -type f -not -path '*/images/*' -not -path '*/labels/*' -not -path './signs-coco/*' -print \
+find . -path ./user -prune -o -path './.*' -prune -o -type f -not -path '*/images/*' -not -path '*/labels/*' -not -path './signs-coco/*' -not -path './signs-coco-yolo/*' -print \
   | grep -E 'html|inspected|designs|best.pt|page/|runs/evaluate' | sort

@@ -34,7 +34,7 @@ def compare(
     as_json: Json = False,
     _help: Annotated[bool, key_help("compare", NOTE)] = False,
 ) -> None:
-    """Train arms times seeds alike, and say what the differences are worth: plan.yaml, or data=... arms=plain,p2."""
+    """Train detectors alike with several seeds, and say what the differences are worth: plan.yaml, or arms=plain,p2."""
     plan, keys = _plan_and_keys(words or [])
     show = _dry_run if dry_run else _run
     with json_only(as_json):

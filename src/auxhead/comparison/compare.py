@@ -113,7 +113,7 @@ def compare(
     say: Callable[[str], None] | None = None,
     **keys: Unpack[CompareWords],
 ) -> Comparison | DryRun:
-    """Train arms times seeds under equal conditions, measure all of them, and say what the differences are worth.
+    """Train every arm with every seed under equal conditions, measure all, and say what the differences are worth.
 
     Args:
         plan: A plan's YAML file, or the name of a ready-made plan (controls, levers, price, quick); None: `keys` say

@@ -1,4 +1,4 @@
-"""A comparison before anything runs: arms times seeds, as plain data."""
+"""A comparison before anything runs: arms and seeds, as plain data."""
 
 from __future__ import annotations
 
