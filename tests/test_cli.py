@@ -339,6 +339,9 @@ def test_a_terminal_gets_the_lines_to_go_on_with(
     assert ["yolo", "export", "model=a run/best.pt", "format=onnx"] in shown
     compare = lines.format(data=signs).split()
     assert [line[1 : len(compare) + 1] for line in shown if line[1] == "compare"] == ([compare] if compare else [])
+    folder = call("train", "model=yolov8n.pt", "data=a set").stdout  # of another format: the run names what it became
+    assert f"source={pictures}" in folder
+    assert "'data=a set'" in folder
     resumed = [shlex.split(line) for line in call("train", "resume=x").stdout.partition("Next:\n")[2].splitlines()]
     assert ["auxhead", "compare", "price", f"data={signs}", "model=yolov8n.pt", "epochs=1", "imgsz=64"] in resumed
 

@@ -114,11 +114,14 @@ def test_every_command_takes_it(tmp_path: Path, command: str) -> None:
     assert (tmp_path / "set-yolo" / "data.yaml").is_file()
 
 
-def test_a_training_is_told_the_new_place(tmp_path: Path) -> None:
+def test_a_training_is_told_the_new_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     coco(tmp_path / "set", scene())
     plan, arguments = resolve({"data": str(tmp_path / "set"), "model": "yolov8n.yaml"})
     assert isinstance(plan, RunPlan)
     assert check_data(arguments, plan)["data"] == str(tmp_path / "set-yolo" / "data.yaml")
+    out, err = capsys.readouterr()
+    assert "Converting" in out + err
+    assert "24/24" in out + err
     shutil.rmtree(tmp_path / "set")  # hard links keep the pictures
     assert auxhead.inspect(str(tmp_path / "set-yolo" / "data.yaml")).splits["val"].images == 6
 

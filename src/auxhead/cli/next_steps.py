@@ -25,12 +25,13 @@ def next_steps(result: TrainResult, keys: Mapping[str, Any]) -> list[str]:
         result: What the training has left.
         keys: What it was asked for; a resume's are completed from the run.
     """
-    asked = {**_of_run(result.save_dir), **keys}
+    run = _of_run(result.save_dir)
+    asked = {**run, **keys}
     data, best = str(asked.get("data", "DATA.yaml")), str(result.best)
     lines = [
         ["auxhead", "evaluate", best, f"data={data}"],
         ["auxhead", "compare", *_comparison(asked, data)],
-        ["yolo", "predict", f"model={best}", f"source={_pictures(data)}"],
+        ["yolo", "predict", f"model={best}", f"source={_pictures(data, str(run.get('data')))}"],
         ["yolo", "export", f"model={best}", "format=onnx"],
     ]
     return [shlex.join(line) for line in lines if len(line) > 2]
@@ -57,11 +58,14 @@ def _comparison(asked: Mapping[str, Any], data: str) -> list[str]:
     return [*([f"data={data}", f"arms=plain,{arm}"] if arm else ["price", f"data={data}"]), f"model={model}", *shared]
 
 
-def _pictures(data: str) -> str:
-    """Name the folder of the validation pictures, if the data set says where it is."""
-    try:
-        content = read_file(data)
-    except ConfigError:
-        return "PICTURES"
-    folder = Path(data).parent / str(content.get("path") or "") / str(content.get("val"))
-    return str(folder) if folder.is_dir() else "PICTURES"
+def _pictures(*data: str) -> str:
+    """Name the folder of the validation pictures, if one of these files says where it is."""
+    for file in data:
+        try:
+            content = read_file(file)
+        except ConfigError:
+            continue
+        folder = Path(file).parent / str(content.get("path") or "") / str(content.get("val"))
+        if folder.is_dir():
+            return str(folder)
+    return "PICTURES"

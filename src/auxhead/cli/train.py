@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,7 +74,7 @@ def _offer(keys: Mapping[str, Any]) -> list[str]:
     return [
         f"Training {model} as it is. For small objects there is a layout with finer maps at about the same price;",
         f"from scratch it was ahead of yolov8n on all three data sets measured: model={stock}-p234.yaml",
-        f"or ask what suits yours: auxhead design data={keys['data']}",
+        f"or ask what suits yours: auxhead design {shlex.quote('data=' + str(keys['data']))}",
     ]
 
 

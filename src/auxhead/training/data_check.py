@@ -13,6 +13,7 @@ from auxhead.augmentation.check import check_views
 from auxhead.errors import DataError
 from auxhead.foreign.beside import as_yolo
 from auxhead.formats import plural
+from auxhead.host.bar import bar
 from auxhead.host.calls import quiet
 from auxhead.host.datasets import read_data
 from auxhead.labels.apart import require_apart
@@ -44,7 +45,8 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
             (all of these go into a csv), or crops= would show nothing new.
         OutputError: The run would lie among the images or labels.
     """
-    named = as_yolo(str(arguments["data"]), on_error=plan.on_error, say=LOGGER.info)
+    steps = bar("Converting")
+    named = as_yolo(str(arguments["data"]), on_error=plan.on_error, progress=steps, say=LOGGER.info)
     data = read_data(named, split=str(arguments.get("split") or ""))
     require_apart(run_folder(arguments), [data[split] for split in SPLITS if data.get(split)], ELSEWHERE)
     nc = 1 if arguments.get("single_cls") else int(data["nc"])

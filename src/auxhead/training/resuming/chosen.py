@@ -13,6 +13,7 @@ from ultralytics.utils import LOGGER
 from auxhead.errors import AuxHeadError, ResumeError
 from auxhead.foreign.beside import as_yolo
 from auxhead.formats import require_text
+from auxhead.host.bar import bar
 from auxhead.keys.augmentation import AUGMENTATION_KEYS
 from auxhead.keys.train import OF_RESUME, TrainKeys
 from auxhead.model.choices import PLAN_FILE, RunPlan
@@ -87,7 +88,7 @@ def choose(run: Path, keys: Mapping[str, Any]) -> Chosen:
     plan = replace(_read_plan(run), trust=given.trust, other_data="data" in asked)
     plan = found_again(plan, run, moved.get("teacher.weights"))
     if "data" in asked:
-        asked["data"] = as_yolo(str(asked["data"]), on_error=plan.on_error, say=LOGGER.info)
+        asked["data"] = as_yolo(str(asked["data"]), on_error=plan.on_error, progress=bar("Converting"), say=LOGGER.info)
     saved = saved_arguments(run)
     saved["data"] = plan.source or saved["data"]
     check_asked(run, asked, saved)
