@@ -66,8 +66,9 @@ def _offer(keys: Mapping[str, Any]) -> list[str]:
         return []
     if layout and Path(start).name == f"{stock}.pt":
         return [
-            f"Training {model} from {start}, of which it takes a part. Where we measured that, from COCO weights,",
-            f"yolov8n was level or better: compare both, or train the weights as they are, model={start}",
+            f"Training {model} from {start}, of which it takes a part. Where we measured that, from COCO weights, on",
+            "objects of 8 px and more at the network's input, yolov8n was level or better: compare both, or train the",
+            f"weights as they are, model={start}",
         ]
     if layout or start.endswith(".pt"):
         return []

@@ -93,7 +93,8 @@ def _fewer_weights(like: Design, best: Design) -> str:
     """Say what a start from weights means. Source: docs/evidence, "From COCO weights"."""
     return (
         f"From weights, {like.name} starts with all of them and {best.name} with those that fit. Where we measured it, "
-        "yolov8n was level or better from COCO weights, and yolov8n-p234 better from scratch."
+        "yolov8n was level or better from COCO weights on objects of 8 px and more at the network's input, and "
+        "yolov8n-p234 better from scratch."
     )
 
 
