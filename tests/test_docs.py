@@ -166,6 +166,7 @@ COMPARISONS = [
     "pretrained_gtsdb4",
     "pretrained_hit_uav",
     "pretrained_p2345_gtsdb4",
+    "small_hit_uav",
     "teacher_nuclei",
 ]
 
