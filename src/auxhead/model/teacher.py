@@ -22,7 +22,7 @@ class Teacher:
     """A trained detector; never trained here, never saved, and no module, so that no model can take it in.
 
     Attributes:
-        network: The detector, without its one-to-one branch where it had one.
+        network: The detector, fused, without its one-to-one branch where it had one.
         order: For each of the student's classes, the place that it has with the teacher.
     """
 
@@ -33,6 +33,8 @@ class Teacher:
         for branch in ("one2one_cv2", "one2one_cv3"):
             if getattr(detect, branch, None) is not None:
                 setattr(detect, branch, None)  # the one-to-many branch is compared, the other one is work for nothing
+        network.fuse(verbose=False)
+        detect.training = True  # its raw predictions are what is compared: nobody asks for decoded boxes
 
     def to(self, device: torch.device) -> Teacher:
         """Move it, in the memory format that convolutions on that device like best."""
@@ -61,9 +63,9 @@ class Teacher:
         Returns:
             Its raw predictions, classes in the student's order.
         """
-        self.network.eval()
-        _, branch = self.network(images)
-        raw = raw_predictions(branch, self.network)
+        if images.device.type in {"cpu", "cuda"}:
+            images = images.contiguous(memory_format=torch.channels_last)
+        raw = raw_predictions(self.network(images), self.network)
         return replace(raw, scores=raw.scores[:, self.order])
 
 
