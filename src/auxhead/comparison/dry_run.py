@@ -67,7 +67,8 @@ class DryRun(InNotebooks):
         below = (
             f"base: {_words(plan.base)}\n"
             f"About {duration(time.total_seconds)} in all: one epoch of {plan.control} took {time.epoch_seconds:.1f} "
-            f"s, a run {time.overhead_seconds:.0f} s beside its epochs; the time of other arms follows their GFLOPs."
+            f"s, a run {time.overhead_seconds:.0f} s beside its epochs; the time of other arms follows their "
+            "GFLOPs and their teacher's."
         )
         return above, below
 

@@ -13,10 +13,14 @@ from auxhead.comparison.plan import ComparisonPlan
 from auxhead.comparison.run import Runs
 from auxhead.errors import ConfigError
 from auxhead.findings.files import TRAINING_FOLDER
+from auxhead.host.arguments import in_force
 from auxhead.host.datasets import read_source
+from auxhead.metrics.step_cost import TRAINING
 from auxhead.progress import Progress
 from auxhead.results_csv import RESULTS_FILE, read_rows
 from auxhead.shipping.cost import cost
+from auxhead.training.resolve import resolve
+from auxhead.training.teaching.check import teacher_spec
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class Estimate:
         epoch_seconds: One epoch of the control as it was timed, validation included.
         overhead_seconds: What a run takes beside its epochs: start-up, measuring.
         gflops: Of each arm's model, for one look at an image, at its size.
-        seconds: Of one run of each arm: the control's epoch by the ratio of GFLOPs, times the epochs; no epochs where
-            another arm trains the same.
+        seconds: Of one run of each arm: the control's epoch by the ratio of GFLOPs, those of a teacher's looks among
+            them, times the epochs; no epochs where another arm trains the same.
         total_seconds: Of all runs, with so many at a time; those on fresh seeds at most.
     """
 
@@ -88,15 +92,36 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
         arm: cost([str(keys["model"])], nc=nc, imgsz=int(keys["imgsz"]))[0].fused.gflops
         for arm, keys in plan.keys.items()
     }
+    works = {arm: work_of({**keys, "data": plan.data}, gflops[arm]) for arm, keys in plan.keys.items()}
+    timed = work_of({**short, "data": plan.data}, gflops[plan.control])
     shares = {run.arm for run in plan.runs() if run.weights_of}
-    seconds = {
-        arm: total - epoch + (arm not in shares) * epoch * int(keys["epochs"]) * gflops[arm] / gflops[plan.control]
-        for arm, keys in plan.keys.items()
-    }
+    seconds = {arm: total - epoch + (arm not in shares) * epoch * works[arm] / timed for arm in plan.keys}
     dearest = max((seconds[arm] for arm in plan.keys if arm != plan.control), default=0.0)  # the one chosen isn't known
     fresh = len(plan.confirm) * (seconds[plan.control] + dearest)
     everything = sum(seconds.values()) * len(plan.seeds) + fresh
     return Estimate(epoch, total - epoch, gflops, seconds, everything / slots)
+
+
+def work_of(keys: Mapping[str, Any], gflops: float) -> float:
+    """Count what a training takes for each picture.
+
+    Args:
+        keys: Of the training.
+        gflops: One look of its detector, forward.
+
+    Returns:
+        GFLOPs of the forward passes, each of which stands for its backward pass, too; so a teacher's look, which is
+        followed by none, counts a third. It doesn't look in the last epochs, without mosaics. Loading, losses and
+        validation aren't counted.
+    """
+    plan, arguments = resolve(keys)
+    epochs = int(arguments["epochs"])
+    spec = teacher_spec(plan)
+    if spec is None or not spec.looks:
+        return epochs * gflops
+    taught = max(epochs - int(in_force(arguments)["close_mosaic"]), 0)
+    look = cost([str(spec.weights)], imgsz=spec.scale * int(arguments["imgsz"]))[0].fused.gflops
+    return epochs * gflops + taught * look / TRAINING
 
 
 def _ignore(_name: str, _state: str, _remark: str) -> None:
