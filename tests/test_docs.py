@@ -166,6 +166,7 @@ COMPARISONS = [
     "pretrained_gtsdb4",
     "pretrained_hit_uav",
     "pretrained_p2345_gtsdb4",
+    "p234_teacher",
     "small_hit_uav",
     "teacher_controls",
     "teacher_vs_pixels",
