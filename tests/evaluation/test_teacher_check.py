@@ -23,6 +23,7 @@ from auxhead.keys.heads.teacher_check import TeacherCheckKeys
 from auxhead.labels.listing import label_path, list_images
 from auxhead.metrics.step_cost import StepCost
 from auxhead.metrics.truth import image_size
+from auxhead.shipping.cost import cost
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,9 @@ def test_it_is_the_difference_that_evaluate_measures(models: tuple[Path, Path], 
     assert found.teacher.detectors[0].numbers == both.detectors[0].numbers
     assert found.teacher.detectors[0].detections > 0
     assert found.train.data["images"] == found.pictures[0] == 8
-    assert found.cost.ratio == pytest.approx(1 + 1 / 3, rel=0.01)  # as large, at the same size; the teacher is fused
+    fused = cost([models[0]], imgsz=64)[0].fused.gflops  # the student is not: it is as large, at the same size
+    assert found.cost.ratio == pytest.approx(1 + fused / (3 * found.cost.student))
+    assert found.cost.student > fused
     assert found.verdict().startswith("Nothing to transfer: ")
     assert Path(found.folder) == Path("runs/teacher/big-vs-own")
     keys = TeacherCheckKeys(weights=str(models[0]), data=str(signs), model=str(models[1]))

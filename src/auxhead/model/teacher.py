@@ -16,6 +16,8 @@ from auxhead.model.attach import require_detector
 from auxhead.model.criterion import raw_predictions
 
 NAMED = 5  # classes listed in a message
+CHANNELS_LAST = {"cpu", "cuda"}
+"""Devices whose convolutions are faster on channels_last: weights and pictures go there alike."""
 
 
 class Teacher:
@@ -39,7 +41,7 @@ class Teacher:
     def to(self, device: torch.device) -> Teacher:
         """Move it, in the memory format that convolutions on that device like best."""
         self.network.to(device)
-        if device.type in {"cpu", "cuda"}:
+        if device.type in CHANNELS_LAST:
             self.network.to(memory_format=torch.channels_last)
         return self
 
@@ -63,7 +65,7 @@ class Teacher:
         Returns:
             Its raw predictions, classes in the student's order.
         """
-        if images.device.type in {"cpu", "cuda"}:
+        if images.device.type in CHANNELS_LAST:
             images = images.contiguous(memory_format=torch.channels_last)
         raw = raw_predictions(self.network(images), self.network)
         return replace(raw, scores=raw.scores[:, self.order])
