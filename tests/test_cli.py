@@ -501,7 +501,7 @@ def test_inspect_prints_writes_and_refuses(signs: Path, call: Callable[..., Any]
     done = call("inspect", f"data={signs}", "imgsz=64", "out=seen")
     assert done.returncode == 0
     assert "P3-P5: no candidate anchor" in done.stdout
-    assert "center.constant=" in done.stdout
+    assert "  bands=ai-tod: " in done.stdout
     assert {path.name for path in Path("seen").iterdir()} == {"inspect.json", "inspect.png", "report.html"}
     again = call("inspect", f"data={signs}", "imgsz=64", "out=seen")
     assert again.returncode == 2

@@ -19,7 +19,6 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.instance import Instances
 
 from auxhead.errors import DataError, OutputError
-from auxhead.heads.center import center_loss
 from auxhead.host.anchors import LEVELS, TOPK, count_candidates, letterboxed, summarize
 from auxhead.host.datasets import object_sizes
 from auxhead.inspection.boxes import disagreeing, measure, truncated
@@ -29,8 +28,8 @@ from auxhead.inspection.result import Inspection
 from auxhead.inspection.suggestions import suggest
 from auxhead.inspection.tables import remarks
 from auxhead.keys.augmentation import FlipsKeys
-from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.train_reading import check_ours, read_train_words
+from auxhead.layouts.ready_made import ready_made
 from auxhead.metrics.truth import Truth
 
 room = import_module("auxhead.inspection.inspect")  # the package may have the function under that name
@@ -406,28 +405,28 @@ def test_bands_follow_the_original_pixels(side: float, bands: str) -> None:
     assert suggested(truth(((1280, 1280), [(0, 10, 10, side, side)])))["bands"] == bands
 
 
-def test_constant_is_the_center_heads_own_default(signs: Path) -> None:
+@pytest.mark.parametrize(("side", "model"), [(15, "yolov8n-p234.yaml"), (16, None)])
+def test_finer_levels_where_half_of_the_boxes_are_below_a_cell(side: float, model: str | None) -> None:
+    boxes = truth(((1280, 1280), [(0, 10, 10, side, side)] * 3 + [(0, 10, 10, 4, 4), (0, 10, 10, 128, 128)]))
+    assert suggested(boxes).get("model") == model  # 8 px at 640
+    if model:
+        (reason,) = (each.reason for each in suggest(boxes, 640, ()) if each.key == "model")
+        assert "median side 7.5 px at 640, below 8 px" in reason
+        assert reason.endswith("which they may lose: 20.0 %")
+        assert ready_made(model) != model  # a name that a training takes
+        assert "may lose" not in suggest(truth(((640, 640), [(0, 10, 10, 7, 7)])), 640, ())[1].reason
+
+
+def test_mean_side_is_what_the_center_head_takes(signs: Path) -> None:
     inspection = inspect(signs, imgsz=96)
     labels = []
     for image in sorted((signs.parent / "images" / "train").glob("*.jpg")):
         rows = (signs.parent / "labels" / "train" / image.name).with_suffix(".txt").read_text().split()
         boxes = np.array(rows, dtype=np.float32).reshape(-1, 5)[:, 1:]
         labels.append({"bboxes": boxes, "shape": (64, 64), "im_file": str(image)})
-    values = {suggestion.key: suggestion.value for suggestion in inspection.suggestions}
-    assert values["center.constant"] == pytest.approx(object_sizes(labels, 96).mean, abs=0.006)
+    assert inspection.splits["train"].sizes.mean == pytest.approx(object_sizes(labels, 96).mean)
     without = [{key: value for key, value in label.items() if key != "shape"} for label in labels]
     assert object_sizes(without, 96) == object_sizes(labels, 96)  # rect=true takes the shapes away
-
-
-def test_sigma_stays_and_its_reason_is_true() -> None:
-    import torch
-
-    boxes = truth(((640, 640), [(0, 10, 10, 20, 20)]))
-    sigma = next(each for each in suggest(boxes, 640, ()) if each.key == "center.sigma")
-    assert sigma.value == CenterSpec().sigma
-    half = float(sigma.reason.split(" px of error")[0].split()[-1])
-    box, point = torch.tensor([[10.0, 10, 30, 30]]), torch.tensor([[20 + half, 20]])
-    assert float(center_loss(point, box, torch.ones(1, 1), metric="oks")) == pytest.approx(0.5, abs=0.01)
 
 
 def test_mirrored_names_suggest_flips_that_a_training_takes(make: Callable[..., Path]) -> None:

@@ -11,12 +11,12 @@ import yaml
 
 from auxhead.inspection.boxes import at_imgsz, sides
 from auxhead.inspection.mirrored_names import MirrorHint
-from auxhead.keys.heads.center import CenterSpec
 from auxhead.metrics.truth import Floats, Truth
 
 MULTIPLE = 32  # image sizes are multiples of the largest stride. Source: Ultralytics, utils/checks.py, check_imgsz
 LARGEST = 1920  # imgsz suggested at most, pixels. Source: own choice; memory grows with its square
 CELL = 8.0  # pixels that nine of ten boxes shall reach: one stride of P3. Source: own choice
+LARGE = 64.0  # pixels of the network input from which levels P2 to P4 may lose objects. Source: docs/evidence
 SMALL = 32.0  # median side, pixels of the original images, below which bands are AI-TOD's: COCO calls all that small
 
 
@@ -44,13 +44,13 @@ def suggest(truth: Truth, imgsz: int, hints: Sequence[MirrorHint]) -> tuple[Sugg
         hints: Classes that a mirror may change.
 
     Returns:
-        imgsz, bands, center.constant and center.sigma, and flips and flips.never where there are hints; without a box
-        only those.
+        imgsz and bands, model where half of the boxes are below a cell of P3, and flips and flips.never where there are
+        hints; without a box only those.
     """
     found = []
     if len(truth.boxes):
         sides_net = sides(at_imgsz(truth, imgsz))
-        found = [_imgsz(sides_net, truth, imgsz), _bands(sides(truth)), _constant(sides_net), _sigma(sides_net)]
+        found = [_imgsz(sides_net, truth, imgsz), *_model(sides_net, imgsz), _bands(sides(truth))]
     return (*found, *_mirrors(truth.names, hints))
 
 
@@ -87,7 +87,7 @@ def _imgsz(sides_net: Floats, truth: Truth, imgsz: int) -> Suggestion:
     if value > imgsz:
         reason += f", {tenth * value / imgsz:.1f} px at {value}"
     if needed > value:
-        reason += f"; {CELL:g} px (one stride of P3) would take more than {LARGEST}: consider tiles or a P2 head"
+        reason += f"; {CELL:g} px (one stride of P3) would take more than {LARGEST}: consider tiles or finer levels"
     elif needed > imgsz:
         reason += f"; the smallest size that gives {CELL:g} px, one stride of P3"
     else:
@@ -98,25 +98,19 @@ def _imgsz(sides_net: Floats, truth: Truth, imgsz: int) -> Suggestion:
     return Suggestion("imgsz", value, reason)
 
 
+def _model(sides_net: Floats, imgsz: int) -> list[Suggestion]:
+    """Name the detector with finer levels where half of the boxes are below a cell of P3."""
+    median = float(np.median(sides_net))
+    if median >= CELL:
+        return []
+    reason = f"median side {median:.1f} px at {imgsz}, below {CELL:g} px, one stride of P3: levels P2 to P4 cost about "
+    reason += "what P3 to P5 do, and are worth a comparison (arms=plain,p234); `auxhead design` makes others"
+    if large := float((sides_net >= LARGE).mean()):
+        reason += f"; boxes of {LARGE:g} px and more, which they may lose: {100 * large:.1f} %"
+    return [Suggestion("model", "yolov8n-p234.yaml", reason)]
+
+
 def _bands(sides_orig: Floats) -> Suggestion:
     median = float(np.median(sides_orig))
     name, sign = ("ai-tod", "below") if median < SMALL else ("coco", "at least")
     return Suggestion("bands", name, f"median side {median:.1f} px in the original images, {sign} {SMALL:g}")
-
-
-def _constant(sides_net: Floats) -> Suggestion:
-    """Give what the center head takes by itself, for those who set it by hand."""
-    reason = "mean side of the training boxes at this imgsz: what center.metric=nwd takes by itself"
-    return Suggestion("center.constant", round(float(sides_net.mean()), 2), reason)
-
-
-def _sigma(sides_net: Floats) -> Suggestion:
-    """Keep the default, and say what it means for the median box."""
-    sigma = float(CenterSpec.model_fields["sigma"].default)
-    median = float(np.median(sides_net))
-    half = sigma * math.sqrt(8 * math.log(2)) * median  # solves exp(-d^2 / (8 sigma^2 a)) = 1/2
-    reason = (
-        "the default: OKS depends on error / side only, so box sizes can't tell a better one; "
-        f"similarity is 1/2 at {half:.1f} px of error on the median box ({median:.1f} px)"
-    )
-    return Suggestion("center.sigma", sigma, reason)
