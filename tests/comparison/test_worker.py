@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -260,6 +261,28 @@ def test_the_test_split_is_measured_once_after_all_runs(
     assert json.loads((tmp_path / "out/runs/plain-0/test/metrics.json").read_text())["data"]["split"] == "test"
     runs.measure_test(executor)
     assert executor.started == ["plain-0 test"]
+    trained = (tmp_path / "out/runs/plain-0/train/weights/last.pt").stat().st_mtime_ns
+    again = run_plan(replace(plan, bands=(8, 16)), tmp_path / "out", InProcess(deaths={"b-0": -9}))
+    again.measure_test(executor)  # by other bands, of the same weights
+    assert executor.started == ["plain-0 test"] * 2
+    for split in ("val", "test"):
+        measured = json.loads((tmp_path / "out/runs/plain-0" / split / "metrics.json").read_text())
+        assert list(measured["data"]["bands"]) == ["all", "<8", "8-16", ">=16"]
+    assert (tmp_path / "out/runs/plain-0/train/weights/last.pt").stat().st_mtime_ns == trained
+
+
+def test_a_partner_trained_anew_drops_what_was_measured_of_its_old_weights(tmp_path: Path) -> None:
+    partner, own = tmp_path / "plain-0", tmp_path / "sliced-0"
+    (own / "test").mkdir(parents=True)
+    (own / "test" / "draws.npz").write_bytes(b"")
+    ledger.write_json(own / RESULT_FILE, {"weights_of": "plain-0", "weights_sha256": "a"})
+    ledger.write_json(partner / RESULT_FILE, {"weights_sha256": "a"})
+    ledger.drop_results_of_other_weights([partner, own])
+    assert (own / RESULT_FILE).is_file() and (own / "test" / "draws.npz").is_file()
+    ledger.write_json(partner / RESULT_FILE, {"weights_sha256": "b"})
+    ledger.drop_results_of_other_weights([partner, own])
+    assert not (own / RESULT_FILE).exists() and not (own / "test" / "draws.npz").exists()
+    assert (partner / RESULT_FILE).is_file()
 
 
 def test_what_cannot_be_measured_fails_before_the_first_training(

@@ -222,11 +222,13 @@ def test_gradients_are_measured_every_so_many_batches_and_frozen_features_never(
     criterion.warmup_batches, criterion.batches = 10 * INTERVAL, WARMUP_INTERVAL
     model(batch(images=1))
     assert len(rows) == 3
-    for parameter in model.model[:22].parameters():
-        parameter.requires_grad = False
-    criterion.batches = 0
-    model(batch())
-    assert len(rows) == 3
+    for frozen, measured in ((16, 4), (22, 4)):  # P3 comes out of layer 15, P4 and P5 of layers 18 and 21
+        for parameter in model.model[:frozen].parameters():
+            parameter.requires_grad = False
+        criterion.batches = 0
+        model(batch())
+        assert len(rows) == measured
+    assert rows[-1]["grad/detection"] > 0 and rows[-1]["grad/center"] > 0
 
 
 def test_detached_head_learns_without_pulling_on_the_detector() -> None:

@@ -83,6 +83,7 @@ def test_every_switch_is_turned() -> None:
         ({"quantize": 8, "heads": "none"}, "quantize=8: training for quantization"),
         ({"half": True}, "quantize=16: training for quantization"),
         ({"int8": True}, "quantize=8: training for quantization"),
+        ({"compile": True}, "compile=True with center.share=0.1: gradients"),
         ({"distill_model": "yolov8s.yaml", "heads": "none"}, "distill_model=yolov8s.yaml: distillation"),
         ({"split": "test"}, "test"),
         ({"device": "7"}, "device of this machine"),

@@ -75,6 +75,18 @@ def again(both: SimpleNamespace, quick: dict[str, Any], **keys: Any) -> dict[str
     return found
 
 
+def test_another_teacher_starts_from_its_own_weights(
+    both: SimpleNamespace, quick: dict[str, Any], signs: Path, tmp_path: Path
+) -> None:
+    start = str(both.teacher / "weights" / "best.pt")
+    for name, kept in (("big.pt", False), ("big.yaml", True)):
+        file = tmp_path / name
+        file.write_bytes(Path(start if file.suffix == ".pt" else quick["model"]).read_bytes())
+        found = again(both, quick, pretrained=start, **{"teacher.model": str(file)})["teacher"]
+        assert found["arguments"]["model"] == str(file)
+        assert found["arguments"].get("pretrained") == (start if kept else None)
+
+
 @pytest.mark.core
 def test_the_teacher_is_trained_as_the_run_at_its_size_and_noted_as_any_other(
     both: SimpleNamespace, quick: dict[str, Any]

@@ -120,7 +120,7 @@ def _plan(keys: Mapping[str, Any]) -> dict[str, Any]:
 
     plan, arguments = resolve(keys, files=True)
     with restricted(trust=plan.trust):
-        check_arguments(arguments)
+        check_arguments(arguments, plan.heads)
         check_model(arguments, plan)
         plan = settled(plan, automatic=True)
         arguments = check_data(arguments, plan)

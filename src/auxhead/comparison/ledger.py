@@ -21,6 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from auxhead.errors import OutputError, ResumeError
+from auxhead.evaluation.files import DRAWS_FILE
 from auxhead.files import TEMPORARY_SUFFIX, remove_temporary, write_atomic
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE, RUNS_FOLDER, TRAINING_FOLDER, read_json
 from auxhead.results_csv import RESULTS_FILE, read_rows
@@ -202,7 +203,16 @@ def drop_results_of_other_weights(runs: Sequence[Path]) -> None:
         if own.get("weights_of"):
             other = read_json(run.with_name(str(own["weights_of"])) / RESULT_FILE) or {}
             if other.get("weights_sha256") != own.get("weights_sha256"):
-                (run / RESULT_FILE).unlink(missing_ok=True)
+                forget_measurements(run)
+
+
+def forget_measurements(run: Path) -> None:
+    """Drop a run's result, and that its test split was measured: what stands there is of other weights or measures.
+
+    The predictions stay; `evaluate` takes them again where they still are those of the weights.
+    """
+    (run / "test" / DRAWS_FILE).unlink(missing_ok=True)
+    (run / RESULT_FILE).unlink(missing_ok=True)
 
 
 def _move_aside(folder: Path, digest: str) -> None:

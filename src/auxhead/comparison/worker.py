@@ -141,7 +141,7 @@ def _earlier_failures(folder: Path) -> list[Mapping[str, Any]]:
         ledger.add_failure(folder, before)
         if not before.get("killed"):  # what failed by itself would fail again where it goes on
             shutil.rmtree(folder / TRAINING_FOLDER, ignore_errors=True)
-    (folder / RESULT_FILE).unlink(missing_ok=True)  # of this run; or of how it was measured before
+    ledger.forget_measurements(folder)  # of this run; or of how it was measured before
     return ledger.read_failures(folder)
 
 
@@ -291,9 +291,10 @@ def _measure(folder: Path, task: Mapping[str, Any], split: str) -> Detector:
         **task["measured"],
     )
     one = evaluation.detectors[0]
-    _write_arrays(place / DRAWS_FILE, {"/".join(key): values.astype(np.float32) for key, values in one.draws.items()})
     recalls = np.linspace(0, 1, len(one.precision), dtype=np.float32)
     _write_arrays(place / CURVES_FILE, {"recall": recalls, "precision": one.precision.astype(np.float32)})
+    # last, as it says that the split has been measured
+    _write_arrays(place / DRAWS_FILE, {"/".join(key): values.astype(np.float32) for key, values in one.draws.items()})
     return one
 
 

@@ -175,8 +175,8 @@ class HeadCriterion(nn.Module):
         extra = {name: self._run(name, features, finer, targets) for name in self.heads}
         factors = {name: self._factor(name, moment) for name in self.heads}
         interval = INTERVAL if self._is_warm() else WARMUP_INTERVAL
-        if self.batches % interval == 0 and features[0].requires_grad:
-            self._measure(dict(zip(loss_of.loss_names, terms, strict=True)), extra, factors, features)
+        if self.batches % interval == 0 and (shared := [map_ for map_ in features if map_.requires_grad]):
+            self._measure(dict(zip(loss_of.loss_names, terms, strict=True)), extra, factors, shared)
         self.batches += 1
         weighted = {
             term: value * factors[name] * (self.gains[name].gain or 0.0)
@@ -213,7 +213,7 @@ class HeadCriterion(nn.Module):
         detection: dict[str, Tensor],
         extra: dict[str, dict[str, Tensor]],
         factors: dict[str, float],
-        features: list[Tensor],
+        features: list[Tensor],  # those that anything below learns from: freeze= may leave out the finer ones
     ) -> None:
         """Measure gradients, let the gains follow, and log both."""
         norms = gradient_norms(detection, features)

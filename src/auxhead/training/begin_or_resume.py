@@ -68,7 +68,7 @@ def _go_on(chosen: Chosen, callbacks: Callbacks) -> TrainResult:
     if not latest.is_file():
         LOGGER.info(f"{run}: no epoch was finished, starting over")
         arguments = {**chosen.saved, **overrides, "resume": False}
-        check_arguments(arguments)
+        check_arguments(arguments, plan.heads)
         return begin(plan, check_data(arguments, plan), callbacks)
     last = state.load_state(latest)
     require_best(run)

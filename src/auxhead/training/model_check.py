@@ -14,6 +14,7 @@ from auxhead.errors import ConfigError, ModelError
 from auxhead.host import checkpoint
 from auxhead.host.calls import named_line, quiet, told_as
 from auxhead.host.models import model_yaml, weights_file
+from auxhead.keys.heads.base import HeadSpec
 from auxhead.model.attach import attach, require_detector
 from auxhead.model.choices import RunPlan
 from auxhead.shipping.cost import advice
@@ -57,8 +58,13 @@ OPENED = ("model", "pretrained")
 """Arguments of Ultralytics' that may name a checkpoint."""
 
 
-def require_plain(arguments: Mapping[str, Any]) -> None:
+def require_plain(arguments: Mapping[str, Any], heads: Mapping[str, HeadSpec]) -> None:
     """Refuse what wraps or rewrites the model: our states, heads and certificates are about the detector itself.
+
+    Args:
+        arguments: Ultralytics' arguments.
+        heads: The run's heads by name. One that is weighed by its gradient can't be where the model is compiled: all that
+            a compiled model returns is one node of the graph, so no loss of a branch has a gradient on the maps.
 
     Raises:
         ConfigError: It is asked for.
@@ -67,19 +73,29 @@ def require_plain(arguments: Mapping[str, Any]) -> None:
         if (value := arguments.get(key)) is not None:
             fix = f"leave {key}= out, or train with `yolo detect train`"
             raise ConfigError("a training of the detector itself", f"{key}={value}: {reason}", f"{key}=", fix)
+    followed = [name for name, spec in heads.items() if spec.share is not None]
+    if (value := arguments.get("compile")) and followed:
+        raise ConfigError(
+            expected="a model that is not compiled, or heads with a fixed weight",
+            found=f"compile={value} with {', '.join(f'{name}.share={heads[name].share:g}' for name in followed)}: "
+            "gradients on the feature maps of a compiled model can't be measured",
+            where="compile=",
+            fix=f"leave compile= out, or set {', '.join(f'{name}.gain=' for name in followed)} instead of a share",
+        )
 
 
-def check_arguments(arguments: Mapping[str, Any]) -> None:
+def check_arguments(arguments: Mapping[str, Any], heads: Mapping[str, HeadSpec]) -> None:
     """Refuse what can't be had before anything is set up: devices, and checkpoints that are missing or would run code.
 
     Args:
         arguments: Ultralytics' arguments; weights that Ultralytics can download are passed over.
+        heads: The run's heads by name.
 
     Raises:
-        ConfigError: The device isn't there, or the model would not stay what it is.
+        ConfigError: The device isn't there, the model would not stay what it is, or heads could not be weighed.
         ModelError: A checkpoint is missing, or would run code and files are not trusted.
     """
-    require_plain(arguments)
+    require_plain(arguments, heads)
     choose_device(arguments.get("device"))
     for key in OPENED:
         name = str(arguments.get(key))

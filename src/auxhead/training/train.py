@@ -54,7 +54,7 @@ def train(data: str | Path | None = None, *, callbacks: Callbacks = None, **keys
             return resume(given, callbacks)
         plan, arguments = resolve(given, files=True)
         with restricted(trust=plan.trust):
-            check_arguments(arguments)
+            check_arguments(arguments, plan.heads)
             plan = settled(plan, automatic=True)
             arguments = check_data(arguments, plan)
             plan = with_own_teacher(plan, arguments)

@@ -96,7 +96,7 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
     def set_model_attributes(self) -> None:
         """Attach the heads: the model is on its device, and neither compiled nor wrapped yet."""
         super().set_model_attributes()
-        require_plain(vars(self.args))
+        require_plain(vars(self.args), self.plan.heads)
         self.criterion = attach(self.model, self.plan.heads, epochs=self.epochs, seed=self.args.seed)
         self.meet_teacher()
 

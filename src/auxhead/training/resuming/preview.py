@@ -89,7 +89,7 @@ def _moment(chosen: Chosen) -> tuple[str, int, int]:
     last = weights / "last.pt"
     if not (state.state_path(last) if native else last).is_file():
         arguments = {**chosen.saved, **chosen.asked}
-        check_arguments(arguments)
+        check_arguments(arguments, chosen.plan.heads)
         check_data(arguments, chosen.plan)
         return "with epoch 1: none was finished, so it starts over", int(chosen.saved["epochs"]), 0
     content = state.load_state(state.state_path(last)) if native else read_last(last)

@@ -139,7 +139,9 @@ def own_teacher(plan: RunPlan, arguments: Mapping[str, Any]) -> OwnTeacher | Non
     own = replace(plan, heads={})
     theirs = {key: value for key, value in arguments.items() if key not in PLACE}
     theirs["model"] = spec.model or arguments["model"]
-    check_arguments(theirs)
+    if str(theirs["model"]).endswith(".pt") and theirs["model"] != arguments["model"]:
+        theirs.pop("pretrained", None)  # what the student starts from would take the place of the teacher's own weights
+    check_arguments(theirs, own.heads)
     check_model(theirs, own)
     student, teacher = (_network(str(given["model"])) for given in (arguments, theirs))
     grid = max(GRID, int(max(_strides(student)))) if student else GRID
