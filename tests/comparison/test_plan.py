@@ -134,6 +134,11 @@ def test_mistakes_of_all_arms_come_at_once(signs: Path) -> None:
         ({"plain": {}, "b": {"data": "other.yaml"}}, {}, "b: data=other.yaml"),
         ({"plain": {}, "b": {"patience": 3}}, {}, "b: patience=3"),
         ({"plain": {}, "b": {"seed": 3}}, {}, "b: seed=3"),
+        (
+            {"plain": {}, "b": {"box": 1.0}},
+            {"classes": [0]},
+            "base: classes=[0]: all classes",
+        ),
         ({"plain": {}, "b": {"device": 0}}, {}, "b: device=0: put it into base"),
         ({"plain": {}, "b": {"box": 1.0}}, {"time": 1.0}, "base: time=1.0"),
         ({"plain": {}, "b": {"box": 1.0}}, {"device": "0,1"}, "one GPU a run"),
@@ -214,9 +219,12 @@ def test_arms_of_another_architecture_start_from_the_same_weights() -> None:
     assert training_keys(base, {"route": "pose"})["pretrained"] == "yolov8n.pt"
 
 
-def test_without_an_optimizer_it_is_the_one_that_auto_would_take() -> None:
+def test_without_an_optimizer_it_is_the_one_that_auto_would_take(signs: Path) -> None:
+    base_of_one = resolved(signs, base={"single_cls": True, "imgsz": 64}).base["lr0"]
+    assert base_of_one == 0.002  # as Ultralytics counts one class by then
     base = default_base({}, 4)
     assert (base["optimizer"], base["lr0"], base["momentum"]) == ("AdamW", 0.00125, 0.9)
+    assert resolved(signs).base["lr0"] != base_of_one
     assert "momentum" not in default_base({"optimizer": "SGD", "lr0": 0.01}, 4)
     assert "lr0" not in default_base({"optimizer": "SGD"}, 4)
     fitted = default_base({"optimizer": "adamw"}, 4)

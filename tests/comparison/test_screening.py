@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from tests.comparison.made_up import ARMS, Made, make_up, start
+from ultralytics.nn.tasks import DetectionModel
 
 from auxhead.comparison import latency
+from auxhead.comparison.latency import layers_of
 from auxhead.errors import ConfigError
 from auxhead.findings.files import LATENCY_FILE
 
@@ -57,6 +59,15 @@ def test_nothing_is_confirmed_where_nothing_leads(signs: Path, tmp_path: Path, e
     assert executor.done == [f"{arm}-{seed}" for seed in (0, 1) for arm in few]
     assert found.analysis["plan"]["chosen"] is None
     assert any("nothing is left to confirm" in line for line in found.verdicts)
+
+
+def test_detectors_of_one_yaml_and_other_widths_are_timed_each_for_itself() -> None:
+    narrow, wide = (DetectionModel("yolov8n.yaml", nc=nc, verbose=False) for nc in (3, 80))
+    wide.yaml["nc"] = 3  # as after a start from weights for 80 classes
+    assert narrow.yaml == wide.yaml
+    assert layers_of(narrow, 64) != layers_of(wide, 64)
+    assert layers_of(narrow, 64) == layers_of(DetectionModel("yolov8n.yaml", nc=3, verbose=False), 64)
+    assert layers_of(narrow, 64) != layers_of(narrow, 96)
 
 
 def test_latency_is_measured_once_for_the_same_weights(

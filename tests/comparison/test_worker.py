@@ -262,7 +262,7 @@ def test_the_test_split_is_measured_once_after_all_runs(
     runs.measure_test(executor)
     assert executor.started == ["plain-0 test"]
     trained = (tmp_path / "out/runs/plain-0/train/weights/last.pt").stat().st_mtime_ns
-    again = run_plan(replace(plan, bands=(8, 16)), tmp_path / "out", InProcess(deaths={"b-0": -9}))
+    again = run_plan(replace(plan, bands=[8.0, 16.0]), tmp_path / "out", InProcess(deaths={"b-0": -9}))
     again.measure_test(executor)  # by other bands, of the same weights
     assert executor.started == ["plain-0 test"] * 2
     for split in ("val", "test"):
@@ -278,10 +278,11 @@ def test_a_partner_trained_anew_drops_what_was_measured_of_its_old_weights(tmp_p
     ledger.write_json(own / RESULT_FILE, {"weights_of": "plain-0", "weights_sha256": "a"})
     ledger.write_json(partner / RESULT_FILE, {"weights_sha256": "a"})
     ledger.drop_results_of_other_weights([partner, own])
-    assert (own / RESULT_FILE).is_file() and (own / "test" / "draws.npz").is_file()
+    measured = (own / RESULT_FILE, own / "test" / "draws.npz")
+    assert all(file.is_file() for file in measured)
     ledger.write_json(partner / RESULT_FILE, {"weights_sha256": "b"})
     ledger.drop_results_of_other_weights([partner, own])
-    assert not (own / RESULT_FILE).exists() and not (own / "test" / "draws.npz").exists()
+    assert not any(file.exists() for file in measured)
     assert (partner / RESULT_FILE).is_file()
 
 

@@ -228,7 +228,7 @@ def test_gradients_are_measured_every_so_many_batches_and_frozen_features_never(
         criterion.batches = 0
         model(batch())
         assert len(rows) == measured
-    assert rows[-1]["grad/detection"] > 0 and rows[-1]["grad/center"] > 0
+    assert min(rows[-1]["grad/detection"], rows[-1]["grad/center"]) > 0
 
 
 def test_detached_head_learns_without_pulling_on_the_detector() -> None:

@@ -20,6 +20,7 @@ from ultralytics.data.build import InfiniteDataLoader, seed_worker
 import auxhead
 from auxhead.model import state
 from auxhead.training.resuming.loader import ResumableLoader
+from auxhead.training.resuming.preview import preview
 from auxhead.training.resuming.random_state import random_state, set_random_state
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than cores: as users do
@@ -179,6 +180,47 @@ def test_run_killed_after_any_epoch_ends_with_the_same_tensors(
         auxhead.train(resume=str(run), callbacks={**start, "on_train_end": keeping(ends, run.name)})
         assert unequal(ends["straight"], ends[run.name]) == []
     assert len(ends) == keys["epochs"]
+
+
+def test_a_run_that_had_stopped_early_is_finished_and_not_trained_on(quick: dict[str, Any], tmp_path: Path) -> None:
+    """Killed in its last validation; only another patience lets it go on."""
+
+    def nothing_better(trainer: Any) -> None:
+        trainer.stopper.best_fitness = 2.0  # fitness is 1 at most
+
+    def copy(trainer: Any) -> None:
+        if trainer.stop:
+            shutil.copytree(trainer.save_dir, tmp_path / "killed")
+
+    keys = {**quick, "project": str(tmp_path), "epochs": 4, "patience": 2}
+    events = {"on_train_epoch_end": nothing_better, "on_model_save": copy}
+    whole = auxhead.train(**keys, name="whole", callbacks=events)
+    killed = tmp_path / "killed"
+    shutil.copytree(killed, tmp_path / "longer")
+    foretold = preview({"resume": str(killed)})
+    assert (foretold.done, foretold.left) == (2, 0)
+    resumed = auxhead.train(resume=str(killed))
+    rows = [(run / "results.csv").read_text().splitlines() for run in (whole.save_dir, killed)]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 3
+    for name in ("last.pt", "best.pt"):
+        one, other = (torch.load(run / "weights" / name, weights_only=False) for run in (whole.save_dir, killed))
+        assert unequal(one["model"].state_dict(), other["model"].state_dict()) == []
+    assert resumed.metrics == whole.metrics
+    assert preview({"resume": str(tmp_path / "longer"), "patience": 50}).left == 2
+    auxhead.train(resume=str(tmp_path / "longer"), patience=50)
+    assert len((tmp_path / "longer" / "results.csv").read_text().splitlines()) == 5
+
+
+def test_what_is_not_saved_meanwhile_is_saved_where_training_stops_early(quick: dict[str, Any], tmp_path: Path) -> None:
+    def nothing_better(trainer: Any) -> None:
+        trainer.stopper.best_fitness = 2.0
+
+    keys = {**quick, "project": str(tmp_path), "name": "run", "epochs": 4, "patience": 1, "save": False}
+    result = auxhead.train(**keys, callbacks={"on_train_epoch_end": nothing_better})
+    assert result.certificate.float32_difference == 0
+    assert len((tmp_path / "run" / "results.csv").read_text().splitlines()) == 2
+    assert all(weights.is_file() for weights in (result.best, result.last))
 
 
 def test_resume_that_cant_be_exact_says_why(

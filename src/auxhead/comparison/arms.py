@@ -20,7 +20,6 @@ SHARED = (
     "device",
     "fraction",
     "single_cls",
-    "classes",
     "select",
     "on_error",
     "trust",
@@ -178,6 +177,8 @@ def refuse_unequal(name: str, keys: Keys, declared: Keys) -> list[str]:
         lines.append(f"{name}: optimizer=auto: it chooses by the number of batches; name one, with its lr0")
     if name != "base" and "optimizer" in declared and "lr0" not in declared:
         lines.append(f"{name}: optimizer={declared['optimizer']}: no lr0; name its own, the shared one is for another")
+    if (classes := declared.get("classes")) is not None:
+        lines.append(f"{name}: classes={classes}: all classes of the data are measured; name data of these alone")
     batch = keys.get("batch")
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         lines.append(f"{name}: batch={batch}: a whole number, as a batch that fits the memory differs between models")

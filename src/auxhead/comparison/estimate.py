@@ -87,7 +87,8 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
         )
     epoch = read_rows(place / TRAINING_FOLDER / RESULTS_FILE)[-1]["time"] or 0.0
     total = float(runs.result(run)["seconds"]["total"])
-    nc = len(read_source(plan.data_file).names)  # the class branch of a fine level is dear: 80 classes would mislead
+    # the class branch of a fine level is dear: 80 classes would mislead
+    nc = 1 if plan.base.get("single_cls") else len(read_source(plan.data_file).names)
     gflops = {
         arm: cost([str(keys["model"])], nc=nc, imgsz=int(keys["imgsz"]))[0].fused.gflops
         for arm, keys in plan.keys.items()

@@ -63,6 +63,15 @@ def _detectors(runs: Runs) -> dict[str, dict[str, Any]]:
     return found
 
 
+def layers_of(model: Any, imgsz: int) -> str:
+    """Describe what decides how long a model takes: its layers, the shapes of their tensors, and the image size.
+
+    The YAML alone doesn't: a class branch keeps the width of the weights that it started from.
+    """
+    shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
+    return json.dumps([model.yaml, shapes, imgsz], sort_keys=True, default=str)
+
+
 def _measured(runs: Runs, files: Mapping[str, Mapping[str, Any]], tell: Progress) -> dict[str, Any]:
     from auxhead.shipping.cost import build
     from auxhead.shipping.latency import choose_device, race
@@ -71,7 +80,7 @@ def _measured(runs: Runs, files: Mapping[str, Mapping[str, Any]], tell: Progress
     kinds = {}
     for arm, entry in files.items():
         model = build(Path(entry["file"]), None, None)
-        kinds[arm] = json.dumps([model.yaml, entry["imgsz"]], sort_keys=True, default=str)
+        kinds[arm] = layers_of(model, entry["imgsz"])
         models.setdefault(kinds[arm], (model.fuse(verbose=False).eval(), entry["imgsz"]))
     device = choose_device(runs.plan.base.get("device"))
     spreads, clock = race(

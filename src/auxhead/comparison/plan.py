@@ -162,7 +162,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
         MissingExtraError: An arm has slices, and sahi isn't installed.
     """
     source = read_source(own.data)
-    base = default_base(own.base, len(source.names))
+    base = default_base(own.base, 1 if own.base.get("single_cls") else len(source.names))
     split = own.split or ("test" if source.splits.get("test") else "val")
     if not source.splits.get(split):
         raise DataError(f"a {split} split", f"{', '.join(source.splits)} only", own.data, "choose another with split=")

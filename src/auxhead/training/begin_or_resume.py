@@ -23,6 +23,7 @@ from auxhead.training.data_check import check_data
 from auxhead.training.launch import Callbacks, drive, run_folder
 from auxhead.training.model_check import check_arguments
 from auxhead.training.result import TrainResult, read_result, write_result
+from auxhead.training.resuming.asked import is_trained
 from auxhead.training.resuming.chosen import Chosen, choose, find_run
 from auxhead.training.resuming.leftovers import require_best
 from auxhead.training.resuming.owner import owned
@@ -72,14 +73,14 @@ def _go_on(chosen: Chosen, callbacks: Callbacks) -> TrainResult:
         return begin(plan, check_data(arguments, plan), callbacks)
     last = state.load_state(latest)
     require_best(run)
-    if last["epoch"] + 1 >= last["train_args"]["epochs"]:
+    if is_trained(last, chosen.asked):
         complete(run)
         return read_result(run)
     return begin(plan, {**overrides, "resume": str(latest)}, callbacks)
 
 
 def complete(run: Path) -> None:
-    """Finish a run whose last epoch is done but which was stopped before its result was written."""
+    """Finish a run that has nothing left to train but which was stopped before its result was written."""
     weights = run / "weights"
     last = state.load_state(state.state_path(weights / "last.pt"))
     restore(run / RESULTS_FILE, last["epoch"] + 1, last["train_results"])

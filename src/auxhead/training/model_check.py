@@ -63,8 +63,8 @@ def require_plain(arguments: Mapping[str, Any], heads: Mapping[str, HeadSpec]) -
 
     Args:
         arguments: Ultralytics' arguments.
-        heads: The run's heads by name. One that is weighed by its gradient can't be where the model is compiled: all that
-            a compiled model returns is one node of the graph, so no loss of a branch has a gradient on the maps.
+        heads: The run's heads by name. Those that follow a share can't be weighed where the model is compiled: all that
+            it returns then is one node of the graph, so no loss of a branch has a gradient on the maps.
 
     Raises:
         ConfigError: It is asked for.

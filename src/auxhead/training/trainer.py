@@ -202,6 +202,7 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
         own_parts = unwrap_model(self.model).state_dict()
         weights = {name: value for name, value in own_parts.items() if not name.startswith("criterion.")}
         trained[state.KEY] |= {"weights": weights, "progress": self.criterion.progress(), "standing": self.standing()}
+        trained[state.KEY]["stopped"] = bool(self.stop)  # Ultralytics has asked its early stopping by now
         trained |= {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
         state.save(trained, state.state_path(self.last))
         return True
@@ -253,6 +254,8 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
         """Reduce the checkpoints as Ultralytics does, without a moment of half a file; validate and certify best.pt."""
         with torch_distributed_zero_first(LOCAL_RANK):
             if RANK in {-1, 0}:
+                if not state.state_path(self.last).exists():  # save=False, and an end before the last epoch
+                    self.save_model()
                 last, best = (state.load_state(state.state_path(weights)) for weights in (self.last, self.best))
                 for trained, weights in ((last, self.last), (best, self.best)):
                     ship({**trained, "train_results": self.read_results_csv()}, weights)

@@ -10,6 +10,7 @@ from ultralytics.utils import LOGGER, YAML
 
 from auxhead.errors import DataError, ResumeError
 from auxhead.host.datasets import read_data
+from auxhead.model import state
 
 OBEYED = (
     "augmentations", "batch", "cache", "channels_last", "close_mosaic", "data", "device", "freeze", "imgsz", "patience",
@@ -21,6 +22,22 @@ OBEYED = (
 def changes(asked: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the keys given that differ from a run's own."""
     return {key: value for key, value in asked.items() if key not in saved or saved[key] != value}
+
+
+LONGER = ("patience", "time")
+"""Keys of which another value lets a run that has stopped early go on."""
+
+
+def is_trained(last: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Tell whether a run has nothing left to train: all epochs are done, or it has stopped early.
+
+    Args:
+        last: Its last training state.
+        asked: Ultralytics' keys that are given now.
+    """
+    stopped = last[state.KEY].get("stopped", False)
+    longer = changes({key: asked[key] for key in LONGER if key in asked}, last["train_args"])
+    return (stopped and not longer) or last["epoch"] + 1 >= last["train_args"]["epochs"]
 
 
 def check_asked(run: Path, asked: Mapping[str, Any], saved: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from auxhead.model import state
 from auxhead.training.data_check import check_data
 from auxhead.training.model_check import check_arguments
 from auxhead.training.pose_road import read_last
-from auxhead.training.resuming.asked import OBEYED, changes
+from auxhead.training.resuming.asked import OBEYED, changes, is_trained
 from auxhead.training.resuming.chosen import Chosen, choose, find_run
 from auxhead.training.resuming.owner import require_no_owner
 
@@ -95,7 +95,9 @@ def _moment(chosen: Chosen) -> tuple[str, int, int]:
     content = state.load_state(state.state_path(last)) if native else read_last(last)
     epochs = int(content["train_args"]["epochs"])
     done = int(content["epoch"]) + 1 if native or content.get("optimizer") is not None else epochs
-    how = f"with epoch {done + 1}" if done < epochs else "with its end: all epochs are done, the result is missing"
+    if native and is_trained(content, chosen.asked):
+        epochs = done
+    how = f"with epoch {done + 1}" if done < epochs else "with its end: nothing is left to train, the result is missing"
     return how + (_without_best(weights) if native else ""), epochs, done
 
 
