@@ -51,6 +51,33 @@ def test_jsons_lie_beside_their_folder(tmp_path: Path) -> None:
     assert as_yolo(",".join(map(str, jsons))) == str(folder.with_name(f"{folder.name}-yolo") / "data.yaml")
 
 
+def test_jsons_of_one_folder_take_no_others_place(tmp_path: Path) -> None:
+    coco(tmp_path / "set", scene())
+    (tmp_path / "set" / "images").mkdir()
+    for file in [*(tmp_path / "set").glob("*/*.png")]:
+        file.rename(tmp_path / "set" / "images" / file.name)
+    for split, other in (("train", "val"), ("val", "train")):
+        shutil.copy(tmp_path / "set" / f"{split}.json", tmp_path / "set" / f"fold2_{other}.json")
+    one, two = (f"{tmp_path}/set/{fold}train.json,{tmp_path}/set/{fold}val.json" for fold in ("", "fold2_"))
+    found = as_yolo(one)
+    before = labels_of(Path(found), "train")
+    with pytest.raises(auxhead.OutputError, match="what was made of") as caught:
+        as_yolo(two)
+    assert f"`auxhead convert {two} out=NEW to=yolo`" in caught.value.fix
+    assert labels_of(Path(found), "train") == before
+    assert as_yolo(one) == found
+
+
+def test_pictures_elsewhere_are_named_to_convert(tmp_path: Path) -> None:
+    coco(tmp_path / "set", scene())
+    moved = [shutil.move(tmp_path / "set" / f"{one}.json", tmp_path / f"{one}.json") for one in ("train", "val")]
+    jsons = ",".join(map(str, moved))
+    shutil.move(tmp_path / "set", tmp_path / "far" / "away")
+    with pytest.raises(auxhead.DataError) as caught:
+        as_yolo(jsons)
+    assert f"`auxhead convert {jsons} out=NEW to=yolo pictures=FOLDER`" in caught.value.fix
+
+
 @pytest.mark.parametrize("place", ["coco8", "coco8.yaml", "no such folder", "a.json,b.json", "https://x.org/y.zip"])
 def test_all_else_is_left_to_ultralytics(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signs: Path

@@ -29,6 +29,19 @@ def convert(data: Path | str, out: Path, **keys: Any) -> auxhead.Conversion:
     return auxhead.convert(data, out=str(out), to="yolo", **keys)
 
 
+@pytest.mark.parametrize("layout", sorted({*WRITERS} - {"TT100K"}))  # whose file has a name of its own
+def test_suffixes_of_annotations_may_be_in_capitals(tmp_path: Path, layout: str) -> None:
+    for folder, count in (("set", 3), ("loud", 2)):
+        WRITERS[layout](tmp_path / folder, scene_for(layout))
+        files = [file for file in (tmp_path / folder).rglob("*") if file.suffix in {".xml", ".json", ".txt"}]
+        for file in files[::count] if count > 2 else ():
+            if file.suffix != ".txt" or file.parent.name == "annotations":
+                file.rename(file.with_suffix(file.suffix.upper()))
+    mixed, plain = (convert(tmp_path / folder, tmp_path / f"{folder}-yolo") for folder in ("set", "loud"))
+    for split in ("train", "val"):
+        assert labels_of(mixed.data, split) == labels_of(plain.data, split) != {}
+
+
 @pytest.mark.parametrize("layout", WRITERS)
 def test_every_format_gives_the_labels_that_coco_gives(tmp_path: Path, layout: str) -> None:
     made = scene_for(layout)
@@ -235,6 +248,7 @@ def test_shapes_of_labelme(tmp_path: Path) -> None:
 SPOILED = (
     '{"shapes":\n [',
     '{"shapes": [{"label": "car"}]}',
+    '{"shapes": [{"label": null, "points": [[1, 2], [3, 4]]}]}',
     '{"shapes": [{"label": "car", "points": [[1, "a"], [2, 3]]}]}',
     '{"shapes": [{"label": "car", "points": [[1, NaN], [2, 3]]}]}',
     '{"shapes": [{"label": "car", "points": []}]}',

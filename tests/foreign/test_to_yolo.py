@@ -207,6 +207,27 @@ def test_bad_pictures_are_listed_or_left_out(coco: Coco, tmp_path: Path) -> None
     assert not (tmp_path / "yolo.problems.csv").exists()
 
 
+def test_annotations_that_cant_be_used_are_listed_or_leave_their_pictures_out(coco: Coco, tmp_path: Path) -> None:
+    rows = coco.content["train"]["annotations"]
+    images_of = {one["file_name"]: one["id"] for one in coco.content["train"]["images"]}
+    spoilt = {one["image_id"]: one for one in rows}
+    first, second, *_ = spoilt.values()
+    first["bbox"], second["category_id"] = [15, 5, -10, 10], 99
+    rows.append({**rows[-1], "id": 1000, "image_id": 12345})
+    coco.write("train")
+    with pytest.raises(auxhead.DataError) as caught:
+        convert(coco.root, tmp_path / "yolo")
+    told, listed = str(caught.value), (tmp_path / "yolo.problems.csv").read_text()
+    assert "3 problems of annotations" in told
+    for what in ("is no box of", "category_id 99 is none", "image_id 12345 is none"):
+        assert what in told
+        assert what in listed
+    done = convert(coco.root, tmp_path / "yolo", on_error="skip")
+    assert (done.problems, done.splits["train"].left_out) == (3, 2)
+    left_out = {first["image_id"], second["image_id"]}
+    assert not left_out & {images_of[name] for name in boxes_of(done.data, "train")}
+
+
 def test_a_second_start_writes_nothing_and_a_changed_json_all(coco: Coco, tmp_path: Path) -> None:
     first = convert(coco.root, tmp_path / "yolo")
     again = convert(coco.root, tmp_path / "yolo")

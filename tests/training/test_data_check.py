@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 import auxhead
-from auxhead.errors import DataError
+from auxhead.errors import ConfigError, DataError
+from auxhead.host.datasets import read_source
 from auxhead.keys.convert import PoseKeys
 from auxhead.model.choices import RunPlan
 from auxhead.training.data_check import check_data, check_images
@@ -83,6 +84,44 @@ def test_train_its_dry_run_convert_inspect_and_design_say_the_same(
     assert [message in each.stderr for each in told] == [True] * 5
     assert not (tmp_path / "runs").exists()
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("nothing", ["", "''", "None", "[]"])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_split_of_nothing_is_one_message(
+    split: str, nothing: str, make: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make()
+    data.write_text(data.read_text().replace(f"{split}: images/{split}", f"{split}: {nothing}"))
+    monkeypatch.chdir(data.parent)  # which must not serve as the split
+    commands: dict[str, Callable[[], object]] = {
+        "train": lambda: check_data(arguments(data), RunPlan()),
+        "convert": lambda: auxhead.convert(str(data), out=str(tmp_path / "out"), to="pose"),
+    }
+    if split == "train":
+        commands["inspect"] = lambda: auxhead.inspect(str(data), imgsz=32)
+    for command in commands.values():
+        with pytest.raises(DataError, match=f"a {split} split"):
+            command()
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_test_split_is_none(make: Callable[..., Path]) -> None:
+    data = make()
+    data.write_text(f"{data.read_text()}test: images/test\n")
+    (data.parent / "images" / "test").mkdir()
+    assert set(auxhead.inspect(str(data), imgsz=32).splits) == {"train", "val"}
+    assert set(read_source(str(data)).splits) == {"train", "val"}
+    with pytest.raises(DataError, match="a test split with images"):
+        auxhead.evaluate("yolov8n.pt", data=str(data), split="test")
+
+
+@pytest.mark.parametrize("classes", [[5], 2, [0, -1]])
+def test_classes_that_there_are_not_are_refused(classes: Any, make: Callable[..., Path]) -> None:
+    data = make()
+    with pytest.raises(ConfigError, match="class ids of 0 to 1"):
+        check_data({**arguments(data), "classes": classes}, RunPlan())
+    check_data({**arguments(data), "classes": [0, 1]}, RunPlan())
 
 
 def test_images_that_ultralytics_drops_are_named_with_the_bad_rows(make: Callable[..., Path], tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_every_switch_is_turned() -> None:
         ({"distill_model": "yolov8s.yaml", "heads": "none"}, "distill_model=yolov8s.yaml: distillation"),
         ({"split": "test"}, "test"),
         ({"device": "7"}, "device of this machine"),
+        ({"imgsz": -32}, "imgsz=-32: expected pixels"),
         ({"optimizer": "LION"}, "LION"),
     ],
     ids=lambda keys: next(iter(keys)) if isinstance(keys, dict) else "",

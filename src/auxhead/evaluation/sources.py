@@ -54,7 +54,7 @@ def read_truth(own: EvaluateKeys, out: Path, tell: Progress) -> tuple[Truth, dic
     require_apart(out, source.splits.values())
     if own.split not in source.splits:
         found = f"{', '.join(source.splits)} only"
-        raise DataError(f"a {own.split} split", found, own.data, "choose another with split=, or add it")
+        raise DataError(f"a {own.split} split with images", found, own.data, "choose another with split=, or add it")
     require_labels(own.split, source.splits[own.split], source.data)
     listed = list_images(source.splits[own.split])
     _require_once(listed, own)
@@ -69,7 +69,7 @@ def read_truth(own: EvaluateKeys, out: Path, tell: Progress) -> tuple[Truth, dic
     if not len(truth.image):
         raise DataError(
             expected=f"labels to measure against in the {own.split} split",
-            found=f"{len(images)} images without a single box",
+            found=f"{len(images)} images of {own.split} without a single box",
             where=own.data,
             fix="put label files beside the images (images/ -> labels/), or choose another split=",
         )

@@ -48,12 +48,14 @@ def as_yolo(
     source = (place if place.is_dir() else place.parent).resolve()
     out = source.with_name(f"{source.name}{SUFFIX}")
     try:
-        found = to_yolo(data, out, on_error=on_error, progress=progress)
+        found = to_yolo(data, out, on_error=on_error, only_same=True, progress=progress)
     except AuxHeadError as error:
         if isinstance(error, OutputError):
             error.fix = f"{error.fix}; choose the place with `{convert_line(data)}`, and name NEW/data.yaml"
         elif "on_error" in error.fix:  # which not every command has
             error.fix = f"{error.fix}, also with `{convert_line(data)} on_error=skip`"
+        elif error.fix.endswith("pictures=FOLDER"):
+            error.fix = f"{error.fix}, with `{convert_line(data)} pictures=FOLDER`, and then NEW/data.yaml"
         raise
     if found.fresh:
         say(str(found))

@@ -11,7 +11,8 @@ import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import DataSet, Picture, Split
-from auxhead.foreign.folders import WORDS, name_inside, split_of, walk
+from auxhead.foreign.folders import WORDS, ends_in, name_inside, split_of, walk
+from auxhead.labels.problems import LabelProblem
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.results_file import read_json
 from auxhead.metrics.truth import Truth
@@ -27,6 +28,11 @@ class _Json:
     name: str
     file: Path
     truth: Truth
+    broken: list[tuple[int | None, str]]  # annotations that can't be used: the place of their image, and what is wrong
+
+    def problems(self, image: int | None) -> tuple[LabelProblem, ...]:
+        """Return what is wrong with the annotations of an image; None: with those of no image."""
+        return tuple(LabelProblem(self.file, None, what, "") for place, what in self.broken if place == image)
 
 
 def read_coco_set(data: str, pictures: str | None) -> DataSet:
@@ -58,7 +64,7 @@ def read_coco_set(data: str, pictures: str | None) -> DataSet:
         fix = "name one file for each split, with train, val or test in its name: data=train.json,val.json"
         raise DataError(EXPECTED, told or "no json file", data, fix)
     there = [name for name in ("train", "val", "test") if name in clear and not (name == "test" and _bare(clear[name]))]
-    jsons = [_Json(name, clear[name], read_coco(clear[name])) for name in there]
+    jsons = [_read(name, clear[name]) for name in there]
     _require_same_classes(jsons)
     remarks = [f"{clear[name].name} has no annotations, and is left out" for name in clear if name not in there]
     truth = jsons[0].truth
@@ -73,7 +79,13 @@ def read_coco_set(data: str, pictures: str | None) -> DataSet:
         splits=tuple(_split(one, classes, pictures) for one in jsons),
         files=tuple(one.file for one in jsons),
         remarks=tuple(remarks),
+        problems=tuple(problem for one in jsons for problem in one.problems(None)),
     )
+
+
+def _read(name: str, file: Path) -> _Json:
+    broken: list[tuple[int | None, str]] = []
+    return _Json(name, file, read_coco(file, broken=broken), broken)
 
 
 def _twice(names: Sequence[str]) -> list[str]:
@@ -89,7 +101,7 @@ def _bare(file: Path) -> bool:
 def _files(data: str) -> list[Path]:
     place = Path(data)
     if place.is_dir():
-        return sorted(file for files in walk(place) for file in files if file.suffix == ".json")
+        return sorted(file for files in walk(place) for file in files if ends_in(file, ".json"))
     files = [place] if place.exists() else [Path(part.strip()) for part in data.split(",")]
     for file in files:
         if not file.is_file():
@@ -106,9 +118,12 @@ def _split(one: _Json, classes: Sequence[int], pictures: str | None) -> Split:
     index[list(classes)] = np.arange(len(classes))
     table = np.column_stack([index[truth.cls], truth.boxes, truth.crowd]).astype(np.float64)
     ends = np.searchsorted(truth.image, np.arange(len(inside) + 1))
+    broken = {place: one.problems(place) for place in {place for place, _ in one.broken}}
     made = [
-        Picture(folder / name, name, (int(width), int(height)), table[start:end])
-        for name, (width, height), start, end in zip(inside, truth.sizes, ends, ends[1:], strict=False)
+        Picture(folder / name, name, (int(width), int(height)), table[start:end], broken.get(place, ()))
+        for place, (name, (width, height), start, end) in enumerate(
+            zip(inside, truth.sizes, ends, ends[1:], strict=False)
+        )
     ]
     return Split(one.name, made, one.file)
 

@@ -12,7 +12,7 @@ from xml.parsers.expat import ExpatError
 
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import Annotated, DataSet, Object, Split, names_of, numbered, splits_in_order
-from auxhead.foreign.folders import DEEPEST, name_inside, split_of, walk
+from auxhead.foreign.folders import DEEPEST, ends_in, name_inside, split_of, walk
 from auxhead.foreign.voc_xml import LINE, parse_xml
 from auxhead.formats import plural
 from auxhead.labels.problems import LabelProblem
@@ -76,7 +76,7 @@ def read_cvat(folder: Path) -> DataSet:
 
 def _files(folder: Path) -> list[Path]:
     """Find the xml files of CVAT."""
-    return [file for files in walk(folder, DEEPEST) for file in files if file.suffix == ".xml" and _is_cvat(file)]
+    return [file for files in walk(folder, DEEPEST) for file in files if ends_in(file, ".xml") and _is_cvat(file)]
 
 
 def _is_cvat(file: Path) -> bool:
@@ -135,7 +135,7 @@ def _image(element: Element, file: Path, above: Sequence[str], left_out: Counter
             problems.append(LabelProblem(file, int(one.get(LINE, 0)), what, shown[:200]))
     folders = PurePosixPath(name_inside(name)).parts[:-1]
     split = split_of(subset, *reversed(folders), *above)
-    image = _find(file.parent, name_inside(name), subset)
+    image = _find(file.parent, name_inside(name), name_inside(subset))
     return _Image(split, name, Annotated(image, image.name, _size(element), objects, tuple(problems)))
 
 

@@ -66,6 +66,7 @@ class DataSet:
         splits: Train and val first, then test, if there is one.
         files: Every file that was read but the pictures.
         remarks: What of the source isn't here, in words.
+        problems: What is wrong with annotations that belong to no picture.
     """
 
     format: str
@@ -73,6 +74,7 @@ class DataSet:
     splits: tuple[Split, ...]
     files: tuple[Path, ...]
     remarks: tuple[str, ...] = ()
+    problems: tuple[LabelProblem, ...] = ()
 
 
 class Object(NamedTuple):

@@ -63,6 +63,20 @@ def walk(folder: Path, depth: int = DEPTH) -> Iterator[list[Path]]:
         yield from walk(one, depth - 1)
 
 
+def ends_in(file: Path, suffix: str) -> bool:
+    """Tell whether a name ends in a suffix, in capitals or not: some programs write .XML.
+
+    >>> ends_in(Path("1.XML"), ".xml"), ends_in(Path("xml"), ".xml")
+    (True, False)
+    """
+    return file.suffix.lower() == suffix
+
+
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    """List the files right in a folder that end in a suffix, sorted; none where there is no such folder."""
+    return [file for file in next(walk(folder, 1), []) if ends_in(file, suffix)]
+
+
 def folders_below(folder: Path) -> list[Path]:
     """Return the folders right below one, sorted, hidden ones left out."""
     return sorted(one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import Annotated, DataSet, Object, Split, names_of, numbered, splits_in_order
-from auxhead.foreign.folders import Album, split_folders, unannotated
+from auxhead.foreign.folders import Album, files_in, split_folders, unannotated
 from auxhead.formats import plural
 from auxhead.labels.problems import LabelProblem
 
@@ -46,14 +46,14 @@ def read_labelme(folder: Path) -> DataSet:
     Source:
         LabelMe 5, label_file.py, and examples/instance_segmentation/labelme2coco.py, which joins groups so.
     """
-    folders = split_folders(folder, lambda one: any(one.glob("*.json")), EXPECTED)
+    folders = split_folders(folder, lambda one: bool(files_in(one, ".json")), EXPECTED)
     if not folders:
         raise DataError(EXPECTED, "json files of LabelMe, but no folders of splits", str(folder), FIX)
     left_out: Counter[str] = Counter()
     read, files, albums = {}, [], []
     for name, one in folders.items():
         album = Album([one])
-        jsons = sorted(one.glob("*.json"))
+        jsons = files_in(one, ".json")
         read[name] = [_picture(file, album, left_out) for file in jsons]
         files += jsons
         albums.append(album)
@@ -97,7 +97,7 @@ def _size(content: dict[str, Any]) -> tuple[int, int] | None:
 def _shape(one: dict[str, Any], left_out: Counter[str]) -> _Shape | None:
     """Bring a shape to the box around it; None for one that is none, which is counted."""
     kind = str(one.get("shape_type") or "polygon")
-    label = str(one["label"]).strip()
+    label = "" if one["label"] is None else str(one["label"]).strip()
     points = [(float(x), float(y)) for x, y in one["points"]]
     if not all(math.isfinite(number) for point in points for number in point) or not label:
         message = "no label, or points that are no finite numbers"

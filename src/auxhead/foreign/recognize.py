@@ -14,7 +14,7 @@ from auxhead.errors import ConfigError, DataError
 from auxhead.foreign.coco import read_coco_set
 from auxhead.foreign.cvat import read_cvat
 from auxhead.foreign.data_set import DataSet
-from auxhead.foreign.folders import DEEPEST, DEPTH, walk
+from auxhead.foreign.folders import DEEPEST, DEPTH, ends_in, walk
 from auxhead.foreign.labelme import read_labelme
 from auxhead.foreign.tt100k import read_tt100k
 from auxhead.foreign.visdrone import read_visdrone
@@ -79,7 +79,7 @@ def recognize(place: Path) -> str:
         place: A folder, in which some folders and some files of each are looked at, or a json file.
     """
     if place.is_file():
-        return (_format_of(place) or "COCO") if place.suffix == ".json" else ""
+        return (_format_of(place) or "COCO") if ends_in(place, ".json") else ""
     for depth in (DEPTH, DEEPEST):
         found = {_format_of(file) for files in islice(walk(place, depth), FOLDERS) for file in _samples(files)}
         if form := next((form for form in LAYOUTS if form in found), ""):
@@ -96,7 +96,7 @@ def format_of(data: str) -> str:
     place, listed = Path(data), [Path(name.strip()) for name in data.split(",")]
     try:
         if len(listed) > 1 and not place.exists():
-            return "COCO" if all(one.suffix == ".json" and one.is_file() for one in listed) else ""
+            return "COCO" if all(ends_in(one, ".json") and one.is_file() for one in listed) else ""
         return "" if place.is_dir() and any(place.glob("*.y*ml")) else recognize(place)
     except (OSError, ValueError):  # a name that no file can have
         return ""
@@ -117,8 +117,9 @@ def _samples(files: Iterable[Path]) -> list[Path]:
     """Choose the first files of each kind."""
     by_kind: dict[str, list[Path]] = {".json": [], ".xml": [], ".txt": []}
     for file in files:
-        if file.suffix in by_kind and (file.suffix != ".txt" or file.parent.name == "annotations"):
-            by_kind[file.suffix].append(file)
+        kind = file.suffix.lower()
+        if kind in by_kind and (kind != ".txt" or file.parent.name == "annotations"):
+            by_kind[kind].append(file)
     return [file for known in by_kind.values() for file in known[:SAMPLES]]
 
 
@@ -131,10 +132,10 @@ def _format_of(file: Path) -> str:
         return ""
     encoding = "utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     head = raw.decode(encoding, errors="ignore")
-    if file.suffix == ".xml":
+    if ends_in(file, ".xml"):
         root = re.search("<annotations?\\b", head)
         return {"<annotation": "Pascal VOC", "<annotations": "CVAT"}[root[0]] if root else ""
-    if file.suffix == ".txt":
+    if ends_in(file, ".txt"):
         return "VisDrone" if ROW.match(head) else ""
     return next((form for form, key in KEYS.items() if re.search(key, head)), "")
 

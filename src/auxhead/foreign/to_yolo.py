@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from auxhead.errors import DataError
+from auxhead.errors import DataError, OutputError
 from auxhead.files import sha256
 from auxhead.foreign.data_set import DataSet, with_read_suffixes, without_rare
 from auxhead.foreign.recognize import read_foreign
@@ -47,6 +49,7 @@ def to_yolo(
     min_boxes: int = 0,
     images: Images = "link",
     on_error: OnError = "fail",
+    only_same: bool = False,
     progress: Steps | None = None,
 ) -> Conversion:
     """Write a data set of another format as a YOLO one.
@@ -64,6 +67,8 @@ def to_yolo(
         on_error: What pictures do that aren't there, that Ultralytics can't read, that have another size than their
             annotations say, or whose annotations are broken. "fail": nothing is written but `<out>.problems.csv`.
             "skip": they are left out, and listed in `out/problems.csv`.
+        only_same: Whether an earlier conversion in `out` is replaced only if it was made of the same folder or
+            the same files.
         progress: Called with pictures done and their total.
 
     Returns:
@@ -72,7 +77,8 @@ def to_yolo(
     Raises:
         ConfigError: A key has no effect on the format that was found.
         DataError: The data set can't be used, or pictures can't and on_error is "fail".
-        OutputError: `out` holds other files, lies among the pictures or around them, or can't be written.
+        OutputError: `out` holds other files, or what was made of other ones and `only_same` is set; it lies among the
+            pictures or around them, or can't be written.
     """
     with output_errors(out):
         place = resolve(out)
@@ -83,19 +89,29 @@ def to_yolo(
         check_apart(place, {str(one.image.parent) for split in found.splits for one in split.pictures}, [])
         check_apart(place, [], {str(file.parent) for file in found.files})
         check_ours(place)
+        named = _named(data, place.parent)
         keys = {"version": VERSION, "to": "yolo", "out": str(place), "images": images, "on_error": on_error}
         keys |= {"format": found.format, "min_boxes": min_boxes}
         fingerprint = _fingerprint(keys, found)
         manifest = read_manifest(place)
         if manifest is not None and holds(place, fingerprint):
             return _told(place, manifest, fresh=False)
+        if manifest is not None and only_same and manifest.get("named", named) != named:
+            told = f"what was made of {manifest.get('source')}"
+            raise OutputError(f"what was made of {data}, or no such folder", told, str(place), "move it away")
         with build_folder(place) as build:
             notes = _write(found, build, place, link=images == "link", fail=on_error == "fail", progress=progress)
-            notes |= {"source": data, "format": found.format, "fingerprint": fingerprint, "keys": keys}
+            notes |= {"source": data, "format": found.format, "fingerprint": fingerprint, "keys": keys, "named": named}
             write_manifest(build, notes)
             fresh = publish(build, place, fingerprint)
         place.with_name(f"{place.name}.{PROBLEMS}").unlink(missing_ok=True)  # of an earlier run that failed
     return _told(place, notes, fresh=fresh)
+
+
+def _named(data: str, folder: Path) -> list[str]:
+    """Return the folder or the files that `data` names, as they are reached from a folder."""
+    parts = [data] if Path(data).exists() else data.split(",")
+    return sorted(os.path.relpath(Path(part.strip()).resolve(), folder) for part in parts)
 
 
 def _fingerprint(keys: Mapping[str, Any], found: DataSet) -> str:
@@ -119,6 +135,7 @@ def _write(found: DataSet, build: Path, out: Path, *, link: bool, fail: bool, pr
         require_own_labels(split)
     tick = _Ticks(2 * sum(len(split.pictures) for split in found.splits), progress)
     looked = look_at(found.splits, tick)
+    looked = replace(looked, rows=(*looked.rows, *found.problems))
     problems = _tell_problems(looked, build, out, fail=fail)
     tally = Tally()
     counts = {}

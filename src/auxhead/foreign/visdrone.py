@@ -6,7 +6,7 @@ from pathlib import Path
 
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import Annotated, DataSet, Object, Split, numbered, splits_in_order
-from auxhead.foreign.folders import Album, split_folders, unannotated
+from auxhead.foreign.folders import Album, files_in, split_folders, unannotated
 from auxhead.labels.problems import LabelProblem
 
 EXPECTED = (
@@ -36,13 +36,13 @@ def read_visdrone(folder: Path) -> DataSet:
     Source:
         VisDrone2019-DET-toolkit, README.md; Ultralytics 8.4.190, cfg/datasets/VisDrone.yaml.
     """
-    folders = split_folders(folder, lambda one: any((one / "annotations").glob("*.txt")), EXPECTED)
+    folders = split_folders(folder, lambda one: bool(files_in(one / "annotations", ".txt")), EXPECTED)
     if not folders:
         raise DataError(EXPECTED, "annotations, but no folders of splits", str(folder), FIX)
     splits, files, albums = {}, [], []
     for name, one in folders.items():
         album = Album([one / "images"])
-        rows = sorted((one / "annotations").glob("*.txt"))
+        rows = files_in(one / "annotations", ".txt")
         splits[name] = Split(name, numbered([_picture(file, album) for file in rows], NAMES), one)
         files += rows
         albums.append(album)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import Annotated, DataSet, Split, names_of, numbered, splits_in_order
-from auxhead.foreign.folders import Album, folders_below, split_folders, unannotated
+from auxhead.foreign.folders import Album, files_in, folders_below, split_folders, unannotated
 from auxhead.foreign.voc_xml import VocFile, read_voc_file
 from auxhead.labels.problems import LabelProblem
 
@@ -96,8 +96,8 @@ def _from_lists(folder: Path, kits: Sequence[Path]) -> tuple[dict[str, list[_Lis
 
 def _xml_of(annotations: Path, line: str) -> Path:
     """Name the xml file of a line: a name, which may have spaces, or one with more behind it."""
-    whole = annotations / f"{line}.xml"
-    return whole if whole.is_file() else annotations / f"{line.split(maxsplit=1)[0]}.xml"
+    names = [f"{stem}{suffix}" for stem in (line, line.split(maxsplit=1)[0]) for suffix in (".xml", ".XML")]
+    return next((annotations / name for name in names if (annotations / name).is_file()), annotations / names[-2])
 
 
 def _lists(folder: Path) -> dict[str, Path]:
@@ -118,7 +118,7 @@ def _from_folders(folder: Path) -> dict[str, list[_Listed]]:
 
 
 def _xml(folder: Path) -> list[Path]:
-    return sorted(file for place in PLACES for file in (folder / place).glob("*.xml"))
+    return sorted(file for place in PLACES for file in files_in(folder / place, ".xml"))
 
 
 def _pictures(parts: Sequence[_Listed]) -> list[Annotated]:

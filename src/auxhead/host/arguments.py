@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ultralytics.cfg import _handle_deprecation, check_cfg, get_cfg
@@ -28,6 +29,9 @@ def check_arguments(theirs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
             check_cfg({key: value})
         except (TypeError, ValueError) as error:
             problems.append(str(error))
+    with suppress(TypeError, ValueError):  # what is no number has been named
+        if (side := longest_side(arguments.get("imgsz", 1))) < 1:  # Ultralytics takes its smallest size for it
+            problems.append(f"imgsz={side}: expected pixels, 1 or more")
     return arguments, problems
 
 

@@ -21,6 +21,7 @@ from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.labels.data_yaml import FIX, SPLITS
 from auxhead.labels.label_cache import read_label_cache
+from auxhead.labels.listing import Sources, entries, has_images
 from auxhead.labels.source import Source
 from auxhead.metrics.truth import image_size
 from auxhead.mistyped import how_to_correct
@@ -156,7 +157,7 @@ def cache_labels(data: str, task: str) -> None:
 
 
 def read_source(data: str) -> Source:
-    """Resolve a data set's splits, as Ultralytics does.
+    """Resolve a data set's splits, as Ultralytics does; a test split that is there and holds no image counts as none.
 
     Raises:
         DataError: It can't be used.
@@ -164,11 +165,16 @@ def read_source(data: str) -> Source:
     checked = read_data(data)
     return Source(
         data=Path(checked["yaml_file"]).resolve(),
-        splits={split: checked[split] for split in SPLITS if checked.get(split)},
+        splits={name: checked[name] for name in SPLITS if checked.get(name) and not _is_empty(name, checked[name])},
         names=checked["names"],
         kpt_shape=checked.get("kpt_shape"),
         channels=checked["channels"],
     )
+
+
+def _is_empty(split: str, sources: Sources) -> bool:
+    """Tell whether a split that nobody needs is an empty folder, as some exports have."""
+    return split == "test" and all(entry.exists() for entry in entries(sources)) and not has_images(sources)
 
 
 def object_sizes(labels: Iterable[Mapping[str, Any]], imgsz: int) -> ObjectSizes | None:

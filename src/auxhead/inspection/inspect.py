@@ -23,11 +23,11 @@ from auxhead.inspection.result import Inspection, SplitInspection
 from auxhead.inspection.suggestions import MULTIPLE, suggest
 from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
-from auxhead.labels.listing import entries, list_images, repeated, sharing
+from auxhead.labels.listing import has_images, list_images, repeated, sharing
 from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_pictures
 from auxhead.labels.problems import problems_error
-from auxhead.labels.source import Source
+from auxhead.labels.source import Source, require_splits
 from auxhead.metrics.results.boxes import reaches_outside
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
@@ -70,6 +70,7 @@ def inspect(
     tell = progress or silent
     imgsz = math.ceil(imgsz / MULTIPLE) * MULTIPLE
     source = read_source(as_yolo(data, progress=named(tell, "converting")))
+    require_splits(source.splits, ("train",), source.data)
     if out is not None:
         require_apart(out, source.splits.values())
     truths, looks = {}, {}
@@ -98,9 +99,7 @@ def inspect(
 def _present(source: Source) -> list[str]:
     """List the splits to read; without a test split whose images aren't on this machine, as in `convert`."""
     there = [split for split in SPLITS if split in source.splits]
-    if "test" in there and not all(entry.exists() for entry in entries(source.splits["test"])):
-        there.remove("test")
-    return there
+    return [split for split in there if split != "test" or has_images(source.splits[split])]
 
 
 @dataclass(frozen=True)

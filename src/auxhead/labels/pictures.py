@@ -21,7 +21,12 @@ SMALLEST = 10  # pixels of each side
 FORMATS = IMAGE_SUFFIXES | {"jpeg2000"}
 JPEG_END = b"\xff\xd9"
 
+UNPROVED = FORMATS - {"jpg", "jpeg", "png", "webp"}
+"""Formats whose `verify` of PIL's sees no missing end."""
+
 HEIF = b"ftyp"  # bytes 4 to 8 of HEIC and HEIF files, which Ultralytics opens with a package of its own
+AVIF = {b"avif", b"avis"}  # bytes 8 to 12 of AVIF files, which begin alike and need no such package
+LONG = {"F", "I"}  # PIL's modes of 32 bits a pixel, which OpenCV, and so Ultralytics, doesn't read
 
 
 def split_usable(images: Sequence[Path], progress: Steps | None = None) -> tuple[list[Path], tuple[LabelProblem, ...]]:
@@ -72,7 +77,8 @@ def image_problem(image: Path | str) -> LabelProblem | None:
     A damaged JPEG that Ultralytics repairs (and writes anew) while it reads it is none to leave out.
 
     Args:
-        image: The file; headers and check sums are read, pixels only of a JPEG whose end is missing.
+        image: The file; headers and check sums are read, pixels only of a JPEG whose end is missing and of formats
+            without check sums (BMP, TIFF, JPEG 2000, AVIF, ...).
     """
     fault = _no_file(image)
     if not fault:
@@ -100,12 +106,14 @@ def _fault(image: Path | str) -> str:
     """Look at an image as Ultralytics does; nothing if it is fine."""
     with open_image(image) as opened:
         opened.verify()
-        (width, height), kind = opened.size, (opened.format or "").lower()
+        (width, height), kind, mode = opened.size, (opened.format or "").lower(), opened.mode
     if min(width, height) < SMALLEST:
         return f"expected at least {SMALLEST} x {SMALLEST} pixels, found {width} x {height}"
     if kind not in FORMATS:
         return f"expected an image in a format that Ultralytics reads, found {kind.upper() or 'another'}"
-    if kind in {"jpg", "jpeg"} and not _ends(image):
+    if kind in {"tif", "tiff"} and mode in LONG:
+        return "expected a TIFF of 8 or 16 bits a pixel and channel, found 32"
+    if kind in UNPROVED or (kind in {"jpg", "jpeg"} and not _ends(image)):
         with open_image(image) as opened:
             opened.load()
     return ""
@@ -119,4 +127,5 @@ def _ends(image: Path | str) -> bool:
 
 def _is_heif(image: Path | str) -> bool:
     with open(image, "rb") as file:  # noqa: PTH123
-        return file.read(8)[4:] == HEIF
+        head = file.read(12)
+    return head[4:8] == HEIF and head[8:] not in AVIF

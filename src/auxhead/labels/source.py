@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from auxhead.errors import DataError
 from auxhead.labels.listing import Sources
 
 
@@ -26,3 +27,21 @@ class Source:
     names: Mapping[int, str]
     kpt_shape: Sequence[int] | None = None
     channels: int = 3
+
+
+def require_splits(splits: Mapping[str, object], needed: Iterable[str], data: Path | str) -> None:
+    """Refuse a data set that lacks a split, or names nothing for it.
+
+    Args:
+        splits: Folders and lists by split.
+        needed: Splits that must be among them.
+        data: The data.yaml, for the message.
+
+    Raises:
+        DataError: One is missing.
+    """
+    for split in needed:
+        if not splits.get(split):
+            there = [name for name in ("train", "val", "test", "minival") if splits.get(name)]
+            found = f"{', '.join(there)} only" if there else "no split at all"
+            raise DataError(f"a {split} split", found, str(data), f"name its folder or list in the file: {split}: ...")

@@ -24,12 +24,16 @@ STRAY = 0.02  # of the boxes may lie outside of their picture, whole: more, and 
 LONGEST = 2**31  # pixels of a side: more than any format of pictures has
 
 
-def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
+def read_coco(
+    path: Path, area: Literal["box", "polygon"] = "box", broken: list[tuple[int | None, str]] | None = None
+) -> Truth:
     """Read the boxes of a COCO json.
 
     Args:
         path: The file. Its images aren't opened; each needs `id`, `file_name`, `width` and `height`.
         area: What `areas` shall be: of the box, or the annotation's own `area` (of its polygon).
+        broken: A list for annotations that can't be used: the place of their image (None: of none of the images), and
+            what is wrong. Without it they are an error.
 
     Returns:
         Classes by rising category id. `iscrowd` boxes are crowds, and where there is no `iscrowd` those of `ignore`.
@@ -56,13 +60,12 @@ def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
         twice += [f"category {own}" for own, count in Counter(row[0] for row in categories).items() if count > 1]
         found = f"ids that occur twice: {', '.join(twice[:SHOWN])}" if twice else "not one annotation"
         raise DataError("annotations to measure against, and ids of their own", found, str(path), "correct the file")
-    rows = _read(
-        "annotation",
-        content["annotations"],
-        lambda annotation: _row(annotation, ids, classes, area),
-        path,
-        "correct them, or take them out of the file",
-    )
+    rows, bad = _usable("annotation", content["annotations"], lambda one: _row(one, ids, classes, area))
+    if bad and (broken is None or not rows):
+        fix = "correct them, or take them out of the file"
+        raise _cant_be_used("annotation", len(content["annotations"]), bad, path, fix)
+    if broken is not None:
+        broken += [(_image_of(content["annotations"][place], ids), told) for place, told in bad]
     table = np.array(sorted(rows, key=lambda row: row[0]), dtype=np.float64).reshape(-1, 8)
     sizes = np.array([image[2:] for image in images], dtype=np.int64).reshape(-1, 2)
     _require_pixels(table[:, 2:6], sizes[table[:, 0].astype(np.int64)], path)
@@ -84,20 +87,39 @@ def read_coco(path: Path, area: Literal["box", "polygon"] = "box") -> Truth:
     )
 
 
+def _image_of(annotation: Any, ids: Mapping[object, int]) -> int | None:
+    """Return the place of an annotation's image; None if it names none."""
+    try:
+        return ids.get(annotation["image_id"])
+    except (KeyError, TypeError):
+        return None
+
+
 def _read(what: str, rows: Sequence[Any], read: Callable[[Any], Any], path: Path, fix: str) -> list[Any]:
     """Read rows of the file; those that can't be used are named by place and id, all at once."""
+    made, bad = _usable(what, rows, read)
+    if bad:
+        raise _cant_be_used(what, len(rows), bad, path, fix)
+    return made
+
+
+def _usable(what: str, rows: Sequence[Any], read: Callable[[Any], Any]) -> tuple[list[Any], list[tuple[int, str]]]:
+    """Read the rows that can be used; of each other one, tell its place and what is wrong with it."""
     made, bad = [], []
     for place, row in enumerate(rows):
         try:
             made.append(read(row))
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
             own = f" (id {row['id']})" if isinstance(row, dict) and "id" in row else ""
-            bad.append(f"{what} {place}{own}: {error if isinstance(row, dict) else 'no object'}")
-    if bad:
-        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
-        found = f"{len(bad)} of {len(rows)} {what} entries that can't be used"
-        raise DataError(EXPECTED, found, f"{path}, the first {min(SHOWN, len(bad))}:{listed}", fix)
-    return made
+            bad.append((place, f"{what} {place}{own}: {error if isinstance(row, dict) else 'no object'}"))
+    return made, bad
+
+
+def _cant_be_used(what: str, count: int, bad: Sequence[tuple[int, str]], path: Path, fix: str) -> DataError:
+    """Build the error for rows that can't be used, for the caller to raise."""
+    listed = "".join(f"\n  {told}" for _, told in bad[:SHOWN])
+    found = f"{len(bad)} of {count} {what} entries that can't be used"
+    return DataError(EXPECTED, found, f"{path}, the first {min(SHOWN, len(bad))}:{listed}", fix)
 
 
 def _entry(row: Mapping[str, Any], key: str) -> Any:

@@ -19,6 +19,8 @@ from auxhead.keys.reading import validated
 from auxhead.keys.train import ROUTE_KEYS
 from auxhead.labels.conversion.convert import convert as convert_labels
 from auxhead.labels.conversion.result import Conversion
+from auxhead.labels.conversion.splits import NEEDED
+from auxhead.labels.source import require_splits
 from auxhead.progress import Steps
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ def convert(
         return to_yolo(own.data, Path(own.out), **rest, progress=progress)
     target = ROUTE_KEYS[own.to].model_validate(own.model_dump(include=set(ROUTE_KEYS[own.to].model_fields)))
     source = read_source(as_yolo(own.data, on_error=own.on_error, progress=progress))
+    require_splits(source.splits, NEEDED, source.data)
     return convert_labels(source, Path(own.out), target, images=own.images, on_error=own.on_error, progress=progress)
 
 

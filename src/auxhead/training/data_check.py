@@ -10,7 +10,7 @@ from typing import Any
 from ultralytics.utils import LOGGER
 
 from auxhead.augmentation.check import check_views
-from auxhead.errors import DataError
+from auxhead.errors import ConfigError, DataError
 from auxhead.foreign.beside import as_yolo
 from auxhead.formats import plural
 from auxhead.host.bar import bar
@@ -23,6 +23,7 @@ from auxhead.labels.listing import ignore_path, list_images, sharing
 from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_pictures
 from auxhead.labels.problems import LabelReport, told_problems
+from auxhead.labels.source import require_splits
 from auxhead.model.choices import RunPlan
 from auxhead.training.launch import run_folder
 
@@ -40,7 +41,7 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
         The arguments, with the yaml that was read as `data`: what was unpacked or converted for it stays so.
 
     Raises:
-        ConfigError: flips= names classes that there are not.
+        ConfigError: flips= or classes= names classes that there are not.
         DataError: The yaml or a split can't be used, a split has no label file at all, label rows or images are wrong
             (all of these go into a csv), or crops= would show nothing new.
         OutputError: The run would lie among the images or labels.
@@ -48,7 +49,9 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
     steps = bar("Converting")
     named = as_yolo(str(arguments["data"]), on_error=plan.on_error, progress=steps, say=LOGGER.info)
     data = read_data(named, split=str(arguments.get("split") or ""))
+    require_splits(data, ("train", "val"), data["yaml_file"])
     require_apart(run_folder(arguments), [data[split] for split in SPLITS if data.get(split)], ELSEWHERE)
+    _require_known(arguments.get("classes"), int(data["nc"]))
     nc = 1 if arguments.get("single_cls") else int(data["nc"])
     for split in ("train", "val"):
         sources = data[split] if isinstance(data[split], list) else [data[split]]
@@ -67,6 +70,20 @@ def check_data(arguments: Mapping[str, Any], plan: RunPlan) -> dict[str, Any]:
             check_views(plan, data, arguments, images)
             _tell_ignored(plan, images)
     return {**arguments, "data": data["yaml_file"]}
+
+
+def _require_known(classes: Any, nc: int) -> None:
+    """Refuse ids of classes that there are not: a training on none of the boxes learns nothing.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    ids = classes if isinstance(classes, (list, tuple)) else [] if classes is None else [classes]
+    unknown = [one for one in ids if one not in range(nc)]
+    if unknown:
+        found = f"classes={', '.join(map(str, unknown))}"
+        fix = "name classes by their place in names of data.yaml, or leave classes= out"
+        raise ConfigError(f"class ids of 0 to {nc - 1}", found, "classes=", fix)
 
 
 def _counts(report: LabelReport) -> str:
