@@ -70,13 +70,13 @@ CONTENTS = {
     "nine tenths of a bmp": cut("bmp"),
     "nine tenths of a jpeg 2000": cut("jpeg2000"),
     "nine tenths of an mpo": cut("mpo"),
-    "nine tenths of an avif": cut("avif"),
     "tiff of 16 bits": long_tiff(np.uint16),
     "tiff of 32 bits": long_tiff(np.float32),
     "text": b"no picture",
     "html": b"<!DOCTYPE html><html><body>404</body></html>",
     "empty": b"",
     "one byte": b"\xff",
+    **({"nine tenths of an avif": cut("avif")} if "AVIF" in Image.SAVE else {}),  # Pillow writes it from 11.3 on
     "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
 }
 
