@@ -21,7 +21,7 @@ from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.labels.data_yaml import FIX, SPLITS
 from auxhead.labels.label_cache import read_label_cache
-from auxhead.labels.listing import Sources, entries, has_images
+from auxhead.labels.listing import Sources, entries, iter_images
 from auxhead.labels.source import Source
 from auxhead.metrics.truth import image_size
 from auxhead.mistyped import how_to_correct
@@ -174,7 +174,8 @@ def read_source(data: str) -> Source:
 
 def _is_empty(split: str, sources: Sources) -> bool:
     """Tell whether a split that nobody needs is an empty folder, as some exports have."""
-    return split == "test" and all(entry.exists() for entry in entries(sources)) and not has_images(sources)
+    there = split == "test" and all(entry.exists() for entry in entries(sources))
+    return there and not any(group.names for group in iter_images(sources))
 
 
 def object_sizes(labels: Iterable[Mapping[str, Any]], imgsz: int) -> ObjectSizes | None:

@@ -23,7 +23,7 @@ from auxhead.inspection.result import Inspection, SplitInspection
 from auxhead.inspection.suggestions import MULTIPLE, suggest
 from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
-from auxhead.labels.listing import has_images, list_images, repeated, sharing
+from auxhead.labels.listing import entries, list_images, repeated, sharing
 from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_pictures
 from auxhead.labels.problems import problems_error
@@ -99,7 +99,7 @@ def inspect(
 def _present(source: Source) -> list[str]:
     """List the splits to read; without a test split whose images aren't on this machine, as in `convert`."""
     there = [split for split in SPLITS if split in source.splits]
-    return [split for split in there if split != "test" or has_images(source.splits[split])]
+    return [split for split in there if split != "test" or all(one.exists() for one in entries(source.splits[split]))]
 
 
 @dataclass(frozen=True)

@@ -129,11 +129,6 @@ def list_images(sources: Sources) -> list[Path]:
     return [_to_path(name) for name in images]
 
 
-def has_images(sources: Sources) -> bool:
-    """Tell whether all folders and lists of a split are there, and hold an image."""
-    return all(entry.exists() for entry in entries(sources)) and any(group.names for group in iter_images(sources))
-
-
 def iter_images(sources: Sources) -> Iterator[Group]:
     """Yield the images of a split as list_images lists them, but in the order of the disk or of the text file.
 
