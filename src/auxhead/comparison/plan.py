@@ -17,13 +17,14 @@ from auxhead.comparison.arms import (
     slicing,
     training_keys,
 )
-from auxhead.errors import AuxHeadError, DataError, UnfairComparisonError
+from auxhead.errors import AuxHeadError, UnfairComparisonError
 from auxhead.findings.files import PLAN_SCHEMA, RUNS_FOLDER
 from auxhead.findings.measures import primary_key
 from auxhead.host.datasets import read_source
 from auxhead.host.slices import require_sahi
 from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import config_error
+from auxhead.labels.source import require_splits
 from auxhead.metrics.bands import read_bands
 from auxhead.model.choices import RunPlan
 from auxhead.training.resolve import resolve
@@ -164,8 +165,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
     source = read_source(own.data)
     base = default_base(own.base, 1 if own.base.get("single_cls") else len(source.names))
     split = own.split or ("test" if source.splits.get("test") else "val")
-    if not source.splits.get(split):
-        raise DataError(f"a {split} split", f"{', '.join(source.splits)} only", own.data, "choose another with split=")
+    require_splits(source.splits, [split], own.data, "choose another with split=")
     _check_measure(own)
     arms, keys, effective, problems, unequal = {}, {}, {}, [], refuse_unequal("base", base, own.base)
     for arm, given in own.arms.items():

@@ -19,7 +19,7 @@ from auxhead.labels.listing import label_path, list_images, repeated
 from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_pictures
 from auxhead.labels.problems import LabelProblem, problems_error
-from auxhead.labels.source import Source
+from auxhead.labels.source import Source, require_splits
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.ignored import with_ignored
 from auxhead.metrics.results.boxes import MANY, reaches_outside
@@ -52,9 +52,7 @@ def read_truth(own: EvaluateKeys, out: Path, tell: Progress) -> tuple[Truth, dic
         return truth, {"labels_sha256": _labels_hash(truth)}
     source = _source(own)
     require_apart(out, source.splits.values())
-    if own.split not in source.splits:
-        found = f"{', '.join(source.splits)} only"
-        raise DataError(f"a {own.split} split with images", found, own.data, "choose another with split=, or add it")
+    require_splits(source.splits, [own.split], own.data, "choose another with split=, or add it")
     require_labels(own.split, source.splits[own.split], source.data)
     listed = list_images(source.splits[own.split])
     _require_once(listed, own)

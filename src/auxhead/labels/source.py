@@ -29,13 +29,19 @@ class Source:
     channels: int = 3
 
 
-def require_splits(splits: Mapping[str, object], needed: Iterable[str], data: Path | str) -> None:
+def require_splits(
+    splits: Mapping[str, object],
+    needed: Iterable[str],
+    data: Path | str,
+    fix: str = "name its folder or list in the file",
+) -> None:
     """Refuse a data set that lacks a split, or names nothing for it.
 
     Args:
         splits: Folders and lists by split.
         needed: Splits that must be among them.
         data: The data.yaml, for the message.
+        fix: What to do, for the message.
 
     Raises:
         DataError: One is missing.
@@ -44,4 +50,4 @@ def require_splits(splits: Mapping[str, object], needed: Iterable[str], data: Pa
         if not splits.get(split):
             there = [name for name in ("train", "val", "test", "minival") if splits.get(name)]
             found = f"{', '.join(there)} only" if there else "no split at all"
-            raise DataError(f"a {split} split", found, str(data), f"name its folder or list in the file: {split}: ...")
+            raise DataError(f"a {split} split with images", found, str(data), fix)
