@@ -62,6 +62,15 @@ def test_an_interrupted_writer_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_in_the_place_of_a_file_is_no_lack_of_space(tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "folder.json", tmp_path / "file" / "inside.json"):
+        with pytest.raises(OutputError) as caught:
+            write_atomic(place, b"new")
+        assert caught.value.fix == "choose another name, or move away what stands there"
+
+
 def test_a_place_that_somebody_is_reading_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Windows has it: what another process has open can't be replaced."""
     target, replace = tmp_path / "file.json", Path.replace

@@ -98,7 +98,9 @@ def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
             expected=f"room and permission to write {what}",
             found=error.strerror or str(error),
             where=str(path),
-            fix="free some disk space, or choose a folder you may write to (project=, out=)",
+            fix="choose another name, or move away what stands there"
+            if isinstance(error, (IsADirectoryError, NotADirectoryError, FileExistsError))
+            else "free some disk space, or choose a folder you may write to (project=, out=)",
         ) from error
     finally:
         with suppress(OSError):

@@ -351,9 +351,36 @@ def test_results_of_something_else_are_not_overwritten(signs: Path, predictions:
     with pytest.raises(auxhead.OutputError, match="exist_ok=true"):
         measure(other, signs, exist_ok=False)
     assert (tmp_path / "out" / "metrics.json").read_bytes() == before
+    for question in ({"bands": "coco"}, {"pixels": "network"}, {"conf": 0.5}, {"imgsz": 320}, {"single_cls": True}):
+        with pytest.raises(auxhead.OutputError, match="exist_ok=true"):
+            measure(predictions, signs, exist_ok=False, **question)
+    assert (tmp_path / "out" / "metrics.json").read_bytes() == before
     measure(predictions, signs, exist_ok=False)  # the same again is fine
+    measure(predictions, signs, exist_ok=False, resamples=0, seed=3)  # and how sure it is changes nothing
     measure(other, signs, exist_ok=True)
     assert (tmp_path / "out" / "metrics.json").read_bytes() != before
+
+
+def test_files_of_one_name_in_two_folders_are_two_questions(
+    signs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, scores in (("one", rows_of(signs)), ("two", [])):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name / "p.json", scores)
+    keys: dict[str, Any] = {"data": str(signs), "predictions": "p.json", "resamples": 0, "out": str(tmp_path / "out")}
+    monkeypatch.chdir(tmp_path / "one")
+    auxhead.evaluate(**keys)
+    auxhead.evaluate(**keys)
+    monkeypatch.chdir(tmp_path / "two")
+    with pytest.raises(auxhead.OutputError, match="results of something else"):
+        auxhead.evaluate(**keys)
+
+
+def test_paths_may_be_paths(signs: Path, predictions: Path, tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"resamples": 0, "out": tmp_path / "of paths"}
+    found = auxhead.evaluate(predictions=predictions, data=signs, **keys)
+    assert found.settings["data"] == str(signs)
+    assert (tmp_path / "of paths" / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,11 @@ def test_it_is_the_difference_that_evaluate_measures(models: tuple[Path, Path], 
     assert found.verdict().startswith("Nothing to transfer: ")
     assert Path(found.folder) == Path("runs/teacher/big-vs-own")
     keys = TeacherCheckKeys(weights=str(models[0]), data=str(signs), model=str(models[1]))
-    assert _goes_on(Path(found.folder), keys)  # asked again, it is the same folder
-    assert not _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}))
+    assert _goes_on(Path(found.folder), keys, 64)  # asked again, it is the same folder
+    assert not _goes_on(Path(found.folder), keys, 96)
+    assert not _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}), 64)
     Path(found.folder, "check.json").unlink()  # killed before its end
-    assert _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}))
+    assert _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}), 64)
 
 
 def test_the_command_says_first_whether_there_is_something_to_learn(

@@ -26,7 +26,7 @@ from tests.findings.ledger_maker import HOSTILE, VALUES, make_ledger
 
 import auxhead.comparison.compare as comparison
 import auxhead.reporting.report as reporting
-from auxhead.errors import OutputError, ResumeError
+from auxhead.errors import ConfigError, OutputError, ResumeError
 from auxhead.findings.analysis import analyse
 from auxhead.reporting import inline_svg
 from auxhead.reporting.arm_charts import cost
@@ -174,6 +174,14 @@ def test_numbers_are_worked_out_once(ledger: Path, tmp_path: Path, monkeypatch: 
     assert calls == [(ledger, "center")]
     assert json.loads(read(tmp_path / "report.json")) == found.analysis
     assert found.analysis["control"] == "center"
+
+
+@pytest.mark.parametrize("out", ["", "other.html"])
+def test_a_report_with_another_control_leaves_the_declared_one(ledger: Path, out: str) -> None:
+    before = {path.name: path.read_bytes() for path in ledger.iterdir() if path.is_file()}
+    with pytest.raises(ConfigError, match="in another folder"):
+        comparison.report(ledger, out=str(ledger / out), control="center", pictures=False)
+    assert {path.name: path.read_bytes() for path in ledger.iterdir() if path.is_file()} == before
 
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:

@@ -165,6 +165,13 @@ def test_a_yaml_that_is_none_and_a_file_that_is_none(tmp_path: Path) -> None:
             cost([tmp_path / name])
 
 
+def test_a_data_yaml_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("train: a\nval: b\nnames: [x]\n")
+    for nc in (None, 3):
+        with pytest.raises(auxhead.ModelError, match="no layers"):
+            cost([tmp_path / "data.yaml"], nc=nc)
+
+
 def test_a_size_that_cannot_be_counted() -> None:
     with pytest.raises(auxhead.ModelError, match="imgsz=0"):
         room.count(torch.nn.Sequential(torch.nn.Linear(2, 2)), 0)

@@ -276,6 +276,24 @@ def test_data_that_moved_are_found_where_they_are_said_to_be(
     assert "not bit for bit" not in caplog.text
 
 
+def test_a_run_whose_end_alone_is_missing_finds_data_that_moved(
+    run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auxhead.train(resume=str(run))
+    for name in ("result.json", "certificate.json"):
+        (run / name).unlink()
+    monkeypatch.chdir(run / "weights")
+    folder = shutil.move(data.parent, tmp_path / "signs")
+    try:
+        YAML.save(tmp_path / "signs" / "data.yaml", {**YAML.load(tmp_path / "signs" / "data.yaml"), "path": folder})
+        result = auxhead.train(resume="last.pt", data=f"{folder}/data.yaml")  # by a name without a folder, too
+    finally:
+        shutil.move(folder, data.parent)
+        YAML.save(data, {**YAML.load(data), "path": str(data.parent)})
+    assert epochs(run) == [1, 2]
+    assert result.certificate.float32_difference == 0
+
+
 def test_other_data_under_the_same_name_are_refused_unless_they_are_named(
     run: Path, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -191,6 +191,22 @@ def test_certificate_refuses_a_file_with_other_weights(trained: auxhead.TrainRes
         certify(state.load_state(state.state_path(trained.best)), tmp_path / "forged.pt")
 
 
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        ({"on_fit_epoch": print}, "did you mean.*on_fit_epoch_end"),
+        ({"on_train_end": 5}, "5 for on_train_end"),
+        (5, "found:.*5"),
+    ],
+)
+def test_callbacks_that_would_never_be_called_are_refused(
+    quick: dict[str, Any], tmp_path: Path, callbacks: Any, message: str
+) -> None:
+    with pytest.raises(auxhead.ConfigError, match=message):
+        auxhead.train(**quick, project=str(tmp_path / "runs"), callbacks=callbacks)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_trainer_class_is_of_the_native_route() -> None:
     with pytest.raises(ConfigError, match="route=pose"):
         auxhead.trainer(route="pose")

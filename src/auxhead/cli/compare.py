@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -95,7 +96,8 @@ def _run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Cal
 
     console = page_console(err=True)
     folder = folder_of(plan, keys)
-    where = f"Comparison in {folder}: its runs write log.txt, `auxhead report {folder}` works at any time"
+    again = shlex.join(["auxhead", "report", str(folder)])
+    where = f"Comparison in {folder}: its runs write log.txt, `{again}` works at any time"
     unsaid = iter([where])  # for when there is something to do: a plan with a mistake has no folder
     try:
         with live_runs(console, folder) as table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 from auxhead.cli.key_help import key_help
@@ -43,4 +44,4 @@ def design(
     for line in remarks(found):
         print_text(console, line)
     if keys.out:
-        say(f"\nWritten to {keys.out}; compare with: auxhead compare {keys.out}/plan.yaml")
+        say(f"\nWritten to {keys.out}; compare with: auxhead compare {shlex.quote(f'{keys.out}/plan.yaml')}")

@@ -31,7 +31,8 @@ def train(
 
     keys = read_train_words(words or [])
     again = bool(keys.get("resume"))
-    own = {key: value for key, value in keys.items() if key not in OF_RESUME} | {"heads": "none"} if again else keys
+    theirs = {key: value for key, value in keys.items() if key not in OF_RESUME and "." not in key}
+    own = {**theirs, "heads": "none"} if again else keys  # the run's own heads are known once it is read
     require_ours(own, files=not again)  # in a second: torch takes ten
     for line in [] if again else _offer(keys):
         say(line, err=True)

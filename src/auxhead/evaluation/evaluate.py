@@ -288,6 +288,7 @@ def _settings(job: Task, setup: Setup, detectors: Sequence[Predicted]) -> dict[s
     )
     return {
         "auxhead": __version__,
+        "run_in": str(Path.cwd()),
         "sources": [one.source for one in detectors],
         **{name: getattr(job.own, name) for name in kept},
         "fail_below": job.own.fail_below,

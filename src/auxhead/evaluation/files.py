@@ -17,6 +17,9 @@ PAGE_FILE = "report.html"
 DRAWS_FILE = "draws.npz"
 CURVES_FILE = "curves.npz"
 
+QUESTION = ("split", "bands", "pixels", "area", "categories", "conf", "iou", "imgsz")
+"""Keys with other values of which other things are measured; the rest say how sure they are and what is drawn."""
+
 
 def folder_of_results(
     own: EvaluateKeys, sources: Sequence[Path], names: Sequence[str], written: str | None = None
@@ -55,11 +58,17 @@ def folder_of_results(
 
 
 def _same(there: Path, own: EvaluateKeys, sources: Sequence[Path]) -> bool:
-    """Tell whether results are of the same detectors on the same data; a page alone is none of ours."""
-    asked: dict[str, Any] = {"data": own.data, "split": own.split, "sources": list(map(str, sources))}
-    asked |= {"slices": own.slices} if own.slices else {}
+    """Tell whether results answer the same question; a page alone is none of ours."""
+    asked: dict[str, Any] = {name: getattr(own, name) for name in QUESTION}
+    asked |= {"slices": own.slices, "overlap": own.overlap} if own.slices else {"slices": None}
+    asked |= {} if own.single_cls is None else {"single_cls": own.single_cls}
+    here = Path.cwd()
     try:
         standing = json.loads(there.read_text(encoding="utf-8"))["settings"]
-        return {name: standing.get(name) for name in asked} == asked
+        before = Path(standing.get("run_in", here))  # which older files don't say
+        files = [before / name for name in (standing["data"], *standing["sources"])]
+        return files == [here / name for name in map(str, (own.data, *sources))] and all(
+            standing.get(name) == value for name, value in asked.items()
+        )
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return False

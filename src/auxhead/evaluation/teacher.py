@@ -180,7 +180,7 @@ def teacher_check(
     own = own.model_copy(update={"data": yolo})
     source, imgsz, one_class, cost = _checked(own)
     names = "-vs-".join(detector_names([Path(own.weights), Path(own.model)]))
-    folder = Path(own.out or results_folder("teacher", names, lambda there: own.exist_ok or _goes_on(there, own)))
+    folder = Path(own.out or results_folder("teacher", names, lambda one: own.exist_ok or _goes_on(one, own, imgsz)))
     kept = {key: getattr(own, key) for key in ("exist_ok", "seed", "on_error", "batch", "device", "trust")}
     shared = {**kept, "bands": BANDS, "single_cls": one_class, "progress": progress}
     val = {**shared, "data": own.data, "resamples": own.resamples}
@@ -206,11 +206,12 @@ def teacher_check(
     return found
 
 
-def _goes_on(folder: Path, own: TeacherCheckKeys) -> bool:
+def _goes_on(folder: Path, own: TeacherCheckKeys, imgsz: int) -> bool:
     """Tell whether a folder may be of the same check, finished or killed; `evaluate` refuses what isn't."""
+    asked = {key: getattr(own, key) for key in ("weights", "model", "scale", "data")}
     try:
         standing = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
-        return all(standing[key] == getattr(own, key) for key in ("weights", "model", "scale", "data"))
+        return all(standing[key] == value for key, value in {**asked, "imgsz": imgsz}.items())
     except FileNotFoundError:
         return folder.is_dir()
     except (OSError, ValueError, KeyError, TypeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -148,6 +149,10 @@ class CompareKeys(Keys):
     )
 
 
+PAGES = frozenset({".html", ".htm"})
+"""Endings of a page's name; any other out= of a report is a folder."""
+
+
 class ReportKeys(Keys):
     """The keys of `auxhead report`."""
 
@@ -164,7 +169,13 @@ class ReportKeys(Keys):
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
-        if self.control is not None and self.out is None:
-            message = f"control={self.control}: expected out= too, so that the declared comparison's report stays"
+        if self.control is None:
+            return self
+        place = Path(self.out or self.folder)
+        beside = place.parent if place.suffix.lower() in PAGES else place  # its tables go there, too
+        if beside.resolve() == Path(self.folder).resolve():
+            found = f"found {self.out}, which is in the comparison's" if self.out else "found none"
+            wanted = "expected out= in another folder, so that the declared comparison's report stays"
+            message = f"control={self.control}: {wanted}; {found}"
             raise ValueError(message)
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from auxhead.errors import ConfigError
@@ -25,6 +26,11 @@ class Keys(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
     object_keys: ClassVar[Mapping[str, str]] = {}  # what is given first, without its key: the key by the file's ending
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_paths(cls, value: Any) -> Any:
+        return os.fsdecode(value) if isinstance(value, os.PathLike) else value
 
 
 AnyKeys = TypeVar("AnyKeys", bound=Keys)
@@ -214,7 +220,8 @@ def describe(error: ValidationError, model: type[BaseModel], prefix: str = "") -
         elif item["type"] == "extra_forbidden":
             lines.append(unknown(key, model.model_fields, prefix))
         else:
-            lines.append(f"{prefix}{key}={item['input']!r}: {message}" if key else f"{prefix.rstrip('.')}: {message}")
+            named = f"{prefix}{key}={item['input']!r}" if key else prefix.rstrip(".")
+            lines.append(f"{named}: {message}" if named else message)
     return lines
 
 

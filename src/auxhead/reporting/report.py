@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from auxhead.files import write_atomic
 from auxhead.findings.analysis import analyse
 from auxhead.findings.tables import write_tables
+from auxhead.keys.compare import PAGES
 from auxhead.reporting.page import figures, page
 from auxhead.reporting.picture_wall import Wall, wall
 
@@ -43,7 +44,7 @@ def report(
     """
     folder = Path(folder)
     target = folder if out is None else Path(out)
-    path = target if target.suffix.lower() in {".html", ".htm"} else target / PAGE_FILE
+    path = target if target.suffix.lower() in PAGES else target / PAGE_FILE
     analysis = analyse(folder, control)
     write_tables(analysis, path.parent)
     shown = wall(folder, analysis) if pictures else Wall(())

@@ -238,6 +238,8 @@ def built(name: str | Path, yaml: dict[str, Any], nc: int | None, kpt_shape: tup
     Raises:
         ModelError: Ultralytics can't build it, or it is of another task.
     """
+    if not {"backbone", "head"} <= yaml.keys():
+        raise _unknown(name, ValueError("no layers (backbone:, head:) in it"))
     task = guess_model_task(yaml)
     if task not in MODELS:
         raise _other_task(name, f"a {task} model")

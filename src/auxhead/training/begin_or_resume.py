@@ -74,20 +74,25 @@ def _go_on(chosen: Chosen, callbacks: Callbacks) -> TrainResult:
     last = state.load_state(latest)
     require_best(run)
     if is_trained(last, chosen.asked):
-        complete(run)
+        complete(run, chosen.asked.get("data"))
         return read_result(run)
     return begin(plan, {**overrides, "resume": str(latest)}, callbacks)
 
 
-def complete(run: Path) -> None:
-    """Finish a run that has nothing left to train but which was stopped before its result was written."""
+def complete(run: Path, data: str | None = None) -> None:
+    """Finish a run that has nothing left to train but which was stopped before its result was written.
+
+    Args:
+        run: Its folder.
+        data: Where its data are now; None: where they were.
+    """
     weights = run / "weights"
     last = state.load_state(state.state_path(weights / "last.pt"))
     restore(run / RESULTS_FILE, last["epoch"] + 1, last["train_results"])
     best = state.load_state(state.state_path(weights / "best.pt"))
     for trained, name in ((last, "last.pt"), (best, "best.pt")):
         ship(trained, weights / name)
-    images = validation_images(str(best["train_args"]["data"]), best["train_args"], best["ema"].yaml["nc"])
+    images = validation_images(data or str(best["train_args"]["data"]), best["train_args"], best["ema"].yaml["nc"])
     certificate = certify(best, weights / "best.pt", images)
     gradients = last[state.KEY].get("progress", {}).get("log", {})
     warnings = gain_warnings(gradients, list(best[state.KEY]["heads"]), best["train_args"]) if gradients else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from ultralytics.utils.callbacks import get_default_callbacks
 from auxhead.errors import AuxHeadError, ConfigError, OutputError
 from auxhead.formats import require_text
 from auxhead.host.calls import first_line, told_as
+from auxhead.keys.reading import closest
 
 Callbacks = Mapping[str, Callable[[Any], None]] | None
 
@@ -44,6 +46,26 @@ def _cannot_do(error: BaseException) -> ConfigError:
     return ConfigError(
         "a training that Ultralytics can do", first_line(error), "the keys given", "correct what it names"
     )
+
+
+def require_events(callbacks: Callbacks) -> None:
+    """Check what is to be called, and when: Ultralytics passes over events that it doesn't know.
+
+    Args:
+        callbacks: Functions by the name of Ultralytics' event; None: none.
+
+    Raises:
+        ConfigError: They are no such mapping, or there is no such event.
+    """
+    events, given = get_default_callbacks(), {} if callbacks is None else callbacks
+    expected, fix = "functions by the names of Ultralytics' events", 'write callbacks={"on_fit_epoch_end": FUNCTION}'
+    if not isinstance(given, Mapping):
+        raise ConfigError(expected, f"{given!r:.80}", "callbacks=", fix)
+    for event, call in given.items():
+        if event not in events:
+            raise ConfigError(expected, f"no event {event!r}", "callbacks=", closest(str(event), events) or fix)
+        if not callable(call):
+            raise ConfigError(expected, f"{call!r:.80} for {event}", "callbacks=", fix)
 
 
 def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callbacks: Callbacks = None) -> BaseTrainer:
@@ -82,9 +104,9 @@ def drive(kind: Callable[..., BaseTrainer], arguments: Mapping[str, Any], callba
             expected="room and permission to write what a training leaves",
             found=error.strerror or str(error),
             where=str(error.filename or trainer.save_dir),
-            fix=f"make room, then go on: auxhead train resume={trainer.save_dir}",
+            fix=f"make room, then go on: auxhead train {shlex.quote(f'resume={trainer.save_dir}')}",
         ) from error
     except KeyboardInterrupt:
-        LOGGER.info(f"\nstopped; go on with: auxhead train resume={trainer.save_dir}")
+        LOGGER.info(f"\nstopped; go on with: auxhead train {shlex.quote(f'resume={trainer.save_dir}')}")
         raise
     return trainer

@@ -12,7 +12,7 @@ from auxhead.host.cpu import restored_threads
 from auxhead.keys.train_reading import NOT_OURS
 from auxhead.training.begin_or_resume import begin, resume
 from auxhead.training.data_check import check_data
-from auxhead.training.launch import Callbacks
+from auxhead.training.launch import Callbacks, require_events
 from auxhead.training.model_check import check_arguments
 from auxhead.training.resolve import resolve
 from auxhead.training.result import TrainResult
@@ -46,6 +46,7 @@ def train(data: str | Path | None = None, *, callbacks: Callbacks = None, **keys
         ResumeError: The run named by `resume` can't be continued.
         OutputError: The run's folder can't be written to.
     """
+    require_events(callbacks)
     given: dict[str, Any] = {**keys}
     if data is not None:
         given["data"] = path_given(data, 'auxhead.train("data.yaml", model=...)')

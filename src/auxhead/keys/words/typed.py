@@ -18,7 +18,7 @@ class ConvertWords(TypedDict, total=False):
     visibility: bool
     flips: bool
     kpt_oks_sigmas: float | list[float] | None
-    out: str
+    out: str | Path
     to: Literal["pose", "segment", "yolo"]
     pictures: str | None
     min_boxes: int
@@ -29,26 +29,26 @@ class ConvertWords(TypedDict, total=False):
 class DesignWords(TypedDict, total=False):
     """The keys of `auxhead.design`."""
 
-    like: str
+    like: str | Path
     imgsz: int
     price: Literal["both", "gflops", "latency"]
     budget: float
     device: str | int | None
     rounds: int
-    out: str | None
-    pretrained: str | None
+    out: str | Path | None
+    pretrained: str | Path | None
     exist_ok: bool
 
 
 class EvaluateWords(TypedDict, total=False):
     """The keys of `auxhead.evaluate`."""
 
-    data: str
-    model: str | None
-    predictions: str | Mapping[Any, Any] | Iterable[Any] | None  # or in memory
-    versus: str | None
+    data: str | Path
+    model: str | Path | None
+    predictions: str | Path | Mapping[Any, Any] | Iterable[Any] | None  # or in memory
+    versus: str | Path | None
     split: Literal["train", "val", "test"]
-    out: str | None
+    out: str | Path | None
     exist_ok: bool
     bands: str | list[float]
     pixels: Literal["original", "network"]
@@ -79,13 +79,13 @@ class EvaluateWords(TypedDict, total=False):
 class TeacherCheckWords(TypedDict, total=False):
     """The keys of `auxhead.teacher_check`."""
 
-    weights: str
-    data: str
-    model: str
+    weights: str | Path
+    data: str | Path
+    model: str | Path
     scale: Literal[1, 2]
     imgsz: int | None
     limit: int
-    out: str | None
+    out: str | Path | None
     exist_ok: bool
     resamples: int
     seed: int
@@ -98,7 +98,7 @@ class TeacherCheckWords(TypedDict, total=False):
 class ReportWords(TypedDict, total=False):
     """The keys of `auxhead.report`."""
 
-    out: str | None
+    out: str | Path | None
     control: str | None
     pictures: bool
 
@@ -241,7 +241,7 @@ class TrainWords(TrainerWords, HostWords, total=False):
 class CompareWords(TrainWords, total=False):
     """The keys of `auxhead.compare`: of the plan, of where it runs, and training keys that all arms share."""
 
-    data: str
+    data: str | Path
     arms: str | Sequence[str] | Mapping[str, Mapping[str, Any] | None]
     base: dict[str, Any]
     seeds: str | int | list[int]
@@ -255,7 +255,7 @@ class CompareWords(TrainWords, total=False):
     split: Literal["train", "val", "test"] | None
     bands: str | list[float]
     resamples: int
-    out: str | None
+    out: str | Path | None
     executor: Literal["local", "ray", "slurm"]
     slots: int | None
     address: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,5 +99,5 @@ def require_data(run: Path, data: str, *, asked: bool) -> None:
             expected="the data that this run was trained on",
             found=error.found,
             where=data,
-            fix=f"if they have moved, say where to: auxhead train resume={run} data=NEW",
+            fix=f"if they have moved, say where to: auxhead train {shlex.quote(f'resume={run}')} data=NEW",
         ) from error

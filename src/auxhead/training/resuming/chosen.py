@@ -48,7 +48,7 @@ def find_run(resume: str) -> Path:
         OutputError: Its path can't be written down.
     """
     run = Path(resume)
-    run = run.parents[1] if run.is_file() and len(run.parents) > 1 else run
+    run = run.absolute().parents[1] if run.is_file() else run
     if not (run / PLAN_FILE).is_file():
         raise ResumeError(
             expected=f"the folder of a run of auxhead, with {PLAN_FILE} in it",
