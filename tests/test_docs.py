@@ -168,6 +168,7 @@ COMPARISONS = [
     "pretrained_p2345_gtsdb4",
     "p234_teacher",
     "small_gtsdb4",
+    "small_teacher_gtsdb4",
     "small_hit_uav",
     "teacher_controls",
     "teacher_vs_pixels",
