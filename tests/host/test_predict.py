@@ -118,7 +118,7 @@ def test_predictions_are_made_once(detector: Path, data: Path, monkeypatch: pyte
     again = evaluate(detector, data, resamples=10)
     assert again.to_dict() == first.to_dict()
     assert not calls
-    evaluate(detector, data, conf=0.01)  # other settings
+    evaluate(detector, data, conf=0.01, exist_ok=True)  # other settings
     assert len(calls) == 1
     copy = copied(data, tmp_path)
     evaluate(detector, copy, conf=0.01, exist_ok=True)  # the same pictures elsewhere
@@ -226,7 +226,7 @@ def test_a_model_of_all_classes_as_one_is_measured_so(data: Path, tmp_path: Path
 
 def test_any_model_is_measured_with_all_classes_as_one_on_demand(detector: Path, data: Path, tmp_path: Path) -> None:
     plain = evaluate(detector, data, out=str(tmp_path / "out"))
-    one = evaluate(detector, data, out=str(tmp_path / "out"), single_cls=True)
+    one = evaluate(detector, data, out=str(tmp_path / "one"), single_cls=True)
     assert len(plain.detectors[0].classes) > 1
     assert len(one.detectors[0].classes) == 1
     assert one.detectors[0].mistakes["all"]["wrong_class"] == 0

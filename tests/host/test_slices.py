@@ -161,7 +161,9 @@ def test_a_detector_on_slices_against_itself_on_whole_pictures(
         json.loads(other.stdout)["detectors"][0]["note"]
         == "48 px slices: 5.0 looks of 64 px at a picture, instead of 1"
     )
-    assert json.loads((folder / "predictions-run-best-sliced.info.json").read_text())["asked"]["overlap"] == 0.5
+    beside = folder.with_name(f"{folder.name}-2")  # another question
+    assert json.loads((beside / "predictions-run-best-sliced.info.json").read_text())["asked"]["overlap"] == 0.5
+    assert json.loads((folder / "metrics.json").read_text()) == metrics
 
 
 @pytest.mark.parametrize(

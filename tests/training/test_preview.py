@@ -52,7 +52,7 @@ def files(run: Path) -> dict[Path, bytes]:
 @pytest.mark.parametrize("key", ["center.gain=3", "heads=center,detect"])
 def test_keys_of_ours_are_left_to_the_run(run: Path, forks: Forks, key: str) -> None:
     done = forks.run("train", f"resume={run}", key)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "leave them out; the run keeps its own" in done.stderr
     assert key.partition("=")[0] in done.stderr
 
