@@ -49,7 +49,8 @@ def folder_of_results(
         raise OutputError("a folder for the results", "a file", str(folder), "choose another place with out=")
     if there := others(folder):
         raise OutputError(
-            expected=f"a folder without results, or with those of {' and '.join(map(str, sources))} on {own.data}",
+            expected=f"a folder without results, or with those of {' and '.join(map(str, sources))} on {own.data}, "
+            "measured in the same way",
             found="results of something else",
             where=str(there),
             fix="choose another out=, or add exist_ok=true to replace them",
