@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +87,15 @@ def test_it_is_the_difference_that_evaluate_measures(models: tuple[Path, Path], 
     assert _goes_on(Path(found.folder), keys, 64)  # asked again, it is the same folder
     assert not _goes_on(Path(found.folder), keys, 96)
     assert not _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}), 64)
-    Path(found.folder, "check.json").unlink()  # killed before its end
+    check = Path(found.folder, "check.json")
+    standing = json.loads(check.read_text())
+    check.write_text(json.dumps({**standing, "weights": "big.pt"}))  # a name that was given from this folder
+    named = keys.model_copy(update={"weights": "big.pt"})
+    assert _goes_on(Path(found.folder), named, 64)
+    folder = check.parent.absolute()
+    with contextlib.chdir(models[0].parent):
+        assert not _goes_on(folder, named, 64)  # another file of that name
+    check.unlink()  # killed before its end
     assert _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}), 64)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +63,24 @@ def _same(there: Path, own: EvaluateKeys, sources: Sequence[Path]) -> bool:
     asked: dict[str, Any] = {name: getattr(own, name) for name in QUESTION}
     asked |= {"slices": own.slices, "overlap": own.overlap} if own.slices else {"slices": None}
     asked |= {} if own.single_cls is None else {"single_cls": own.single_cls}
-    here = Path.cwd()
     try:
         standing = json.loads(there.read_text(encoding="utf-8"))["settings"]
-        before = Path(standing.get("run_in", here))  # which older files don't say
-        files = [before / name for name in (standing["data"], *standing["sources"])]
-        return files == [here / name for name in map(str, (own.data, *sources))] and all(
+        files = [standing["data"], *standing["sources"]]
+        return same_files(standing, files, [own.data, *map(str, sources)]) and all(
             standing.get(name) == value for name, value in asked.items()
         )
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return False
+
+
+def same_files(settings: Mapping[str, Any], then: Sequence[str], now: Sequence[str]) -> bool:
+    """Tell whether names given from the folder of an evaluation lead to what other names lead to from here.
+
+    Args:
+        settings: Of the evaluation; older ones don't say the folder.
+        then: Names as they were given then.
+        now: Names as they are given now.
+    """
+    here = Path.cwd()
+    before = Path(settings.get("run_in", here))
+    return [before / name for name in then] == [here / name for name in now]

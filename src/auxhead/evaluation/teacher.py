@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auxhead.evaluation.evaluate import evaluate
+from auxhead.evaluation.files import same_files
 from auxhead.evaluation.predictions import detector_names
 from auxhead.evaluation.result import Detector, Evaluation, difference
 from auxhead.evaluation.tables import Cells, Table, text_table
@@ -134,6 +135,7 @@ class TeacherCheck(InNotebooks):
             "schema": SCHEMA,
             "verdict": self.verdict(),
             "learns": self.learns,
+            "run_in": self.teacher.settings["run_in"],
             "data": self.teacher.settings["data"],
             **{key: getattr(self, key) for key in ("weights", "model", "scale", "imgsz", "band")},
             "lead": _plain(self.lead),
@@ -208,10 +210,11 @@ def teacher_check(
 
 def _goes_on(folder: Path, own: TeacherCheckKeys, imgsz: int) -> bool:
     """Tell whether a folder may be of the same check, finished or killed; `evaluate` refuses what isn't."""
-    asked = {key: getattr(own, key) for key in ("weights", "model", "scale", "data")}
+    files = ("weights", "model", "data")
     try:
         standing = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
-        return all(standing[key] == value for key, value in {**asked, "imgsz": imgsz}.items())
+        before, now = [standing[key] for key in files], [getattr(own, key) for key in files]
+        return (standing["scale"], standing["imgsz"]) == (own.scale, imgsz) and same_files(standing, before, now)
     except FileNotFoundError:
         return folder.is_dir()
     except (OSError, ValueError, KeyError, TypeError):
