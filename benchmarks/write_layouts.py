@@ -19,7 +19,8 @@ from auxhead.layouts.ready_made import FAMILIES, FOLDER
 from auxhead.layouts.sheet import text
 
 LEVELS = (2, 3, 4)
-REG_MAX = 8  # P4 tells sides up to 2 x 8 x 16 = 256 px with it. Source: own choice; most small-object data fit
+REG_MAX = 8  # P4 tells sides up to 2 x 8 x 16 = 256 px with it, P3 128. Source: own choice; most small-object data fit
+DEAR_P3 = ("yolov9m", "yolov9c")  # families whose blocks at stride 8 leave no room for larger images at equal GFLOPs
 WITHOUT_P2 = ("yolov5", "yolo11", "yolo12")  # families of which Ultralytics has no P2 model
 
 LARGER = 1.5  # image size that slim models are for, times the usual. Source: as the arm `larger`
@@ -43,6 +44,9 @@ def sheets() -> dict[str, str]:
             layout = Layout(LEVELS, up_again, None if stock.get("reg_max") == 1 else REG_MAX)
             name = f"{family}-{layout.name}"
             found[f"{name}.yaml"] = text(build(roles, layout, family), _comment(family, name, up_again=up_again))
+        if family not in DEAR_P3:
+            p3 = build(roles, Layout((3,), True, None if stock.get("reg_max") == 1 else REG_MAX), family)
+            found[f"{family}-p3.yaml"] = text(p3, _p3_comment(family))
         if family in WITHOUT_P2:
             p2 = build(roles, Layout((2, 3, 4, 5), True, None), family)
             found[f"{family}-p2.yaml"] = text(p2, _p2_comment(family))
@@ -86,6 +90,16 @@ def _p2_comment(family: str) -> str:
     return (
         f"{family}-p2: Ultralytics' {family}.yaml (AGPL-3.0) with P2 (stride 4) on top, as its yolov8-p2.yaml has it.\n"
         f"Train it with: auxhead train model={family}n-p2.yaml data=..."
+    )
+
+
+def _p3_comment(family: str) -> str:
+    """Say what a P3 file is."""
+    sized = f"{family}n" if family[-1].isdigit() else family
+    return (
+        f"{family}-p3: a detector for small objects in larger images, cut from Ultralytics' {family}.yaml (AGPL-3.0)\n"
+        f"Stock modules only: the backbone up to P3 (stride 8), no neck. A cell sees little around it.\n"
+        f"Train it on images so large that it costs what {sized} does: auxhead train model={sized}-p3.yaml data=..."
     )
 
 

@@ -58,7 +58,7 @@ def test_text_is_read_back(name: str) -> None:
 ALL = list(
     product(
         ["yolov5n", "yolov8n", "yolov9t", "yolo11n", "yolo12n", "yolo26n"],
-        [(2, 3), (2, 3, 4), (2, 3, 4, 5), (3, 4)],
+        [(2, 3), (2, 3, 4), (2, 3, 4, 5), (3, 4), (3,)],
         [True, False],
     )
 )
@@ -124,7 +124,16 @@ def test_what_is_no_detectors_yaml_is_refused(content: dict[str, Any]) -> None:
         take_apart(content, "mine.yaml")
 
 
-@pytest.mark.parametrize("levels", [(), (3,), (2, 4), (4, 3), (1, 2), (4, 5, 6)])
+def test_a_detector_without_a_neck_is_taken_apart_and_has_no_other_level() -> None:
+    content = cut("yolov8n", 3)
+    roles, words = take_apart(content, "mine.yaml")
+    assert build(roles, Layout((3,)), "mine.yaml") == content
+    assert words == ["stem", "into P2", "P2 stage", "into P3", "P3 stage", "Detect"]
+    with pytest.raises(ConfigError, match=r"in a row out of P3\n"):
+        build(roles, Layout((2, 3)), "mine.yaml")
+
+
+@pytest.mark.parametrize("levels", [(), (2, 4), (4, 3), (1, 2), (1,), (4, 5, 6)])
 def test_levels_that_no_layout_has_are_refused(levels: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="levels in a row out of P2, P3, P4, P5"):
         cut("yolov8n", *levels)

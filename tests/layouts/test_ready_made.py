@@ -15,7 +15,7 @@ import auxhead
 from auxhead.errors import ConfigError
 from auxhead.host.models import sibling
 from auxhead.layouts.ready_made import FOLDER, names, ready_made
-from auxhead.shipping.cost import cost
+from auxhead.shipping.cost import cost, imgsz_within
 
 
 def test_files_are_what_the_builder_makes_of_ultralytics_yamls() -> None:
@@ -38,7 +38,7 @@ def test_every_name_leads_ultralytics_to_its_yaml_and_size(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in names() if "n-" in name or "v9" in name])
 def test_the_smallest_of_each_family_is_built(name: str) -> None:
     model = DetectionModel(ready_made(f"{name}.yaml"), nc=3, verbose=False)
-    levels = {"slim": [8, 16, 32], "p2": [4, 8, 16, 32]}
+    levels = {"slim": [8, 16, 32], "p2": [4, 8, 16, 32], "p3": [8]}
     assert model.stride.tolist() == levels.get(name.partition("-")[2], [4, 8, 16])
 
 
@@ -47,6 +47,27 @@ def test_slim_models_pay_for_larger_images_with_channels(size: str) -> None:
     stock, slim = cost([f"{size}.yaml"], nc=10)[0], cost([f"{size}-slim.yaml"], nc=10, imgsz=960)[0]
     assert 0.75 < slim.fused.gflops / stock.fused.gflops <= 1.0  # channels come in eights: steps of n models are large
     assert slim.fused.parameters < stock.fused.parameters / 2
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name.endswith("-p3") and "12m" not in name])
+def test_a_detector_without_a_neck_leaves_room_for_larger_images(name: str) -> None:
+    imgsz = imgsz_within(f"{name}.yaml", f"{name.removesuffix('-p3')}.yaml", 640, nc=10)
+    assert imgsz >= 1.15 * 640
+
+
+@pytest.mark.parametrize("like", ["yolov8n", "yolo11n"])
+def test_images_are_as_large_as_the_operations_of_another_detector_allow(like: str) -> None:
+    def gflops(model: str, imgsz: int) -> float:
+        return cost([f"{model}.yaml"], nc=3, imgsz=imgsz)[0].fused.gflops
+
+    found = imgsz_within(f"{like}-p3.yaml", f"{like}.yaml", 320, nc=3)
+    assert found % 32 == 0
+    assert gflops(f"{like}-p3", found) <= gflops(like, 320) < gflops(f"{like}-p3", found + 32)
+
+
+def test_a_dearer_detector_gets_smaller_images_but_some() -> None:
+    assert imgsz_within("yolov8n-p2.yaml", "yolov8n.yaml", 640, nc=3) == 512
+    assert imgsz_within("yolov8s.yaml", "yolov8n.yaml", 32, nc=3) == 32
 
 
 def test_p2_models_are_made_where_ultralytics_has_none() -> None:

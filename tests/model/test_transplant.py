@@ -35,7 +35,7 @@ def moved(source: DetectionModel, target: DetectionModel) -> Transplant:
 
 
 @pytest.mark.parametrize(
-    "name", ["yolov5n", "yolov8n", "yolov8n-p2", "yolov8n-p234-down", "yolov9t", "yolo12n", "yolo26n"]
+    "name", ["yolov5n", "yolov8n", "yolov8n-p2", "yolov8n-p234-down", "yolov8n-p3", "yolov9t", "yolo12n", "yolo26n"]
 )
 def test_the_same_layout_gets_everything(name: str) -> None:
     done = moved(made(name), made(name, seed=1))
@@ -44,7 +44,7 @@ def test_the_same_layout_gets_everything(name: str) -> None:
 
 
 @pytest.mark.parametrize("family", ["yolov5n", "yolov8n", "yolov9t", "yolo11n", "yolo12n", "yolo26n"])
-@pytest.mark.parametrize("layout", ["p234", "p234-down"])
+@pytest.mark.parametrize("layout", ["p234", "p234-down", "p3"])
 def test_a_layout_for_small_objects_starts_from_the_stock_detector(family: str, layout: str) -> None:
     target = made(f"{family}-{layout}", seed=1)
     done = moved(made(family), target)
@@ -53,7 +53,7 @@ def test_a_layout_for_small_objects_starts_from_the_stock_detector(family: str, 
     )
     lost = [name for name in done.left if int(name.split(".")[1]) < backbone]
     assert lost == []  # stage for stage
-    assert done.moved_parameters / done.parameters > 0.6
+    assert done.moved_parameters / done.parameters > (0.2 if layout == "p3" else 0.6)  # much of p3 is its head
 
 
 def test_layers_are_found_by_what_they_are_for() -> None:

@@ -21,7 +21,7 @@ Training keys that all arms share work too: model, epochs, imgsz, batch, optimiz
 Ready-made plans: controls, levers, price, quick.
 Ready-made arms: plain, plain-noflip, plain-gains, plain-noflip-gains, center, center-noflip, center-nogain, \
 center-sigma1, center-tutorial, detect, mask, tutorial, crops, crops-shrunk, p2, ghost-p2, p234, p234-down, \
-p234-crops, larger, larger-slim, slices."""
+p234-crops, p3, larger, larger-slim, slices."""
 
 
 NONE_FINISHED, SOME_FAILED = 1, 3  # exit codes

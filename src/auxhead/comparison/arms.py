@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from auxhead.errors import ConfigError, UnfairComparisonError
@@ -10,6 +11,7 @@ from auxhead.host.models import sibling
 from auxhead.keys.compare import SlicesKeys
 from auxhead.keys.reading import closest, validated
 from auxhead.keys.train_reading import with_recipe
+from auxhead.shipping.cost import imgsz_within
 
 Keys = Mapping[str, Any]
 
@@ -65,12 +67,16 @@ PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "ghost-p2": lambda base: {"model": sibling(base["model"], "ghost-p2")},
     "p234": lambda base: {"model": sibling(base["model"], "p234")},
     "p234-down": lambda base: {"model": sibling(base["model"], "p234-down")},
+    "p3": lambda base: {"model": sibling(base["model"], "p3")},
     "p234-crops": lambda base: {"model": sibling(base["model"], "p234"), "crops": 0.67},
     "slices": lambda base: {"slices": max(32, int(base["imgsz"]))},
     "larger": lambda base: {"imgsz": _larger(base)},
     "larger-slim": lambda base: {"imgsz": _larger(base), "model": sibling(base["model"], "slim")},
 }
 """Ready-made arms. Source: the controls that the pose-head tutorial's claim needs (docs/compare.md)."""
+
+SAME_PRICE = frozenset({"p3"})
+"""Ready-made arms whose images are as large as the control's GFLOPs allow: without a neck, much is left for them."""
 
 
 def default_base(base: Keys, nc: int) -> dict[str, Any]:
@@ -90,19 +96,34 @@ def default_base(base: Keys, nc: int) -> dict[str, Any]:
     return {**start, **(fitted if unfitted else {}), **base}
 
 
-def declared_keys(name: str, own: Keys | None, base: Keys) -> dict[str, Any]:
+def has_model(name: str, base: Keys) -> bool:
+    """Tell whether the model's family has what a ready-made arm needs: a P2 variant, say.
+
+    Args:
+        name: The arm's.
+        base: The shared keys, completed.
+    """
+    with suppress(ConfigError):
+        PRESETS[name](base)
+        return True
+    return False
+
+
+def declared_keys(name: str, own: Keys | None, base: Keys, nc: int) -> dict[str, Any]:
     """Return the keys that make an arm what it is.
 
     Args:
         name: The arm's.
         own: Its keys as given; None: the ready-made arm of that name.
         base: The shared keys, completed.
+        nc: Classes of the data.
 
     Returns:
         The keys, those of its recipe written out as far as they change something.
 
     Raises:
         ConfigError: There is no ready-made arm of that name, or the model has no such variant.
+        ModelError: What the model computes can't be counted.
     """
     if own is None:
         if name not in PRESETS:
@@ -113,6 +134,8 @@ def declared_keys(name: str, own: Keys | None, base: Keys) -> dict[str, Any]:
                 fix="correct the name, or give it keys in a plan file: {heads: center, center.share: 0.2}",
             )
         own = PRESETS[name](base)
+        if name in SAME_PRICE:
+            own["imgsz"] = imgsz_within(own["model"], base["model"], int(base["imgsz"]), nc)
     filled = with_recipe(own)
     same = {key for key, value in filled.items() if repr(base.get(key, ...)) == repr(value)}  # 1 and 1.0 hash otherwise
     idle = {"recipe", *BUDGET, *same} - own.keys()

@@ -163,14 +163,15 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
         MissingExtraError: An arm has slices, and sahi isn't installed.
     """
     source = read_source(own.data)
-    base = default_base(own.base, 1 if own.base.get("single_cls") else len(source.names))
+    nc = 1 if own.base.get("single_cls") else len(source.names)
+    base = default_base(own.base, nc)
     split = own.split or ("test" if source.splits.get("test") else "val")
     require_splits(source.splits, [split], own.data, "choose another with split=")
     _check_measure(own)
     arms, keys, effective, problems, unequal = {}, {}, {}, [], refuse_unequal("base", base, own.base)
     for arm, given in own.arms.items():
         try:
-            arms[arm] = declared_keys(arm, given, base)
+            arms[arm] = declared_keys(arm, given, base, nc)
             looking = slicing(arms[arm])
             arms[arm] |= looking
             keys[arm] = training_keys(base, arms[arm])

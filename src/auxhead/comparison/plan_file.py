@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from auxhead.comparison.arms import declared_keys, default_base
+from auxhead.comparison.arms import default_base, has_model
 from auxhead.errors import ConfigError
 from auxhead.keys.compare import PlanKeys
 from auxhead.keys.reading import closest, validated
@@ -85,14 +84,7 @@ def _beside(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def _available(arms: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out arms that there is no model for: a P2 variant, say, of a family that has none."""
-
-    def there(arm: str) -> bool:
-        with suppress(ConfigError):
-            declared_keys(arm, None, base)
-            return True
-        return False
-
-    return {arm: keys for arm, keys in arms.items() if keys is not None or there(arm)}
+    return {arm: keys for arm, keys in arms.items() if keys is not None or has_model(arm, base)}
 
 
 def _is_ready_made(plan: str | Path | None) -> bool:

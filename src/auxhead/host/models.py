@@ -48,12 +48,12 @@ def sibling(model: str | Path, variant: str) -> str:
 
     Args:
         model: One of Ultralytics' detectors by name: yolov8n.yaml, yolov8n.pt, yolo26s.pt.
-        variant: p2, ghost-p2, p6, pose, seg; one of our layouts: p234, p234-down, slim.
+        variant: p2, ghost-p2, p6, pose, seg; one of our layouts: p234, p234-down, p3, slim.
 
     Raises:
         ConfigError: There is no such variant.
     """
-    base = re.sub(r"-(ghost|p2|p6|ghost-p2|ghost-p6|p234|p234-down|slim)$", "", Path(model).stem)
+    base = re.sub(r"-(ghost|p2|p6|ghost-p2|ghost-p6|p234|p234-down|p3|slim)$", "", Path(model).stem)
     name = f"{base}-{variant}.yaml"
 
     def refuse(_: BaseException) -> ConfigError:

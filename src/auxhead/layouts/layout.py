@@ -29,7 +29,7 @@ class Layout:
 
     Attributes:
         levels: Levels that it predicts on, each next to the one before: (2, 3, 4) has strides 4, 8 and 16. Stages of
-            the backbone beyond the last one are left out.
+            the backbone beyond the last one are left out. A single one is read as the backbone leaves it.
         up_again: Whether the coarser levels get what the finer ones found (the neck's path up, as in stock detectors),
             or are read on the way down.
         reg_max: Bins a box side is told with; None: as it is.
@@ -129,7 +129,7 @@ def _assemble(roles: Roles, layout: Layout) -> _Sheet:
         sheet.add(f"into P{level}", shrink)
         kept[level] = sheet.add(f"P{level} stage", work)
     narrower = roles.stages[last][1].args[0] / roles.stages[max(roles.stages)][1].args[0]
-    for layer in roles.tail:
+    for layer in roles.tail if len(layout.levels) > 1 else ():  # a neck hands on what it sees; it would start untrained
         if last >= ATTENTION_FROM or layer.module not in ATTENTION:
             sheet.add(f"tail {layer.module}", scaled(layer, narrower))
     made = {last: len(sheet.lines) - 1}
@@ -189,16 +189,16 @@ def _sized(rest: Mapping[str, Any], layout: Layout, where: str) -> dict[str, Any
 
 
 def _require_levels(roles: Roles, layout: Layout, where: str) -> None:
-    """Check that levels are two at least, neighbours, and that there are stages for them.
+    """Check that levels are neighbours, and that there are stages for them.
 
     Raises:
         ConfigError: They are not.
     """
     levels = layout.levels
-    possible = range(FINEST, max(roles.stages) + 1)
-    if len(levels) < 2 or levels != tuple(range(levels[0], levels[0] + len(levels))) or not {*levels} <= {*possible}:
+    possible = range(FINEST, max(roles.stages) + 1) if roles.top_down else roles.levels  # without a neck, its own
+    if not levels or levels != tuple(range(levels[0], levels[0] + len(levels))) or not {*levels} <= {*possible}:
         raise ConfigError(
-            expected=f"two or more levels in a row out of {', '.join(f'P{level}' for level in possible)}",
+            expected=f"levels in a row out of {', '.join(f'P{level}' for level in possible)}",
             found=", ".join(f"P{level}" for level in levels) or "none",
             where=where,
             fix="choose for instance P2, P3, P4",

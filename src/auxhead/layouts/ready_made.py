@@ -11,9 +11,9 @@ FOLDER = Path(__file__).parent / "cfg"
 FAMILIES = ("yolov5", "yolov8", "yolov9t", "yolov9s", "yolov9m", "yolov9c", "yolo11", "yolo12", "yolo26")
 """Detectors of Ultralytics that they are cut from."""
 
-LAYOUTS = ("p234", "p234-down", "slim", "p2")
-"""What they are called; slim is the usual layout with fewer channels, for larger images, and p2 stands here where
-Ultralytics has none."""
+LAYOUTS = ("p234", "p234-down", "p3", "slim", "p2")
+"""What they are called. p3 and slim are for larger images: p3 is the backbone up to stride 8, slim the usual layout
+with fewer channels. p2 stands here where Ultralytics has none."""
 
 SIZES = "nsmlx"
 

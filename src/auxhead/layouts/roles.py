@@ -78,6 +78,8 @@ DETECT = frozenset({"Detect", "v10Detect"})
 
 JOIN = Layer((-1,), 1, "Concat", (1,))
 
+ENLARGE = Layer(-1, 1, "nn.Upsample", (None, 2, "nearest"))  # as in all of Ultralytics' detectors
+
 
 def read_roles(yaml: Mapping[str, Any], where: str) -> Roles:
     """Tell the roles of the layers of a detector's YAML.
@@ -87,7 +89,7 @@ def read_roles(yaml: Mapping[str, Any], where: str) -> Roles:
         where: Its name, for the message.
 
     Raises:
-        ModelError: Its layers are not those of a backbone, a path down, a path up and a Detect, in this order.
+        ModelError: Its layers are not those of a backbone, perhaps a path down and one up, and a Detect, in this order.
     """
     try:
         backbone = [Layer.read(line) for line in yaml["backbone"]]
@@ -95,7 +97,7 @@ def read_roles(yaml: Mapping[str, Any], where: str) -> Roles:
         stem, stages, tail = _backbone(backbone)
         top_down, lateral, enlarge, bottom_up = _neck(head[:-1], max(stages))
         up_again = bool(bottom_up)
-        levels = tuple(range(min(top_down), 1 + (max(bottom_up) if up_again else max(stages))))
+        levels = tuple(range(min(top_down, default=max(stages)), 1 + (max(bottom_up) if up_again else max(stages))))
         _expect_detect(head[-1], len(levels))
         rest = {key: value for key, value in yaml.items() if key not in {"backbone", "head", "yaml_file", "scale"}}
         return Roles(stem, stages, tail, top_down, lateral, enlarge, bottom_up, head[-1], levels, up_again, rest)
@@ -124,12 +126,12 @@ def _backbone(layers: Sequence[Layer]) -> tuple[Layer, dict[int, tuple[Layer, La
 def _neck(
     layers: Sequence[Layer], last: int
 ) -> tuple[dict[int, Layer], dict[int, Layer], Layer, dict[int, tuple[Layer, Layer]]]:
-    """Walk down from the last stage while maps are enlarged, then up again."""
+    """Walk down from the last stage while maps are enlarged, then up again; without layers there is no neck."""
     walk: Iterator[Layer] = iter(layers)
     top_down: dict[int, Layer] = {}
     lateral: dict[int, Layer] = {}
     bottom_up: dict[int, tuple[Layer, Layer]] = {}
-    enlarge: Layer | None = None
+    enlarge = ENLARGE
     level = last
     for layer in walk:
         if layer.halves:
@@ -145,7 +147,7 @@ def _neck(
             level -= 1
             _expect_join(next(walk))
             top_down[level] = next(walk)
-    if enlarge is None:
+    if layers and not top_down:
         raise ValueError("no map is enlarged")
     return top_down, lateral, enlarge, bottom_up
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +41,8 @@ MODELS: dict[str, type[DetectionModel]] = {
     "segment": SegmentationModel,
     "obb": OBBModel,
 }
+
+STEP = 32  # of image sizes, pixels. Source: ultralytics/engine/trainer.py, check_imgsz of the stride, 32 at least
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,31 @@ def cost(
         return costs
     times = measure(ready, choose_device(device), imgsz, rounds, tell)
     return Costs(Cost(**{**vars(one), "latency": measured}) for one, measured in zip(costs, times, strict=True))
+
+
+@checkpoint.restricted()
+def imgsz_within(model: str | Path, like: str | Path, imgsz: int, nc: int | None = None) -> int:
+    """Return the largest image size at which a model computes no more than another one.
+
+    Args:
+        model: What `cost` takes.
+        like: The other one.
+        imgsz: The other one's image size, pixels.
+        nc: Classes to build both with; None: what the YAMLs or files have.
+
+    Returns:
+        A multiple of 32 pixels (what Ultralytics asks for of image sizes), 32 at least.
+
+    Raises:
+        ModelError: A model is unknown, no file of a model, or of another task.
+    """
+    most = cost([like], nc=nc, imgsz=imgsz)[0].fused.gflops
+    fused = build(str(model), nc, None).fuse(verbose=False).eval()
+    ratio = most / count(fused, imgsz).gflops
+    size = STEP * max(1, int(imgsz * math.sqrt(ratio) / STEP))  # operations grow with the area, but those of attention
+    while size > STEP and count(fused, size).gflops > most:
+        size -= STEP
+    return size
 
 
 def _named(models: Any) -> list[str]:
