@@ -17,7 +17,7 @@ def made(levels: tuple[int, ...], ratio: float = 1.0, **own: Any) -> Design:
     offered = Offer(own.pop("small", 13.0), 0.0, 224.0, own.pop("beyond", 0.0), 600, 0.0)
     fits = own.pop("fits", ratio <= 1)
     name = f"n-{layout.name}{'' if layout.width == 1 else '-slim'}"
-    return Design(name, layout, {}, Counts(1, ratio, 1), ratio, None, offered, fits)
+    return Design(name, layout, own.pop("imgsz", 640), {}, Counts(1, ratio, 1), ratio, None, offered, fits)
 
 
 LIKE = made((3, 4, 5), small=5.0)
@@ -74,6 +74,25 @@ def test_without_small_objects_the_known_detector_is_kept_and_what_is_cheaper_na
     assert "same finest level" not in advice(P234, made((3, 4), 0.66, beyond=0.3), small=0.03)[1]
 
 
+P3 = made((3,), 0.95, imgsz=1056, small=1.0)
+
+
+def test_larger_images_come_first_where_nothing_is_given_up() -> None:
+    best, reasons = advice(P34, P234, P3, small=0.4)
+    assert best == "n-p3"
+    assert "Try n-p3 at imgsz=1056" in reasons
+    assert "1.6 times as wide and high there" in reasons
+    assert advice(P34, P234, made((3,), 0.95, imgsz=1056, beyond=0.02), small=0.4)[0] == "n-p234"
+    assert advice(P34, P234, made((3,), 1.05, imgsz=1056), small=0.4)[0] == "n-p234"
+
+
+def test_larger_images_are_no_cheaper_detector() -> None:
+    best, reasons = advice(P3, P34, small=0.03)
+    assert best is None
+    assert "n-p34 has the same finest level at 0.66x" in reasons
+    assert "n-p3 " not in reasons
+
+
 def test_large_objects_are_not_given_up() -> None:
     best, reasons = advice(made((2, 3, 4), 0.9, beyond=0.2), made((2, 3), 0.8, beyond=0.5), small=0.4)
     assert best is None
@@ -87,7 +106,7 @@ def test_what_is_given_up_is_said() -> None:
 def test_a_budget_that_nothing_meets_is_said_with_the_nearest() -> None:
     best, reasons = advice(made((2, 3, 4), 0.93, fits=False), made((2, 3), 0.7, fits=False), small=0.4, budget=0.5)
     assert best is None
-    assert "no design with P2 holds 0.5 times its price; the nearest is n-p23: 0.70x the GFLOPs" in reasons
+    assert "no design with finer cells holds 0.5 times its price; the nearest is n-p23: 0.70x the GFLOPs" in reasons
 
 
 def test_no_boxes_no_design() -> None:

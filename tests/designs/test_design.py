@@ -19,6 +19,7 @@ import auxhead
 from auxhead.comparison.plan import resolve_plan
 from auxhead.comparison.plan_file import read_plan
 from auxhead.errors import ConfigError, DataError, ModelError, OutputError
+from auxhead.shipping.cost import cost, imgsz_within
 from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Spread
 
@@ -71,16 +72,19 @@ def test_a_budget_narrows_what_is_too_dear(signs: Path) -> None:
 def test_nothing_fits_an_impossible_budget(signs: Path, tmp_path: Path) -> None:
     designs = auxhead.design(data=str(signs), **KEYS, budget=0.01, out=str(tmp_path / "out"))
     assert designs.best is None
-    assert "no design with P2 holds 0.01 times its price" in designs.reasons[0]
+    assert "no design with finer cells holds 0.01 times its price" in designs.reasons[0]
     assert [path.name for path in (tmp_path / "out").glob("*.yaml")] == ["plan.yaml"]
 
 
 def test_what_is_too_slow_is_narrowed_and_measured_again(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
 
-    def slow_at_fine_levels(models: Sequence[Any], device: Any, imgsz: int, *_: Any) -> tuple[list[Spread], str]:
+    def slow_at_fine_levels(models: Sequence[Any], _: Any, sizes: Sequence[int], *__: Any) -> tuple[list[Spread], str]:
         """Say that time is the GFLOPs, with a third more for stride 4."""
-        prices = [Counts.of(model, imgsz).gflops * (1.3 if model.stride[0] == 4 else 1) for model in models]
+        prices = [
+            Counts.of(model, imgsz).gflops * (1.3 if model.stride[0] == 4 else 1)
+            for model, imgsz in zip(models, sizes, strict=True)
+        ]
         measured.append(len(models))
         return [Spread(price, *[price / prices[0]] * 3) for price in prices], "a clock"
 
@@ -111,6 +115,55 @@ def test_what_narrowing_does_not_make_faster_is_made_shallower(signs: Path, monk
     assert p234.fits
     assert p234.name == "yolov8m-p234-d67"
     assert p234.note == "67% of the depth, for its price"
+
+
+@pytest.fixture
+def large_pictures(tmp_path: Path) -> Path:
+    """Write a data set whose pictures are 400 px wide, each with a box of 12 px."""
+    for split in ("train", "val"):
+        (tmp_path / "images" / split).mkdir(parents=True)
+        (tmp_path / "labels" / split).mkdir(parents=True)
+        for name in range(3):
+            Image.new("RGB", (400, 300), (name, 90, 90)).save(tmp_path / "images" / split / f"{name}.png")
+            (tmp_path / "labels" / split / f"{name}.txt").write_text("0 0.5 0.5 0.03 0.04\n")
+    data = tmp_path / "data.yaml"
+    data.write_text(yaml.safe_dump({"train": "images/train", "val": "images/val", "names": ["a", "b", "c"]}))
+    return data
+
+
+def test_where_pictures_have_more_detail_a_detector_without_a_neck_gets_larger_ones(large_pictures: Path) -> None:
+    designs = auxhead.design(data=str(large_pictures), like="yolov8n", imgsz=192, price="gflops", out="out")
+    p3 = next(one for one in designs.candidates if one.name == "yolov8n-p3")
+    assert designs.best == "yolov8n-p3"
+    assert "Try yolov8n-p3 at imgsz=320" in designs.reasons[0]
+    assert p3.imgsz == imgsz_within("yolov8n-p3.yaml", "yolov8n.yaml", 192, nc=3) == 320
+    assert p3.counts == cost("yolov8n-p3.yaml", nc=3, imgsz=320)[0].fused
+    assert Path("out/yolov8n-p3.yaml").read_text().count("imgsz=320") == 1
+    plan = resolve_plan(*read_plan("out/plan.yaml", {}, {"device": "cpu", "epochs": 1}))
+    assert [plan.keys[arm]["imgsz"] for arm in ("plain", "yolov8n-p3", "yolov8n-p234")] == [192, 320, 192]
+    half = auxhead.design(data=str(large_pictures), like="yolov8n", imgsz=192, price="gflops", budget=0.6)
+    assert next(one.imgsz for one in half.candidates if one.name == "yolov8n-p3") == 224
+
+
+def test_images_are_no_larger_than_the_pictures(large_pictures: Path) -> None:
+    designs = auxhead.design(data=str(large_pictures), like="yolov8n", imgsz=320, price="gflops")
+    assert next(one.imgsz for one in designs.candidates if one.name == "yolov8n-p3") == 384  # of 400; GFLOPs allow 512
+    designs = auxhead.design(data=str(large_pictures), like="yolov8n", imgsz=384, price="gflops")
+    assert "yolov8n-p3" not in {one.name for one in designs.candidates}
+
+
+def test_images_that_are_too_slow_become_smaller(large_pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def area(models: Sequence[Any], _: Any, sizes: Sequence[int], *__: Any) -> tuple[list[Spread], str]:
+        """Say that time is the area of the images."""
+        return [Spread(size**2, *[size**2 / sizes[0] ** 2 / 1.4] * 3) for size in sizes], "a clock"
+
+    monkeypatch.setattr("auxhead.designs.prices.race", area)
+    designs = auxhead.design(data=str(large_pictures), like="yolov8n", imgsz=192, device="cpu")
+    p3 = next(one for one in designs.candidates if one.name == "yolov8n-p3")
+    assert (p3.imgsz, p3.fits) == (224, True)
+    monkeypatch.setattr("auxhead.designs.prices.race", lambda models, *_: ([Spread(1, 9, 9, 9)] * len(models), "slow"))
+    designs = auxhead.design(data=str(large_pictures), like="yolov8n", imgsz=192, device="cpu")
+    assert "yolov8n-p3" not in {one.name for one in designs.candidates}
 
 
 @pytest.mark.parametrize("like", ["yolov9t", "yolo12n", "yolo26n.yaml", "yolov8n-p2"])

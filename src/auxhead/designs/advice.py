@@ -11,9 +11,9 @@ from auxhead.formats import percent
 WORTH_IT = 0.1
 """Share of small boxes from which a finer level is advised. Source: own choice."""
 
-ORDER = (3, 4, 2)
-"""Numbers of levels, best first: a fourth one is for large objects, and where there are none its price is better spent
-on width; two have been tried least. Source: own choice."""
+ORDER = (1, 3, 4, 2)
+"""Numbers of levels, best first: one buys more pixels; a fourth one is for large objects, and where there are none its
+price is better spent on width; two have been tried least. Source: own choice, the first after docs/evidence."""
 
 LOST = 0.005
 """Share of boxes that may be too large for an advised design. Source: own choice: one in two hundred."""
@@ -26,14 +26,14 @@ def ranked(designs: Sequence[Design], small_share: float) -> list[Design]:
         designs: The candidates.
         small_share: Share of boxes that are small.
     """
-    finest = 2 if small_share >= WORTH_IT else 3
+    for_small = small_share >= WORTH_IT
 
     def key(one: Design) -> tuple[object, ...]:
         layout = one.layout
         return (
             not one.fits,
             one.offer.given_up > LOST,
-            layout.levels[0] != finest,
+            (layout.levels[0] == 2 or len(layout.levels) == 1) != for_small,
             ORDER.index(len(layout.levels)) if len(layout.levels) in ORDER else len(ORDER),
             -layout.width * layout.depth,
             not layout.up_again,
@@ -41,6 +41,11 @@ def ranked(designs: Sequence[Design], small_share: float) -> list[Design]:
         )
 
     return sorted(designs, key=key)
+
+
+def is_finer(one: Design, like: Design) -> bool:
+    """Tell whether a design has finer cells than the known detector, by its levels or by larger images."""
+    return one.layout.levels[0] < like.layout.levels[0] or one.imgsz > like.imgsz
 
 
 def advise(
@@ -68,25 +73,39 @@ def advise(
     share = f"{percent(small_share)} of the training boxes are smaller than {SMALL:g} px"
     if small_share < WORTH_IT:
         keep = f"Keep {like.name}: {share}; a finer level is worth trying from {percent(WORTH_IT)} on."
-        return None, [keep, *_cheaper(candidates)]
-    fine = [one for one in candidates if one.layout.levels[0] == 2]
+        return None, [keep, *_cheaper([one for one in candidates if one.imgsz == like.imgsz])]
+    fine = [one for one in candidates if one.layout.levels[0] == 2 or one.imgsz > like.imgsz]
     affordable = [one for one in fine if one.fits]
     if not affordable:
         near = min(fine, key=lambda one: one.gflops_ratio, default=None)
         nearest = f"; the nearest is {near.name}: {_price(near)}" if near else ""
-        return None, [f"Keep {like.name}: {share}, but no design with P2 holds {budget:g} times its price{nearest}."]
+        return None, [
+            f"Keep {like.name}: {share}, but no design with finer cells holds {budget:g} times its price{nearest}."
+        ]
     best = affordable[0]
     if best.offer.given_up > LOST:
-        keep = (
-            f"Keep {like.name}: {share}, but every design with P2 at that price gives up large objects; {best.name} "
-            f"the fewest: {percent(best.offer.given_up, 1)} of the boxes."
-        )
+        fewest = f"{best.name} the fewest: {percent(best.offer.given_up, 1)} of the boxes"
+        every = "every design with finer cells at that price gives up large objects"
+        keep = f"Keep {like.name}: {share}, but {every}; {fewest}."
         return None, [keep]
-    reason = (
-        f"Try {best.name}: {share}; they have a median of {_count(best)} candidate anchors there, and of "
-        f"{_count(like)} in {like.name}. Price: {_price(best)}."
-    )
+    offered = _pixels(best, like) if best.imgsz != like.imgsz else _anchors(best, like)
+    reason = f"Try {best.name}{_at(best, like)}: {share}; {offered}. Price: {_price(best)}."
     return best.name, [reason, _large(best), *([_fewer_weights(like, best)] if weights else [])]
+
+
+def _anchors(best: Design, like: Design) -> str:
+    """Say what finer levels give small boxes."""
+    return f"they have a median of {_count(best)} candidate anchors there, and of {_count(like)} in {like.name}"
+
+
+def _pixels(best: Design, like: Design) -> str:
+    """Say what larger images give small boxes."""
+    return f"they are {best.imgsz / like.imgsz:.2g} times as wide and high there, with what the pictures have of detail"
+
+
+def _at(best: Design, like: Design) -> str:
+    """Name the image size of a design where it is not the known detector's."""
+    return f" at imgsz={best.imgsz}" if best.imgsz != like.imgsz else ""
 
 
 def _fewer_weights(like: Design, best: Design) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,9 @@ TRIED = (
 )
 """Layouts that are tried. Source: own choice: P2 for small objects, with and without the stages that large ones need,
 and P3 and P4 alone for middle sizes."""
+
+ENLARGED = Layout((3,))
+"""Layout that is tried on larger images: what it saves without a neck and the stages beyond P3 buys pixels."""
 
 BINS = (8, 16)  # reg_max, of families with bins. Source: 16 is Ultralytics'; 8 halves the box branch at equal precision
 STEP = 0.0625  # widths are tried in sixteenths
@@ -119,7 +122,9 @@ def layouts(family: Family, longest: float) -> Iterator[Layout]:
     """
     for layout in TRIED:
         if layout != family.layout:
-            yield replace(layout, reg_max=_bins(family, layout, longest))
+            several = bins(family)
+            enough = (count for count in several if count is None or reach(layout, count) >= longest)
+            yield replace(layout, reg_max=next(enough, several[-1]))
 
 
 def narrower(layout: Layout) -> Iterator[Layout]:
@@ -133,11 +138,9 @@ def shallower(layout: Layout) -> Iterator[Layout]:
     yield from (replace(layout, depth=depth) for depth in DEPTHS if depth < layout.depth)
 
 
-def _bins(family: Family, layout: Layout, longest: float) -> int | None:
-    """Choose the fewest bins whose reach is long enough, or the most there are; None for families without bins."""
-    if family.bins == ONE_BIN:
-        return None
-    return next((bins for bins in BINS if reach(layout, bins) >= longest), BINS[-1])
+def bins(family: Family) -> Sequence[int | None]:
+    """List the numbers of bins that are tried, fewest first; of families that tell sides without bins, only None."""
+    return (None,) if family.bins == ONE_BIN else BINS
 
 
 def _rest(roles: Roles) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 import yaml
 
-from auxhead.designs.advice import advise, ranked
+from auxhead.designs.advice import advise, is_finer, ranked
 from auxhead.designs.candidates import TRIED, Family, layouts, read_family
-from auxhead.designs.offers import Survey, offer, seen_by_a_cell, survey
-from auxhead.designs.prices import Limit, Priced, within
+from auxhead.designs.offers import Survey, detail, offer, seen_by_a_cell, survey
+from auxhead.designs.prices import Limit, Priced, enlarged, within
 from auxhead.designs.result import Design, Designs, short_name
 from auxhead.errors import ConfigError, ModelError
 from auxhead.files import path_given, require_free, write_atomic
@@ -106,13 +106,19 @@ def _search(family: Family, known: Any, truth: Truth, own: DesignKeys, tell: Pro
     longest = boxes.sides.max(axis=1, initial=0.0)
     enough = float(np.quantile(longest, TOLD_FROM)) if len(longest) else 0.0
     fused = known.fuse(verbose=False).eval()
-    like = Priced(family.layout, {}, fused, count(fused, own.imgsz))
+    like = Priced(family.layout, own.imgsz, {}, fused, count(fused, own.imgsz))
     device = None if own.price == "gflops" else choose_device(own.device)
     limit = Limit(like, own.budget, own.price != "latency", device, own.imgsz, own.rounds)
     priced = within(family, limit, list(layouts(family, enough)), tell)
-    first = _design(family, limit, boxes, like, family.name)
+    priced += enlarged(family, limit, enough, detail(truth), tell)
+    larger = [one for one in priced if one.imgsz != own.imgsz]
+    surveys = {one.imgsz: survey(truth, one.imgsz, [one.layout.levels], tell) for one in larger}
+    surveys[own.imgsz] = boxes
+    first = _design(family, limit, surveys, like, family.name)
     small = float(boxes.small.mean()) if len(longest) else None
-    others = ranked([_design(family, limit, boxes, one, family.file_stem(one.layout)) for one in priced], small or 0.0)
+    others = ranked(
+        [_design(family, limit, surveys, one, family.file_stem(one.layout)) for one in priced], small or 0.0
+    )
     weights = own.pretrained is not None or own.like.endswith(".pt")
     best, reasons = advise(first, others, small, own.budget, weights=weights)
     percentiles = np.percentile(longest, [50, 99, 100]).tolist() if len(longest) else None
@@ -134,17 +140,19 @@ def _search(family: Family, known: Any, truth: Truth, own: DesignKeys, tell: Pro
     )
 
 
-def _design(family: Family, limit: Limit, boxes: Survey, one: Priced, name: str) -> Design:
-    """Put price and offer of a layout together."""
+def _design(family: Family, limit: Limit, surveys: Mapping[int, Survey], one: Priced, name: str) -> Design:
+    """Put price and offer of a layout together; surveys are those of the boxes by image size."""
     bins = int(one.content.get("reg_max", family.bins))
+    seen = seen_by_a_cell(one.model.cpu(), one.imgsz)
     return Design(
         name=name,
         layout=one.layout,
+        imgsz=one.imgsz,
         yaml=one.content,
         counts=one.counts,
         gflops_ratio=one.counts.gflops / limit.like.counts.gflops,
         time=one.time,
-        offer=offer(boxes, one.layout, bins, seen_by_a_cell(one.model.cpu(), limit.imgsz)),
+        offer=offer(surveys[one.imgsz], one.layout, bins, seen, surveys[limit.imgsz].small),
         fits=one is limit.like or limit.holds(one),
         note=_trim(one.layout),
     )
@@ -187,10 +195,10 @@ def _earlier(out: Path) -> set[str]:
 def _plan(found: Designs, own: DesignKeys) -> Mapping[str, Any]:
     """Make a plan: plain, the designs that are worth a training, and P2 models as ceilings."""
     known = own.like if Path(own.like).suffix else f"{own.like}.yaml"
-    finer = [one for one in found.candidates if one.fits and one.layout.levels[0] < found.like.layout.levels[0]]
+    finer = [one for one in found.candidates if one.fits and is_finer(one, found.like)]
     worth = finer[:COMPARED]
     arms: dict[str, Any] = {"plain": None}
-    arms |= {one.name: {"model": f"{one.name}.yaml"} for one in worth}
+    arms |= {one.name: {"model": f"{one.name}.yaml"} | _larger(one, found) for one in worth}
     arms |= {name: None for name in ("p2", "ghost-p2") if _has(known, name)}
     base = {"model": known, "imgsz": found.imgsz, "epochs": 100, "batch": 16}
     base |= {"pretrained": own.pretrained} if own.pretrained else {}
@@ -204,6 +212,11 @@ def _plan(found: Designs, own: DesignKeys) -> Mapping[str, Any]:
         "control": "plain",
         "arms": arms,
     }
+
+
+def _larger(one: Design, found: Designs) -> dict[str, int]:
+    """Return the image size of a design, as keys of an arm, where it isn't that of the others."""
+    return {} if one.imgsz == found.imgsz else {"imgsz": one.imgsz}
 
 
 def _has(known: str, variant: str) -> bool:
@@ -221,6 +234,6 @@ def _comment(one: Design, found: Designs) -> str:
     price = f"{one.counts.gflops:.2f} GFLOPs, {one.gflops_ratio:.2f} times those of {found.like.name}"
     return (
         f"{one.name}: a detector of Ultralytics' own modules that predicts on {levels}\n"
-        f"designed for {short_name(found.data)} at {found.imgsz} px and {found.nc} classes: {price}\n"
-        f"Train it with: yolo detect train model={one.name}.yaml data=..."
+        f"designed for {short_name(found.data)} at {one.imgsz} px and {found.nc} classes: {price} at {found.imgsz} px\n"
+        f"Train it with: yolo detect train model={one.name}.yaml imgsz={one.imgsz} data=..."
     )

@@ -19,6 +19,7 @@ from auxhead.metrics.truth import Floats, Ints, Truth
 from auxhead.progress import Progress, named
 
 Levels = tuple[int, ...]
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 SMALL = 16.0
 """Sides below which a box is small, pixels of the network input. Source: own choice. Twice the stride of P3; at 640 px
@@ -49,9 +50,9 @@ class Survey:
     unmatched: Mapping[Levels, int]
 
     @property
-    def small(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def small(self) -> Flags:
         """Which boxes are small, shape (m,)."""
-        flags: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.sqrt(self.sides.prod(axis=1)) < SMALL
+        flags: Flags = np.sqrt(self.sides.prod(axis=1)) < SMALL
         return flags
 
 
@@ -110,6 +111,15 @@ def _matched(box: Ints, anchor: Ints, boxes: int) -> int:
     return int((maximum_bipartite_matching(pairs, perm_type="column") >= 0).sum())
 
 
+def detail(truth: Truth) -> int:
+    """Return the image size beyond which half of the pictures have no more detail, pixels; 0 without pictures.
+
+    Args:
+        truth: Sizes of the pictures.
+    """
+    return int(np.median(truth.sizes.max(axis=1))) if len(truth.files) else 0
+
+
 def reach(layout: Layout, reg_max: int) -> float:
     """Return the longest side that a layout's bins can tell, pixels of the network input; infinity without bins.
 
@@ -124,7 +134,7 @@ def reach(layout: Layout, reg_max: int) -> float:
     return float("inf") if reg_max == ONE_BIN else 2.0 * (reg_max - 1) * 2 ** layout.levels[-1]
 
 
-def offer(found: Survey, layout: Layout, reg_max: int, seen: int) -> Offer:
+def offer(found: Survey, layout: Layout, reg_max: int, seen: int, small: Flags | None = None) -> Offer:
     """Say what a layout offers the boxes.
 
     Args:
@@ -132,15 +142,16 @@ def offer(found: Survey, layout: Layout, reg_max: int, seen: int) -> Offer:
         layout: Its levels; they are among those that were surveyed.
         reg_max: Bins a side.
         seen: Pixels across that one cell of its coarsest level sees.
+        small: Which boxes count as small, shape (m,); None: those that are small in this survey.
     """
     longest = found.sides.max(axis=1, initial=0.0)
     told = reach(layout, reg_max)
     told_or_none = told if np.isfinite(told) else None
     if not len(longest):
         return Offer(None, None, told_or_none, None, seen, None)
-    small = found.counts[layout.levels][found.small[found.counted]]
+    few = found.counts[layout.levels][(found.small if small is None else small)[found.counted]]
     return Offer(
-        small=float(np.median(small)) if len(small) else None,
+        small=float(np.median(few)) if len(few) else None,
         without_own=found.unmatched[layout.levels] / len(found.counted) if len(found.counted) else None,
         reach=told_or_none,
         beyond=float((longest > told).mean()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,8 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from auxhead.designs.candidates import Family, narrower, shallower
-from auxhead.errors import ModelError
+from auxhead.designs.candidates import ENLARGED, Family, bins, narrower, shallower
+from auxhead.designs.offers import ONE_BIN, reach
+from auxhead.errors import ConfigError, ModelError
+from auxhead.keys.design import MULTIPLE as STEP
 from auxhead.layouts.layout import Layout
 from auxhead.progress import Progress
 from auxhead.shipping.cost import count
@@ -22,6 +25,7 @@ from auxhead.shipping.latency import Spread, race
 
 ROUNDING = 1.005  # a price may be this much over the budget: half a percent, what two decimals of a ratio hide
 NEAR = 1.02  # of the GFLOPs that would be narrow enough: a step of width is several percent. Source: own choice
+MOST = 2  # times the image size; there P3 has the cells that P2 has without it. Source: own choice
 ATTEMPTS = 2  # times that what is too slow is trimmed and measured again. Source: own choice
 
 
@@ -31,6 +35,7 @@ class Priced:
 
     Attributes:
         layout: The layout.
+        imgsz: Image size that the price is for, pixels.
         content: Its YAML.
         model: The model, fused.
         counts: Its size.
@@ -39,6 +44,7 @@ class Priced:
     """
 
     layout: Layout
+    imgsz: int
     content: Mapping[str, Any]
     model: nn.Module
     counts: Counts
@@ -92,7 +98,7 @@ def priced(family: Family, layout: Layout, imgsz: int) -> Priced:
     """
     content = family.content(layout)
     model = family.fused(content)
-    return Priced(layout, content, model, count(model, imgsz))
+    return Priced(layout, imgsz, content, model, count(model, imgsz))
 
 
 def within(family: Family, limit: Limit, layouts: Sequence[Layout], tell: Progress) -> list[Priced]:
@@ -125,6 +131,51 @@ def within(family: Family, limit: Limit, layouts: Sequence[Layout], tell: Progre
         for (place, _), one in zip(lighter, again, strict=True):
             timed[place] = max(timed[place], one, key=limit.worth)
     return timed
+
+
+def enlarged(family: Family, limit: Limit, longest: float, largest: int, tell: Progress) -> list[Priced]:
+    """Build the layout without a neck for the largest images at which its price holds.
+
+    Args:
+        family: The known detector.
+        limit: What a price may be.
+        longest: Side that bins should tell, pixels of the known detector's input.
+        largest: Image size beyond which the pictures have no more detail, pixels.
+        tell: Called as tell(task, done, total).
+
+    Returns:
+        It, or nothing: where there is no price left for larger images, or no detail in the pictures.
+    """
+    sizes = range(limit.imgsz + STEP, min(largest, round(MOST * limit.imgsz)) + 1, STEP)
+    if not sizes:
+        return []
+    try:
+        versions = [priced(family, replace(ENLARGED, reg_max=each), sizes[-1]) for each in bins(family)]
+    except (ModelError, ConfigError):  # a family that it can't be cut from
+        return []
+    for version in versions:
+        one = _largest(limit, version, sizes, tell)
+        if one and reach(one.layout, one.layout.reg_max or ONE_BIN) >= longest * one.imgsz / limit.imgsz:
+            break
+    return [one] if one else []
+
+
+def _largest(limit: Limit, version: Priced, sizes: range, tell: Progress) -> Priced | None:
+    """Find the largest images at which a price holds; None: even the smallest are too dear."""
+
+    def at(imgsz: int) -> Priced:
+        return replace(version, imgsz=imgsz, counts=count(version.model, imgsz))
+
+    affordable = bisect_left(sizes, True, key=lambda imgsz: not limit.counts_hold(at(imgsz).counts))
+    for attempt in range(1, ATTEMPTS + 2):
+        if not affordable:
+            return None
+        (one,) = _timed(limit, [at(sizes[affordable - 1])], f"timing larger images ({attempt})", tell)
+        if one.time is None or limit.time_holds(one.time):
+            return one
+        enough = one.imgsz * math.sqrt(limit.budget / one.time.ratio)  # time grows with the area
+        affordable = min(bisect_left(sizes, enough + 1), affordable - 1)
+    return None
 
 
 def _too_slow(limit: Limit, one: Priced) -> bool:
@@ -179,10 +230,11 @@ def _timed(limit: Limit, several: Sequence[Priced], task: str, tell: Progress) -
     """Measure models in turns with the known detector."""
     if limit.device is None or not several:
         return list(several)
-    models = [limit.like.model, *(one.model for one in several)]
+    everything = [limit.like, *several]
+    models, sizes = [one.model for one in everything], [one.imgsz for one in everything]
 
     def say(_: str, done: int, total: int) -> None:
         tell(task, done, total)
 
-    (_, *times), clock = race(models, limit.device, limit.imgsz, limit.rounds, say)
+    (_, *times), clock = race(models, limit.device, sizes, limit.rounds, say)
     return [replace(one, time=time, clock=clock) for one, time in zip(several, times, strict=True)]

@@ -46,6 +46,7 @@ class Design:
     Attributes:
         name: Of its file and arm: yolov8n-p234.
         layout: Its levels, neck, bins, width and depth.
+        imgsz: Image size that it is for, pixels.
         yaml: Content of its YAML; empty for the one that is known.
         counts: Its size, fused, at the classes of the data.
         gflops_ratio: Of its GFLOPs to the known one's.
@@ -57,6 +58,7 @@ class Design:
 
     name: str
     layout: Layout
+    imgsz: int
     yaml: Mapping[str, Any] = field(repr=False)
     counts: Counts
     gflops_ratio: float
@@ -82,7 +84,7 @@ class Designs(InNotebooks):
 
     Attributes:
         data: The data.yaml.
-        imgsz: Image size, pixels.
+        imgsz: Image size of the known detector, pixels.
         nc: Classes.
         boxes: Training boxes.
         pictures: Training pictures.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from auxhead.designs.result import Design, Designs
 from auxhead.formats import NOTHING, percent, plural
 
-HEAD = ["design", "levels", "bins", "params", "GFLOPs", "ratio"]
+HEAD = ["design", "imgsz", "levels", "bins", "params", "GFLOPs", "ratio"]
 OFFERS = ["small", "no own", "too large", "sees px", ""]
 
 
@@ -24,7 +24,8 @@ def _row(one: Design, found: Designs) -> list[str]:
     offer = one.offer
     return [
         one.name,
-        f"P{one.layout.levels[0]}-P{one.layout.levels[-1]}",
+        str(one.imgsz),
+        "-".join(f"P{level}" for level in dict.fromkeys((one.layout.levels[0], one.layout.levels[-1]))),
         str(one.layout.reg_max or NOTHING),
         f"{one.counts.parameters / 1e6:.2f} M",
         f"{one.counts.gflops:.2f}",
@@ -47,16 +48,17 @@ def _mark(one: Design, found: Designs) -> str:
 def remarks(found: Designs) -> Iterator[str]:
     """Say what the columns are, and what to do."""
     where = f", time on {found.device} ({found.clock})" if found.device else ""
-    data = f"{found.boxes:,} training boxes at {found.imgsz} px, {plural(found.nc, 'class')}"
+    data = f"{found.boxes:,} training boxes, {plural(found.nc, 'class')}"
     yield f"{data}; prices fused{where}, as ratios to the first."
     yield (
-        "small: median candidate anchors of boxes under 16 px; no own: boxes that can't have an anchor of their own; "
-        "too large: boxes beyond what the coarsest level tells or sees."
+        f"small: median candidate anchors of boxes under 16 px at imgsz={found.imgsz}; no own: boxes that can't have "
+        "an anchor of their own; too large: boxes beyond what the coarsest level tells or sees."
     )
     if found.looked_at < found.pictures:
         yield f"Anchors were counted on {found.looked_at:,} of {found.pictures:,} pictures, evenly spread."
     if found.longest is not None:
-        yield "Longer sides: median {:.0f} px, 99 % up to {:.0f} px, largest {:.0f} px.".format(*found.longest)
+        sides = "median {:.0f} px, 99 % up to {:.0f} px, largest {:.0f} px".format(*found.longest)
+        yield f"Longer sides at imgsz={found.imgsz}: {sides}."
     yield ""
     yield from found.reasons
     yield "Nothing was trained: this is what the layouts offer, not how well they detect. Compare before you choose."
