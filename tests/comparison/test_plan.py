@@ -179,11 +179,15 @@ def test_ready_made_arms_follow_the_model(signs: Path) -> None:
     assert plan.keys["tutorial"]["model"] == "yolov8s-pose.yaml"
     assert plan.keys["larger"]["imgsz"] == 96
     assert (plan.keys["larger-slim"]["imgsz"], plan.keys["larger-slim"]["model"]) == (96, "yolov8s-slim.yaml")
+    assert (plan.keys["p3"]["model"], plan.keys["p3"]["imgsz"]) == ("yolov8s-p3.yaml", 96)  # of 64
     with pytest.raises(ConfigError, match="there is no yolo11n-ghost-p2"):
         resolved(signs, arms={"plain": None, "ghost-p2": None}, base={"model": "yolo11n.yaml", "imgsz": 64})
 
 
-@pytest.mark.parametrize(("model", "missing"), [("yolov8n.pt", set()), ("yolo26n.yaml", {"ghost-p2"})])
+@pytest.mark.parametrize(
+    ("model", "missing"),
+    [("yolov8n.pt", set()), ("yolo26n.yaml", {"ghost-p2"}), ("yolov9c.yaml", {"ghost-p2", "p2", "p3", "larger-slim"})],
+)
 def test_a_ready_made_plan_leaves_out_what_a_family_lacks(model: str, missing: set[str], signs: Path) -> None:
     every = yaml.safe_load((READY_MADE / "price.yaml").read_text(encoding="utf-8"))["arms"]
     _, own = read_plan("price", {"data": str(signs)}, {"model": model})

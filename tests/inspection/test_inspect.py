@@ -412,9 +412,13 @@ def test_finer_levels_where_half_of_the_boxes_are_below_a_cell(side: float, mode
     if model:
         (reason,) = (each.reason for each in suggest(boxes, 640, ()) if each.key == "model")
         assert "median side 7.5 px at 640, below 8 px" in reason
+        assert "arms=plain,p3,p234" in reason
         assert reason.endswith("which they may lose: 20.0 %")
         assert ready_made(model) != model  # a name that a training takes
-        assert "may lose" not in suggest(truth(((640, 640), [(0, 10, 10, 7, 7)])), 640, ())[1].reason
+        at_its_size = suggest(truth(((640, 640), [(0, 10, 10, 7, 7)])), 640, ())[1].reason
+        assert "may lose" not in at_its_size
+        assert "arms=plain,p234" in at_its_size
+        assert ready_made("yolov8n-p3.yaml") != "yolov8n-p3.yaml"
 
 
 def test_mean_side_is_what_the_center_head_takes(signs: Path) -> None:

@@ -17,6 +17,7 @@ MULTIPLE = 32  # image sizes are multiples of the largest stride. Source: Ultral
 LARGEST = 1920  # imgsz suggested at most, pixels. Source: own choice; memory grows with its square
 CELL = 8.0  # pixels that nine of ten boxes shall reach: one stride of P3. Source: own choice
 LARGE = 64.0  # pixels of the network input from which levels P2 to P4 may lose objects. Source: docs/evidence
+ENLARGED = 1.2  # times imgsz from which a picture has detail for larger images. Source: own choice
 SMALL = 32.0  # median side, pixels of the original images, below which bands are AI-TOD's: COCO calls all that small
 
 
@@ -50,7 +51,7 @@ def suggest(truth: Truth, imgsz: int, hints: Sequence[MirrorHint]) -> tuple[Sugg
     found = []
     if len(truth.boxes):
         sides_net = sides(at_imgsz(truth, imgsz))
-        found = [_imgsz(sides_net, truth, imgsz), *_model(sides_net, imgsz), _bands(sides(truth))]
+        found = [_imgsz(sides_net, truth, imgsz), *_model(sides_net, truth, imgsz), _bands(sides(truth))]
     return (*found, *_mirrors(truth.names, hints))
 
 
@@ -98,13 +99,21 @@ def _imgsz(sides_net: Floats, truth: Truth, imgsz: int) -> Suggestion:
     return Suggestion("imgsz", value, reason)
 
 
-def _model(sides_net: Floats, imgsz: int) -> list[Suggestion]:
+def _model(sides_net: Floats, truth: Truth, imgsz: int) -> list[Suggestion]:
     """Name the detector with finer levels where half of the boxes are below a cell of P3."""
     median = float(np.median(sides_net))
     if median >= CELL:
         return []
     reason = f"median side {median:.1f} px at {imgsz}, below {CELL:g} px, one stride of P3: levels P2 to P4 cost about "
-    reason += "what P3 to P5 do, and are worth a comparison (arms=plain,p234); `auxhead design` makes others"
+    longer = float(np.median(truth.sizes.max(axis=1)))
+    if longer >= ENLARGED * imgsz:
+        reason += (
+            f"what P3 to P5 do; so does yolov8n-p3 on larger images, which yours ({longer:g} px) have detail for: "
+        )
+        reason += "both are worth a comparison (arms=plain,p3,p234)"
+    else:
+        reason += "what P3 to P5 do, and are worth a comparison (arms=plain,p234)"
+    reason += "; `auxhead design` makes others"
     if large := float((sides_net >= LARGE).mean()):
         reason += f"; boxes of {LARGE:g} px and more, which they may lose: {100 * large:.1f} %"
     return [Suggestion("model", "yolov8n-p234.yaml", reason)]
