@@ -180,6 +180,8 @@ def test_ready_made_arms_follow_the_model(signs: Path) -> None:
     assert plan.keys["larger"]["imgsz"] == 96
     assert (plan.keys["larger-slim"]["imgsz"], plan.keys["larger-slim"]["model"]) == (96, "yolov8s-slim.yaml")
     assert (plan.keys["p3"]["model"], plan.keys["p3"]["imgsz"]) == ("yolov8s-p3.yaml", 96)  # of 64
+    absent = resolved(signs, arms={"plain": None, "p3": None}, base={"model": "yolov8s.pt", "imgsz": 64})
+    assert absent.keys["p3"]["imgsz"] == 96  # though there is no such file
     with pytest.raises(ConfigError, match="there is no yolo11n-ghost-p2"):
         resolved(signs, arms={"plain": None, "ghost-p2": None}, base={"model": "yolo11n.yaml", "imgsz": 64})
 

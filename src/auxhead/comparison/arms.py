@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from auxhead.errors import ConfigError, UnfairComparisonError
@@ -135,7 +136,8 @@ def declared_keys(name: str, own: Keys | None, base: Keys, nc: int) -> dict[str,
             )
         own = PRESETS[name](base)
         if name in SAME_PRICE:
-            own["imgsz"] = imgsz_within(own["model"], base["model"], int(base["imgsz"]), nc)
+            like = f"{Path(base['model']).stem}.yaml"  # weights may still have to be downloaded; they cost no less
+            own["imgsz"] = imgsz_within(own["model"], like, int(base["imgsz"]), nc)
     filled = with_recipe(own)
     same = {key for key, value in filled.items() if repr(base.get(key, ...)) == repr(value)}  # 1 and 1.0 hash otherwise
     idle = {"recipe", *BUDGET, *same} - own.keys()
