@@ -86,6 +86,10 @@ def test_larger_images_come_first_where_nothing_is_given_up() -> None:
     assert advice(P34, P234, made((3,), 1.05, imgsz=1056), small=0.4)[0] == "n-p234"
 
 
+def test_larger_images_start_with_the_weights_of_the_backbone() -> None:
+    assert "n-p3 starts with all of its layers but the last one" in advise(LIKE, [P3], 0.4, 1.0, weights=True)[1][-1]
+
+
 def test_larger_images_are_no_cheaper_detector() -> None:
     best, reasons = advice(P3, P34, small=0.03)
     assert best is None

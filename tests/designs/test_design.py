@@ -210,6 +210,7 @@ def test_the_first_weights_of_yolov8_know_their_size_otherwise(signs: Path, tmp_
     [
         ({"like": "yolov8n-seg"}, ModelError, "a segment model"),
         ({"like": "yolov3"}, ModelError, "another order of layers"),
+        ({"like": "yolov8n-p3"}, ModelError, "a detector with a neck"),
         ({"like": "yolov8q"}, ModelError, "did you mean"),
         ({"imgsz": 100}, ConfigError, "multiple of 32"),
         ({"price": "money"}, ConfigError, "price"),

@@ -110,6 +110,8 @@ def _at(best: Design, like: Design) -> str:
 
 def _fewer_weights(like: Design, best: Design) -> str:
     """Say what a start from weights means. Source: docs/evidence, "From COCO weights"."""
+    if len(best.layout.levels) == 1:
+        return f"From weights, {best.name} starts with all of its layers but the last one."
     return (
         f"From weights, {like.name} starts with all of them and {best.name} with those that fit. Where we measured it, "
         "yolov8n was level or better from COCO weights on objects of 8 px and more at the network's input, and "

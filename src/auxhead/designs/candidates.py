@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from auxhead.designs.offers import ONE_BIN, reach
+from auxhead.errors import ModelError
 from auxhead.host.models import size_letter
 from auxhead.layouts.layout import Layout, build, take_apart
 from auxhead.layouts.roles import Roles
@@ -91,10 +92,17 @@ def read_family(yaml: Mapping[str, Any], like: str, nc: int) -> Family:
         nc: Classes of the data.
 
     Raises:
-        ModelError: It is laid out in a way that isn't understood.
+        ModelError: It is laid out in a way that isn't understood, or has no neck that others could be made of.
     """
     yaml = _with_sizes(yaml, like)
     roles, _ = take_apart(yaml, like)
+    if not roles.top_down:
+        raise ModelError(
+            expected="a detector with a neck, of whose stages others can be made",
+            found="a backbone and Detect",
+            where=like,
+            fix="name the usual one of its family, such as yolov8n",
+        )
     stem = re.sub(r"-.*$", "", Path(str(yaml.get("yaml_file") or like)).stem)
     size = str(yaml.get("scale") or "")
     name = stem if not size or stem.endswith(size) else f"{stem}{size}"
