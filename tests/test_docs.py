@@ -167,6 +167,7 @@ COMPARISONS = [
     "pretrained_hit_uav",
     "pretrained_p2345_gtsdb4",
     "p234_teacher",
+    "pixels_gtsdb4",
     "small_gtsdb4",
     "small_teacher_gtsdb4",
     "small_hit_uav",
