@@ -144,7 +144,7 @@ def test_no_model_costs_nothing() -> None:
     ("name", "found", "fix"),
     [
         ("yolov8q", "yolov8q.yaml", "did you mean yolov8"),
-        ("yolov8n-p3", "yolov8", "did you mean yolov8n-p"),
+        ("yolov8n-p32", "yolov8", "did you mean yolov8n-p"),
         ("nowhere.yaml", "nowhere.yaml", "correct the path"),
         ("nowhere.pt", "no such file", ""),
         ("yolov8n-cls", "classify model", "leave it out"),
