@@ -168,6 +168,7 @@ COMPARISONS = [
     "pretrained_p2345_gtsdb4",
     "p234_teacher",
     "pixels_gtsdb4",
+    "pixels_hit_uav",
     "small_gtsdb4",
     "small_teacher_gtsdb4",
     "small_hit_uav",
