@@ -16,7 +16,7 @@ from torch import nn
 from auxhead.designs.candidates import ENLARGED, Family, bins, narrower, shallower
 from auxhead.designs.offers import ONE_BIN, reach
 from auxhead.errors import ConfigError, ModelError
-from auxhead.keys.design import MULTIPLE as STEP
+from auxhead.keys.design import MULTIPLE
 from auxhead.layouts.layout import Layout
 from auxhead.progress import Progress
 from auxhead.shipping.cost import count
@@ -146,7 +146,7 @@ def enlarged(family: Family, limit: Limit, longest: float, largest: int, tell: P
     Returns:
         It, or nothing: where there is no price left for larger images, or no detail in the pictures.
     """
-    sizes = range(limit.imgsz + STEP, min(largest, round(MOST * limit.imgsz)) + 1, STEP)
+    sizes = range(limit.imgsz + MULTIPLE, min(largest, round(MOST * limit.imgsz)) + 1, MULTIPLE)
     if not sizes:
         return []
     try:

@@ -20,7 +20,8 @@ from auxhead.inspection.mirrored_names import mirror_hints
 from auxhead.inspection.near_copies import find_near_copies
 from auxhead.inspection.pair_wall import draw_pairs
 from auxhead.inspection.result import Inspection, SplitInspection
-from auxhead.inspection.suggestions import MULTIPLE, suggest
+from auxhead.inspection.suggestions import suggest
+from auxhead.keys.design import MULTIPLE
 from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import entries, list_images, repeated, sharing

@@ -11,9 +11,9 @@ import yaml
 
 from auxhead.inspection.boxes import at_imgsz, sides
 from auxhead.inspection.mirrored_names import MirrorHint
+from auxhead.keys.design import MULTIPLE
 from auxhead.metrics.truth import Floats, Truth
 
-MULTIPLE = 32  # image sizes are multiples of the largest stride. Source: Ultralytics, utils/checks.py, check_imgsz
 LARGEST = 1920  # imgsz suggested at most, pixels. Source: own choice; memory grows with its square
 CELL = 8.0  # pixels that nine of ten boxes shall reach: one stride of P3. Source: own choice
 LARGE = 64.0  # pixels of the network input from which levels P2 to P4 may lose objects. Source: docs/evidence

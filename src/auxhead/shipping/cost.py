@@ -28,6 +28,7 @@ from auxhead.files import path_given
 from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.host.models import model_yaml, weights_file
+from auxhead.keys.design import MULTIPLE
 from auxhead.keys.reading import closest
 from auxhead.layouts.ready_made import names
 from auxhead.notebook import InNotebooks, Shown
@@ -41,8 +42,6 @@ MODELS: dict[str, type[DetectionModel]] = {
     "segment": SegmentationModel,
     "obb": OBBModel,
 }
-
-STEP = 32  # of image sizes, pixels. Source: ultralytics/engine/trainer.py, check_imgsz of the stride, 32 at least
 
 
 @dataclass(frozen=True)
@@ -152,10 +151,10 @@ def imgsz_within(model: str | Path, like: str | Path, imgsz: int, nc: int | None
     """
     most = cost([like], nc=nc, imgsz=imgsz)[0].fused.gflops
     fused = build(str(model), nc, None).fuse(verbose=False).eval()
-    ratio = most / count(fused, imgsz).gflops
-    size = STEP * max(1, int(imgsz * math.sqrt(ratio) / STEP))  # operations grow with the area, but those of attention
-    while size > STEP and count(fused, size).gflops > most:
-        size -= STEP
+    side = imgsz * math.sqrt(most / count(fused, imgsz).gflops)  # operations grow with the area, but those of attention
+    size = MULTIPLE * max(1, int(side / MULTIPLE))
+    while size > MULTIPLE and count(fused, size).gflops > most:
+        size -= MULTIPLE
     return size
 
 
