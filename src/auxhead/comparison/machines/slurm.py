@@ -111,9 +111,9 @@ class SlurmExecutor:
                     ended = one.remote.done()
                     one.attempts.look(tell)
                     if ended:
+                        pending.remove(one)  # first: an interrupt while its end is told must not say that it goes on
                         one.attempts.end(_code(one), tell)
                         one.forget()
-                        pending.remove(one)
                 if pending:
                     time.sleep(POLL)
         except KeyboardInterrupt as error:
