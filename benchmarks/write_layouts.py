@@ -20,8 +20,7 @@ from auxhead.layouts.sheet import text
 
 LEVELS = (2, 3, 4)
 REG_MAX = 8  # P4 tells sides up to 2 x 8 x 16 = 256 px with it, P3 128. Source: own choice; most small-object data fit
-# Without p3: at equal GFLOPs v9c's images could be 1.02 times as large; v9m's 1.45 times, but it isn't made yet.
-WITHOUT_P3 = ("yolov9m", "yolov9c")
+WITHOUT_P3 = ("yolov9c",)  # at equal GFLOPs its images could be 1.02 times as large
 WITHOUT_P2 = ("yolov5", "yolo11", "yolo12")  # families of which Ultralytics has no P2 model
 
 LARGER = 1.5  # image size that slim models are for, times the usual. Source: as the arm `larger`
