@@ -18,11 +18,18 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Install a package `planted` as some direct_url.json says."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    place = tmp_path / "planted-1.0.dist-info"
+    folder = tmp_path / "site-packages"
+    package(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    place = folder / "planted-1.0.dist-info"
     place.mkdir()
     (place / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1.0\n")
     return lambda content: (place / "direct_url.json").write_text(json.dumps(content))
+
+
+def package(folder: Path) -> None:
+    (folder / "planted").mkdir(parents=True)
+    (folder / "planted" / "__init__.py").touch()
 
 
 def git(folder: Path, *words: str) -> str:
@@ -54,22 +61,25 @@ def test_an_installation_from_a_repository_names_it(site: Any) -> None:
     assert commit("planted") == SHA[:12]
 
 
-def test_a_checkout_is_asked(site: Any, tmp_path: Path) -> None:
+def test_a_checkout_is_asked(site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "a checkout"
     head = checkout(folder)
-    site({"url": folder.as_uri(), "dir_info": {"editable": True}})
-    assert commit("planted") == head[:12]
-    (folder / "file").write_text("2")
-    assert commit("planted") == f"{head[:12]}-dirty"
     site({"url": folder.as_uri(), "dir_info": {}})  # copied once: the checkout may have moved on since
     assert commit("planted") is None
+    package(folder / "src")
+    monkeypatch.syspath_prepend(str(folder / "src"))  # what an installation to be edited does, and PYTHONPATH
+    git(folder, "add", "src")
+    assert commit("planted") == f"{head[:12]}-dirty"
+    git(folder, "commit", "-q", "-m", "second")
+    assert commit("planted") == git(folder, "rev-parse", "HEAD")[:12]
+    site({"url": "https://example.org/planted.git", "vcs_info": {"vcs": "git", "commit_id": SHA}})
+    assert commit("planted") != SHA[:12]
 
 
-def test_a_repository_around_the_folder_is_not_asked(site: Any, tmp_path: Path) -> None:
+def test_a_repository_far_around_the_package_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout(tmp_path / "around")
-    inner = tmp_path / "around" / "inner"
-    inner.mkdir()
-    site({"url": inner.as_uri(), "dir_info": {"editable": True}})
+    package(tmp_path / "around" / "inner" / "src")
+    monkeypatch.syspath_prepend(str(tmp_path / "around" / "inner" / "src"))
     assert commit("planted") is None
 
 
