@@ -1,9 +1,12 @@
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+from ultralytics.utils.patches import imread
 
 from auxhead.errors import DataError
 from auxhead.labels.data_yaml import read_data_yaml
@@ -11,6 +14,7 @@ from auxhead.labels.listing import list_images
 from auxhead.metrics.truth import image_size, network_scale, polygon_area, read_yolo
 
 NAMES = {0: "car", 1: "dog"}
+XMP = '<x xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
 
 
 @pytest.fixture
@@ -69,6 +73,31 @@ def test_a_picture_on_its_side_is_as_large_as_it_is_shown(tmp_path, orientation,
     path.with_suffix(".txt").write_text("0 .5 .5 .5 .5\n")
     shown = [5, 10, 10, 20] if orientation >= 5 else [10, 5, 20, 10]
     assert read_yolo([path], NAMES).boxes.tolist() == [shown]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_tiff_on_its_side_is_as_large_as_ultralytics_reads_it(tmp_path, orientation, compression, mode):
+    path = tmp_path / "a.tif"
+    Image.new(mode, (40, 20)).save(path, tiffinfo={ExifTags.Base.Orientation: orientation}, compression=compression)
+    assert image_size(path) == imread(str(path)).shape[1::-1] == ((20, 40) if orientation >= 5 else (40, 20))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("exif", [False, True])
+def test_an_orientation_in_xmp_turns_nothing_as_in_ultralytics(tmp_path, exif, suffix):
+    path = tmp_path / f"a.{suffix}"
+    words: dict[str, Any] = {"exif": Image.Exif()} if exif else {}
+    if suffix == "png":
+        words["pnginfo"] = PngInfo()
+        words["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP)
+    else:
+        words["xmp"] = XMP.encode()
+    Image.new("RGB", (40, 20)).save(path, **words)
+    with Image.open(path) as image:
+        assert image.getexif()[ExifTags.Base.Orientation] == 6
+    assert image_size(path) == imread(str(path)).shape[1::-1] == (40, 20)
 
 
 def test_the_area_of_a_polygon(data_set):

@@ -178,6 +178,31 @@ def test_a_crop_is_where_its_image_is_shown(tmp_path: Path) -> None:
         assert np.asarray(image)[:, :, 0].mean() > 240
 
 
+@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_crop_of_a_turned_tiff_is_right_or_left_out(tmp_path: Path, mode: str, orientation: int) -> None:
+    pixels = np.zeros((80, 60, 3), dtype=np.uint8)
+    pixels[:20, :20] = 255
+    path = str(tmp_path / "a.tif")
+    Image.fromarray(pixels).convert(mode).save(path, tiffinfo={0x0112: orientation})
+    part = Window(60, 0, 20, 15) if orientation == 6 else Window(40, 60, 20, 15)
+    made = cut([(path, part)], 10**6)
+    assert made or mode == "L"
+    for jpeg in made.values():
+        with Image.open(io.BytesIO(base64.b64decode(jpeg))) as image:
+            assert np.asarray(image)[:, :, 0].mean() > 240
+
+
+def test_a_crop_is_not_turned_by_xmp(tmp_path: Path) -> None:
+    pixels = np.zeros((80, 60, 3), dtype=np.uint8)
+    pixels[60:, :20] = 255
+    path = str(tmp_path / "a.jpg")
+    Image.fromarray(pixels).save(path, xmp=b'<x tiff:Orientation="6"/>', quality=95)
+    part = Window(0, 60, 20, 15)
+    with Image.open(io.BytesIO(base64.b64decode(cut([(path, part)], 10**6)[path, part]))) as image:
+        assert np.asarray(image)[:, :, 0].mean() > 240
+
+
 def test_the_wall_agrees_with_what_was_counted(ledger: Path) -> None:
     side = see(ledger).sides[0]
     assert (side.arm, side.seed, side.scores) == ("center", 4, (0.5, 0.5))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from PIL.Image import open as open_image  # Ultralytics puts its own in its place, which looks for packages to install
+from PIL.TiffImagePlugin import TiffImageFile
 
 from auxhead.errors import DataError
 from auxhead.labels.check import check_labels
@@ -29,6 +30,9 @@ Area = Literal["box", "polygon"]
 
 SHOWN = 10  # bad images named in a message
 SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that swap width and height
+BY_PILLOW = {"AVIF", "HEIF"}
+"""Formats that Ultralytics reads by Pillow, which obeys an orientation in XMP; OpenCV obeys those of EXIF and TIFF.
+Source: Ultralytics 8.4.190, utils/patches.py, imread."""
 DECODED = 50_000_000  # pixels of an image: of larger ones only the header is read. Source: own choice
 
 
@@ -179,10 +183,18 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def _shown(image: ImageFile.ImageFile) -> tuple[int, int]:
-    """Apply the EXIF rotation to an image's size; a huge one isn't decoded for what may stand behind its pixels."""
-    width, height = image.size
-    exif = image.getexif() if width * height <= DECODED else Image.Image.getexif(image)
-    return (height, width) if exif.get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
+    """Turn a size as Ultralytics turns the image; a huge one isn't decoded for what may stand behind its pixels."""
+    if isinstance(image, TiffImageFile):  # newer Pillows have turned the size already, older ones have not
+        width, height = (image.tag_v2[tag] for tag in (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength))
+        orientation = image.tag_v2.get(ExifTags.Base.Orientation)
+    else:
+        width, height = image.size
+        exif = image.getexif() if width * height <= DECODED else Image.Image.getexif(image)
+        if image.format not in BY_PILLOW:  # without what XMP says
+            exif = Image.Exif()
+            exif.load(image.info.get("exif", b""))
+        orientation = exif.get(ExifTags.Base.Orientation)
+    return (height, width) if orientation in SIDEWAYS else (width, height)
 
 
 def _unchecked_size(path: Path) -> tuple[int, int]:
