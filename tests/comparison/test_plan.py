@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ultralytics.utils import ROOT
 
 from auxhead.comparison.arms import PRESETS, default_base, training_keys
 from auxhead.comparison.data import prepare
@@ -184,6 +185,24 @@ def test_ready_made_arms_follow_the_model(signs: Path) -> None:
     assert absent.keys["p3"]["imgsz"] == 96  # though there is no such file
     with pytest.raises(ConfigError, match="there is no yolo11n-ghost-p2"):
         resolved(signs, arms={"plain": None, "ghost-p2": None}, base={"model": "yolo11n.yaml", "imgsz": 64})
+
+
+def test_the_price_is_that_of_the_users_own_yaml(signs: Path, tmp_path: Path) -> None:
+    stock = next((ROOT / "cfg" / "models").rglob("yolov8.yaml")).read_text(encoding="utf-8")
+    (tmp_path / "yolov8.yaml").write_text(stock.replace("n: [0.33, 0.25, 1024]", "n: [0.33, 0.50, 1024]"))
+    plan = resolved(
+        signs, arms={"plain": None, "p3": None}, base={"model": str(tmp_path / "yolov8n.yaml"), "imgsz": 64}
+    )
+    assert plan.keys["p3"]["imgsz"] == 192  # 96 at the price of Ultralytics' own yolov8n
+
+
+@pytest.mark.parametrize(
+    ("imgsz", "fix"), [(100, "imgsz=128"), (8, "imgsz=32"), ("big", "imgsz=640"), ([64], "imgsz=640")]
+)
+@pytest.mark.parametrize("arm", ["p3", "larger", "slices", "center"])
+def test_an_image_size_that_is_none_is_named(signs: Path, arm: str, imgsz: Any, fix: str) -> None:
+    with pytest.raises(ConfigError, match=rf"a multiple of 32\n(.*\n)+.*{fix}"):
+        resolved(signs, arms={"plain": None, arm: None}, base={"imgsz": imgsz})
 
 
 @pytest.mark.parametrize(

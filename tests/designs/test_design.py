@@ -185,6 +185,12 @@ def test_a_file_is_a_price_too(signs: Path, tmp_path: Path) -> None:
     assert plan["base"]["model"].endswith("best.pt")
 
 
+def test_a_variant_is_called_by_its_own_name(signs: Path) -> None:
+    designs = auxhead.design(data=str(signs), like="yolov8n-p2", imgsz=64, price="gflops", out="out")
+    assert designs.like.name == "yolov8n-p2"
+    assert "times those of yolov8n-p2" in Path("out/yolov8n-p234.yaml").read_text()
+
+
 def test_the_first_weights_of_yolov8_know_their_size_otherwise(signs: Path, tmp_path: Path) -> None:
     described = yaml_model_load("yolov8s.yaml")
     depth, width, _ = described.pop("scales")["s"]

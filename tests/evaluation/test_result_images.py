@@ -231,3 +231,10 @@ def test_paths_of_another_machine_may_not_name_another_split(shop: Shop, folder:
         return
     with pytest.raises(auxhead.DataError, match="24 of 24 rows"):
         shop.measure([{**row, "image_id": None} for row in rows])
+
+
+def test_accents_may_be_written_in_either_way(shop: Shop) -> None:
+    for place, image in enumerate(shop.content["images"]):
+        image["file_name"] = f"u\N{COMBINING DIAERESIS}{place}.jpg"  # as macOS names files
+    rows = shop.rows(file_name=lambda _, image, __: f"\N{LATIN SMALL LETTER U WITH DIAERESIS}{image}.jpg")
+    assert ap50(shop.measure(rows)) == pytest.approx(1)

@@ -160,6 +160,26 @@ def test_broken_and_hostile_files_are_listed_or_left_out(beside: Path, tmp_path:
     assert done.problems == done.splits["train"].left_out == 1
 
 
+def test_where_every_file_is_broken_each_is_named(tmp_path: Path) -> None:
+    box = "<bndbox><xmin>11,5</xmin><ymin>3</ymin><xmax>19</xmax><ymax>9</ymax></bndbox>"
+    voc_beside(tmp_path / "set", {split: {f"{split}-0": []} for split in ("train", "val")})
+    for file in (tmp_path / "set").rglob("*.xml"):
+        file.write_text(f"<annotation><object><name>car</name>{box}</object></annotation>")
+    with pytest.raises(auxhead.DataError, match=r"train-0\.xml:1: expected a number as xmin, found '11,5'"):
+        convert(tmp_path / "set", tmp_path / "yolo")
+    assert "val-0.xml" in (tmp_path / "yolo.problems.csv").read_text()
+    assert not (tmp_path / "yolo").exists()
+
+
+def test_shares_of_the_picture_are_refused(tmp_path: Path) -> None:
+    voc_beside(tmp_path / "set", {split: {f"{split}-0": []} for split in ("train", "val")})
+    box = "<bndbox><xmin>0.1</xmin><ymin>0.2</ymin><xmax>0.5</xmax><ymax>1</ymax></bndbox>"
+    for file in (tmp_path / "set").rglob("*.xml"):
+        file.write_text(f"<annotation><object><name>car</name>{box}</object></annotation>")
+    with pytest.raises(auxhead.DataError, match="are these shares of the picture"):
+        convert(tmp_path / "set", tmp_path / "yolo")
+
+
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "a.xml").open("wb") as file:
         file.truncate(1 << 40)

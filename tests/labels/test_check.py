@@ -119,6 +119,12 @@ def test_a_relative_list_finds_its_labels(tmp_path, monkeypatch):
     assert [label_path(image) for image in images] == [Path("b.txt"), tmp_path / "labels/a.txt"]
 
 
+def test_a_coco_file_as_a_list_of_images_is_told_where_it_belongs(tmp_path):
+    (tmp_path / "gt.json").write_text('{"images": []}')
+    with pytest.raises(DataError, match=r"of a COCO file, write data=gt\.json"):
+        list_images([tmp_path / "gt.json"])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "found"),
     [
@@ -126,6 +132,7 @@ def test_a_relative_list_finds_its_labels(tmp_path, monkeypatch):
         ("a.jpg", b"\xff\xd8\xff\xe0", "a file that isn't UTF-8 (byte 0xff)"),
         ("list.txt", b"a.mp4\nb.csv\n", "2 other names, such as a.mp4"),
         ("empty.txt", b"", "nothing"),
+        ("long.txt", b"a" * 5000, f"1 other names, such as {'a' * 120}"),
     ],
 )
 def test_a_source_without_images_says_which_and_what_is_accepted(tmp_path, name, content, found):

@@ -101,12 +101,12 @@ def test_no_row_has_no_columns():
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        ({"score": None}, "NoneType"),
+        ({"score": None}, "score None"),
         ({"score": "high"}, "high"),
         ({"score": float("nan")}, "score of at least 0, found nan"),
         ({"score": 10**400}, "too large"),
         ({"score": -1}, "score of at least 0"),
-        ({"score": [0.5]}, "list"),
+        ({"score": [0.5]}, "score [0.5]"),
         ({"bbox": [1, 2, 3]}, "four numbers"),
         ({"bbox": "1234"}, "list of four numbers"),
         ({"bbox": {"1": 1, "2": 2, "3": 3, "4": 4}}, "list of four numbers"),

@@ -147,7 +147,7 @@ def test_no_model_costs_nothing() -> None:
         ("yolov8n-p32", "yolov8", "did you mean yolov8n-p"),
         ("nowhere.yaml", "nowhere.yaml", "correct the path"),
         ("nowhere.pt", "no such file", ""),
-        ("yolov8n-cls", "classify model", "leave it out"),
+        ("yolov8n-cls", "classify model", "name a detector"),
     ],
 )
 def test_other_models_are_refused(name: str, found: str, fix: str) -> None:

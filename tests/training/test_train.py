@@ -386,6 +386,11 @@ def test_frozen_detector_is_warned_about(quick: dict[str, Any], tmp_path: Path, 
     assert result.gradients == {}
 
 
+def test_a_detector_frozen_as_a_whole_is_refused(quick: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(auxhead.ConfigError, match=r"0 to 5\n.*freeze=10, which freezes all"):
+        auxhead.train(**{**quick, "model": "yolov8n-p3.yaml", "freeze": 10}, project=str(tmp_path))
+
+
 @pytest.mark.slow
 def test_real_data_trains_and_ships(real_data, small_models: Path, tmp_path: Path, caplog) -> None:
     result = auxhead.train(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from auxhead.errors import ConfigError, UnfairComparisonError
 from auxhead.host.models import sibling
 from auxhead.keys.compare import SlicesKeys
+from auxhead.keys.design import MULTIPLE
 from auxhead.keys.reading import closest, validated
 from auxhead.keys.train_reading import with_recipe
 from auxhead.shipping.cost import imgsz_within
@@ -87,6 +89,9 @@ def default_base(base: Keys, nc: int) -> dict[str, Any]:
         base: Shared keys as given.
         nc: Classes of the data.
 
+    Raises:
+        ConfigError: imgsz is no image size.
+
     Source:
         epochs, imgsz and batch are Ultralytics' defaults; without an optimizer, or with one of Adam's kind and no lr0,
         the rest is what its optimizer=auto takes for less than 10,000 batches (engine/trainer.py, build_optimizer).
@@ -94,7 +99,17 @@ def default_base(base: Keys, nc: int) -> dict[str, Any]:
     fitted = {"optimizer": "AdamW", "lr0": round(0.002 * 5 / (4 + nc), 6), "momentum": 0.9, "warmup_bias_lr": 0.0}
     start = {"model": "yolov8n.yaml", "epochs": 100, "imgsz": 640, "batch": 16, "heads": "none", "plots": False}
     unfitted = str(base.get("optimizer", "AdamW")).lower() in ADAMS and not ("optimizer" in base and "lr0" in base)
-    return {**start, **(fitted if unfitted else {}), **base}
+    filled = {**start, **(fitted if unfitted else {}), **base}
+    imgsz = filled["imgsz"]
+    if not isinstance(imgsz, int) or imgsz < MULTIPLE or imgsz % MULTIPLE:
+        nearest = max(1, math.ceil(imgsz / MULTIPLE)) * MULTIPLE if isinstance(imgsz, int) else start["imgsz"]
+        raise ConfigError(
+            expected=f"an image size in pixels, a multiple of {MULTIPLE}",
+            found=f"imgsz={imgsz}",
+            where="the keys that all arms share",
+            fix=f"write imgsz={nearest}",
+        )
+    return filled
 
 
 def has_model(name: str, base: Keys) -> bool:
@@ -136,7 +151,8 @@ def declared_keys(name: str, own: Keys | None, base: Keys, nc: int) -> dict[str,
             )
         own = PRESETS[name](base)
         if name in SAME_PRICE:
-            like = f"{Path(base['model']).stem}.yaml"  # weights may still have to be downloaded; they cost no less
+            given = Path(base["model"])
+            like = f"{given.stem}.yaml" if given.suffix == ".pt" else str(given)  # weights may not be downloaded yet
             own["imgsz"] = imgsz_within(own["model"], like, int(base["imgsz"]), nc)
     filled = with_recipe(own)
     same = {key for key, value in filled.items() if repr(base.get(key, ...)) == repr(value)}  # 1 and 1.0 hash otherwise

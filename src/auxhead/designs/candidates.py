@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -39,13 +38,15 @@ class Family:
     """The known detector, taken apart.
 
     Attributes:
-        name: Its name with its size: yolov8n.
+        name: Its name with its size, which those of designs begin with: yolov8n.
+        variant: What its own name has behind that: -p2; mostly nothing.
         yaml: Its YAML as Ultralytics builds it.
         roles: What its layers are for.
         nc: Classes of the data.
     """
 
     name: str
+    variant: str
     yaml: Mapping[str, Any]
     roles: Roles
     nc: int
@@ -103,10 +104,10 @@ def read_family(yaml: Mapping[str, Any], like: str, nc: int) -> Family:
             where=like,
             fix="name the usual one of its family, such as yolov8n",
         )
-    stem = re.sub(r"-.*$", "", Path(str(yaml.get("yaml_file") or like)).stem)
+    stem, dash, variant = Path(str(yaml.get("yaml_file") or like)).stem.partition("-")
     size = str(yaml.get("scale") or "")
     name = stem if not size or stem.endswith(size) else f"{stem}{size}"
-    return Family(name, yaml, replace(roles, rest={"nc": yaml.get("nc", nc), **_rest(roles)}), nc)
+    return Family(name, f"{dash}{variant}", yaml, replace(roles, rest={"nc": yaml.get("nc", nc), **_rest(roles)}), nc)
 
 
 def _with_sizes(yaml: Mapping[str, Any], like: str) -> Mapping[str, Any]:

@@ -114,7 +114,7 @@ def _search(family: Family, known: Any, truth: Truth, own: DesignKeys, tell: Pro
     larger = [one for one in priced if one.imgsz != own.imgsz]
     surveys = {one.imgsz: survey(truth, one.imgsz, [one.layout.levels], tell) for one in larger}
     surveys[own.imgsz] = boxes
-    first = _design(family, limit, surveys, like, family.name)
+    first = _design(family, limit, surveys, like, f"{family.name}{family.variant}")
     small = float(boxes.small.mean()) if len(longest) else None
     others = ranked(
         [_design(family, limit, surveys, one, family.file_stem(one.layout)) for one in priced], small or 0.0

@@ -84,6 +84,7 @@ def to_yolo(
         place = resolve(out)
         found = with_read_suffixes(without_rare(read_foreign(data, pictures), min_boxes))
         if not found.names:
+            _require_sound(found, place)
             fix = "is this the folder of the annotations? a detector needs at least one class"
             raise DataError("boxes with the names of their classes", "not one", f"{data} ({found.format})", fix)
         check_apart(place, {str(one.image.parent) for split in found.splits for one in split.pictures}, [])
@@ -171,6 +172,17 @@ def _tell_problems(looked: Looked, build: Path, out: Path, *, fail: bool) -> int
     if count:
         write_problems(report, build / PROBLEMS)
     return count
+
+
+def _require_sound(found: DataSet, out: Path) -> None:
+    """Name broken annotations where not one could be read, which a comma in every number does.
+
+    Raises:
+        DataError: There are some.
+    """
+    pictures = (picture for split in found.splits for picture in split.pictures)
+    rows = [problem for picture in pictures for problem in picture.problems]
+    _tell_problems(Looked({}, (), (*rows, *found.problems)), out, out, fail=True)
 
 
 class _Ticks:

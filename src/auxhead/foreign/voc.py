@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import Annotated, DataSet, Split, names_of, numbered, splits_in_order
 from auxhead.foreign.folders import Album, files_in, folders_below, split_folders, unannotated
 from auxhead.foreign.voc_xml import VocFile, read_voc_file
 from auxhead.labels.problems import LabelProblem
+from auxhead.metrics.results.boxes import shares
 
 EXPECTED = "Pascal VOC: Annotations/ with ImageSets/Main/train.txt and val.txt, or xml files in train/ and val/"
 FIX = (
@@ -60,6 +63,7 @@ def read_voc(folder: Path) -> DataSet:
     of = {"val": "test"} if "val" not in listed else {}  # where test serves as val
     read = {one.name: _pictures(listed[of.get(one.name, one.name)]) for one in ordered}
     every = [picture for pictures in read.values() for picture in pictures]
+    _require_pixels(every, folder)
     shift, said = _first_pixel(every)
     names = sorted(names_of(every))
     splits = tuple(Split(one.name, numbered(_shifted(read[one.name], shift), names), one.where) for one in ordered)
@@ -135,6 +139,18 @@ def _pictures(parts: Sequence[_Listed]) -> list[Annotated]:
 
 def _absent(file: Path) -> VocFile:
     return VocFile(problems=(LabelProblem(file, None, "expected an xml file, found nothing of that name", ""),))
+
+
+def _require_pixels(pictures: Sequence[Annotated], folder: Path) -> None:
+    """Refuse boxes that are shares of their pictures, as no tool should write them into xml files of VOC."""
+    boxes = np.array([one[1:5] for picture in pictures for one in picture.objects], dtype=np.float64).reshape(-1, 4)
+    if shares(boxes):
+        raise DataError(
+            expected="xmin, ymin, xmax and ymax in pixels",
+            found=f"{len(boxes)} boxes below 1",
+            where=str(folder),
+            fix="are these shares of the picture? multiply them by its width and height",
+        )
 
 
 def _first_pixel(pictures: Sequence[Annotated]) -> tuple[int, list[str]]:

@@ -133,14 +133,20 @@ def task_of(model: BaseModel, where: str) -> str:
     """
     last = _last_layer(model, where)
     if type(last).__name__ in REFUSED and type(last).__module__ == Detect.__module__:
-        raise ModelError("a pose or segment model", REFUSED[type(last).__name__], where, "strip another model")
+        raise ModelError(
+            "a detector, or a pose or segment model to make one of",
+            REFUSED[type(last).__name__],
+            where,
+            "name another model",
+        )
     if type(last) in {Detect, v10Detect}:
         require_detector(model, where)
         return "detect"
     task = TASKS.get((type(model), type(last)))
     if task is None:
         found = f"{_full_name(model)} ending in {_full_name(last)}"
-        raise ModelError("a pose or segment model of Ultralytics' own classes", found, where, "strip another model")
+        expected = "a detector, or a pose or segment model, of Ultralytics' own classes"
+        raise ModelError(expected, found, where, "name another model")
     _require_as_trained(model, last, where)
     return task
 

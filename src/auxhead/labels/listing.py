@@ -26,6 +26,7 @@ save pictures as."""
 
 Sources = Path | str | Sequence[Path | str]
 
+LONGEST = 120  # letters of a name that a message shows: a line may be a whole file
 BATCH = 512  # images handled at a time: long enough to make batches cheap, short enough for a lively progress
 
 
@@ -178,11 +179,13 @@ def no_images(sources: Sources) -> DataError:
     first, others = "", 0
     for group in (group for source in found for group in _groups(source, lambda _: True)):
         first, others = first or group.names[0], others + len(group.names)
+    is_json = [source for source in found if source.suffix.lower() == ".json"]
     return DataError(
         expected=f"at least one image, with one of the suffixes {' '.join(sorted(IMAGE_SUFFIXES))} (in any case)",
-        found=f"{others} other names, such as {first}" if others else "nothing",
+        found=f"{others} other names, such as {first[:LONGEST]}" if others else "nothing",
         where=", ".join(str(source) for source in found) or "an empty list of folders",
-        fix="name the folder that holds the images, or a text file with one image a line, in data.yaml",
+        fix="name the folder that holds the images, or a text file with one image a line, in data.yaml"
+        + (f"; of a COCO file, write data={is_json[0].name}" if is_json else ""),
     )
 
 

@@ -269,7 +269,7 @@ def built(name: str | Path, yaml: dict[str, Any], nc: int | None, kpt_shape: tup
         raise _unknown(name, ValueError("no layers (backbone:, head:) in it"))
     task = guess_model_task(yaml)
     if task not in MODELS:
-        raise _other_task(name, f"a {task} model")
+        raise _other_task(name, f"a {task} model" if task else "a model of another kind")
     given = {key: value for key, value in (("nc", nc), ("kpt_shape", kpt_shape and list(kpt_shape))) if value}
     described = {**yaml, **{key: value for key, value in given.items() if key == "nc" or key in yaml}}
     if "nc" not in described:
@@ -317,13 +317,15 @@ def _other_task(name: str | Path, found: str) -> ModelError:
         expected=f"a {', '.join(MODELS)} model",
         found=found,
         where=str(name),
-        fix="leave it out; its cost isn't comparable to a detector's",
+        fix="name a detector, such as yolov8n; the cost of other models isn't comparable to one's",
     )
 
 
 def advice(name: str | Path) -> str:
     """Say how to mend the name of a model that isn't there: the closest ones, unless it is a file of weights."""
     known = [] if Path(name).suffix == ".pt" else model_names()
+    if Path(name).name in known:  # the name is right, but for its suffix
+        return f"write {Path(name).name}.yaml"
     return closest(Path(name).stem, known) or "correct the path, or name a model of Ultralytics such as yolov8n.yaml"
 
 

@@ -17,7 +17,7 @@ from ultralytics.utils.torch_utils import torch_distributed_zero_first, unwrap_m
 
 from auxhead._version import __version__
 from auxhead.augmentation.trainer import ViewTrainer
-from auxhead.errors import ModelError, ResumeError
+from auxhead.errors import ConfigError, ModelError, ResumeError
 from auxhead.files import write_atomic
 from auxhead.host.calls import UNUSABLE, first_line, named_line, told_as
 from auxhead.host.cpu import take_cpu
@@ -113,7 +113,18 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
 
     def _setup_train(self) -> None:
         """Set up as Ultralytics does, then use the whole CPU when training on one."""
-        super()._setup_train()
+        try:
+            super()._setup_train()
+        except RuntimeError as error:
+            if "froze the entire model" not in str(error):
+                raise
+            last = len(unwrap_model(self.model).model) - 1
+            raise ConfigError(
+                expected=f"layers that are left to train: this model's are 0 to {last}",
+                found=f"freeze={self.args.freeze}, which freezes all of them",
+                where="freeze=",
+                fix="freeze=3 freezes the first three, freeze=[0,1] those two",
+            ) from error
         parameters = unwrap_model(self.model).model[:-1].parameters()
         if self.plan.heads and not any(parameter.requires_grad for parameter in parameters):
             LOGGER.warning(

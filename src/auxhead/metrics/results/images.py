@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath, PurePosixPath
 from typing import Any
+from unicodedata import normalize
 
 from auxhead.metrics.results.ids import is_id, number
 from auxhead.metrics.results.problems import EXPECTED, BadRowError
@@ -170,8 +171,8 @@ def _places(keys: Iterable[object]) -> dict[object, list[int]]:
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    """Split a path of any system, whichever way its slashes lean."""
-    parts = PurePosixPath(path.replace("\\", "/")).parts
+    """Split a path of any system, whichever way its slashes lean and its accents are written (macOS: apart)."""
+    parts = PurePosixPath(normalize("NFC", path).replace("\\", "/")).parts
     return parts[1:] if parts[:1] == ("/",) else parts
 
 

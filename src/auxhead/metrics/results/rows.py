@@ -185,6 +185,8 @@ class _Names:
 
 
 def _box_and_score(row: Mapping[str, Any]) -> list[float]:
+    if not isinstance(row["score"], int | float | str):
+        raise BadRowError(f"score {row['score']!r}, no number", COMPLETE)
     score = float(row["score"])
     return [*read_box(row["bbox"], score), score]
 
