@@ -167,6 +167,7 @@ COMPARISONS = [
     "pretrained_hit_uav",
     "pretrained_p2345_gtsdb4",
     "p234_teacher",
+    "border_deeppcb",
     "pixels_gtsdb4",
     "pixels_hit_uav",
     "small_gtsdb4",
