@@ -132,7 +132,7 @@ def test_a_coco_file_as_a_list_of_images_is_told_where_it_belongs(tmp_path):
         ("a.jpg", b"\xff\xd8\xff\xe0", "a file that isn't UTF-8 (byte 0xff)"),
         ("list.txt", b"a.mp4\nb.csv\n", "2 other names, such as a.mp4"),
         ("empty.txt", b"", "nothing"),
-        ("long.txt", b"a" * 5000, f"1 other names, such as {'a' * 120}"),
+        ("long.txt", b"a" * 5000, f"1 other names, such as {'a' * 119}…"),
     ],
 )
 def test_a_source_without_images_says_which_and_what_is_accepted(tmp_path, name, content, found):

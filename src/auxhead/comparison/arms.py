@@ -48,7 +48,7 @@ LARGER = 1.5  # of the image size. Source: own choice, about the GFLOPs of a P2 
 
 def _larger(base: Keys) -> int:
     """Return the image size of larger images, a multiple of the coarsest stride."""
-    return round(int(base["imgsz"]) * LARGER / 32) * 32
+    return round(int(base["imgsz"]) * LARGER / MULTIPLE) * MULTIPLE
 
 
 PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
@@ -72,7 +72,7 @@ PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "p234-down": lambda base: {"model": sibling(base["model"], "p234-down")},
     "p3": lambda base: {"model": sibling(base["model"], "p3")},
     "p234-crops": lambda base: {"model": sibling(base["model"], "p234"), "crops": 0.67},
-    "slices": lambda base: {"slices": max(32, int(base["imgsz"]))},
+    "slices": lambda base: {"slices": base["imgsz"]},
     "larger": lambda base: {"imgsz": _larger(base)},
     "larger-slim": lambda base: {"imgsz": _larger(base), "model": sibling(base["model"], "slim")},
 }
@@ -153,7 +153,7 @@ def declared_keys(name: str, own: Keys | None, base: Keys, nc: int) -> dict[str,
         if name in SAME_PRICE:
             given = Path(base["model"])
             like = f"{given.stem}.yaml" if given.suffix == ".pt" else str(given)  # weights may not be downloaded yet
-            own["imgsz"] = imgsz_within(own["model"], like, int(base["imgsz"]), nc)
+            own["imgsz"] = imgsz_within(own["model"], like, base["imgsz"], nc)
     filled = with_recipe(own)
     same = {key for key, value in filled.items() if repr(base.get(key, ...)) == repr(value)}  # 1 and 1.0 hash otherwise
     idle = {"recipe", *BUDGET, *same} - own.keys()

@@ -83,13 +83,13 @@ def to_yolo(
     with output_errors(out):
         place = resolve(out)
         found = with_read_suffixes(without_rare(read_foreign(data, pictures), min_boxes))
+        check_apart(place, {str(one.image.parent) for split in found.splits for one in split.pictures}, [])
+        check_apart(place, [], {str(file.parent) for file in found.files})
+        check_ours(place)
         if not found.names:
             _require_sound(found, place)
             fix = "is this the folder of the annotations? a detector needs at least one class"
             raise DataError("boxes with the names of their classes", "not one", f"{data} ({found.format})", fix)
-        check_apart(place, {str(one.image.parent) for split in found.splits for one in split.pictures}, [])
-        check_apart(place, [], {str(file.parent) for file in found.files})
-        check_ours(place)
         named = _named(data, place.parent)
         keys = {"version": VERSION, "to": "yolo", "out": str(place), "images": images, "on_error": on_error}
         keys |= {"format": found.format, "min_boxes": min_boxes}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from auxhead.errors import DataError
+from auxhead.formats import shortened
 
 # Source: Ultralytics 8.4.190, data/utils.py, IMG_FORMATS.
 IMAGE_SUFFIXES = frozenset(
@@ -182,7 +183,7 @@ def no_images(sources: Sources) -> DataError:
     is_json = [source for source in found if source.suffix.lower() == ".json"]
     return DataError(
         expected=f"at least one image, with one of the suffixes {' '.join(sorted(IMAGE_SUFFIXES))} (in any case)",
-        found=f"{others} other names, such as {first[:LONGEST]}" if others else "nothing",
+        found=f"{others} other names, such as {shortened(first, LONGEST)}" if others else "nothing",
         where=", ".join(str(source) for source in found) or "an empty list of folders",
         fix="name the folder that holds the images, or a text file with one image a line, in data.yaml"
         + (f"; of a COCO file, write data={is_json[0].name}" if is_json else ""),

@@ -177,22 +177,27 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     try:
         with open_image(path) as image:
-            return _shown(image)
+            return shown_size(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return _unchecked_size(path)
 
 
-def _shown(image: ImageFile.ImageFile) -> tuple[int, int]:
-    """Turn a size as Ultralytics turns the image; a huge one isn't decoded for what may stand behind its pixels."""
+def shown_size(image: ImageFile.ImageFile) -> tuple[int, int]:
+    """Turn the size of an opened image as Ultralytics turns the image.
+
+    What Ultralytics doesn't heed is forgotten, so that ImageOps.exif_transpose turns the image the same way. A huge one
+    isn't decoded for what may stand behind its pixels. Pillow forgets the orientation of a TIFF when it loads it: ask
+    before.
+    """
     if isinstance(image, TiffImageFile):  # newer Pillows have turned the size already, older ones have not
         width, height = (image.tag_v2[tag] for tag in (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength))
         orientation = image.tag_v2.get(ExifTags.Base.Orientation)
     else:
         width, height = image.size
-        exif = image.getexif() if width * height <= DECODED else Image.Image.getexif(image)
-        if image.format not in BY_PILLOW:  # without what XMP says
-            exif = Image.Exif()
-            exif.load(image.info.get("exif", b""))
+        exif, written = image.getexif() if width * height <= DECODED else Image.Image.getexif(image), Image.Exif()
+        written.load(image.info.get("exif", b""))
+        if image.format not in BY_PILLOW and ExifTags.Base.Orientation not in written:
+            exif.pop(ExifTags.Base.Orientation, None)  # which XMP told
         orientation = exif.get(ExifTags.Base.Orientation)
     return (height, width) if orientation in SIDEWAYS else (width, height)
 
@@ -205,7 +210,7 @@ def _unchecked_size(path: Path) -> tuple[int, int]:
         for factory, accept in (Image.OPEN[kind] for kind in Image.ID):
             if accept and accept(prefix) is True:
                 file.seek(0)
-                return _shown(factory(file, str(path)))
+                return shown_size(factory(file, str(path)))
     raise UnidentifiedImageError(path)
 
 

@@ -8,15 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.Image import open as open_image  # Ultralytics puts its own in its place, which looks for packages to install
 
 from auxhead.formats import plural, shortened
-from auxhead.metrics.truth import BY_PILLOW, Bools, Floats, image_size
+from auxhead.metrics.truth import Bools, Floats, shown_size
 from auxhead.reporting.judged_boxes import Judged
 
 WIDTH, HEIGHT = 320, 240  # of a picture in the page, pixels
@@ -27,7 +26,6 @@ QUALITIES = (80, 70, 60, 50, 40, 30)  # of JPEG, until it is small enough
 MOST = 30  # boxes in a panel; the nearest to its middle
 NAMED = 6  # boxes in a panel up to which their classes are written beside them
 LONGEST = 16  # letters of a class's name there
-XMP = ("xmp", "XML:com.adobe.xmp")  # where Pillow keeps it, by format
 LETTER, LINE, GAP = 9.5, 15.0, 3.0  # pixels: width and height of letters, distance to the box
 
 Rectangle = tuple[float, float, float, float]
@@ -150,23 +148,15 @@ def cut(jobs: Iterable[tuple[str, Window]], most: int) -> dict[tuple[str, Window
     for path, windows in groupby(sorted(set(jobs)), key=itemgetter(0)):
         try:
             with open_image(path) as file:
-                image = _eight_bits(_upright(file))
-            if image.size != image_size(Path(path)):  # Pillow 13 leaves some grey TIFFs lying on their side
+                size = shown_size(file)
+                image = _eight_bits(ImageOps.exif_transpose(file))
+            if image.size != size:  # Pillow 13 leaves some grey TIFFs lying on their side
                 continue
         except (OSError, ValueError, SyntaxError, ImportError, UnidentifiedImageError, Image.DecompressionBombError):
             continue
         for _, part in windows:
             made[path, part] = _jpeg(image, part, most)
     return made
-
-
-def _upright(file: ImageFile.ImageFile) -> Image.Image:
-    """Turn an image as Ultralytics does, which obeys an orientation in XMP in few formats only."""
-    file.load()  # what a PNG says may stand behind its pixels
-    if file.format not in BY_PILLOW:
-        for key in XMP:
-            file.info.pop(key, None)
-    return ImageOps.exif_transpose(file)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
