@@ -24,9 +24,10 @@ def names(sources):
 
 def test_jpegs_that_ultralytics_passes_over_are_listed(tree):
     files = {"a/1.jpg": None, "a/b/2.JFIF": None, "a/3.jpe": None, "a/4.gif": None}
-    root = tree({**files, "list.txt": "./a/3.jpe\n./a/1.jpg"})
+    root = tree({**files, "list.txt": "./a/3.jpe\n./a/1.jpg \n./a/1.jpg"})
     assert passed_over(root / "a") == [root / "a/3.jpe", root / "a/b/2.JFIF"]
-    assert passed_over([root / "list.txt"]) == [root / "a/3.jpe"]
+    assert passed_over([root / "list.txt"]) == [root / "a/1.jpg ", root / "a/3.jpe"]
+    assert names([root / "list.txt"]) == [str(root / "a/1.jpg")]
     assert names(root / "a") == [str(root / "a/1.jpg")]
 
 

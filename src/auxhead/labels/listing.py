@@ -148,7 +148,7 @@ def iter_images(sources: Sources) -> Iterator[Group]:
 
 
 def passed_over(sources: Sources) -> list[Path]:
-    """List the pictures of a split that Ultralytics passes over for their suffix (.jfif), sorted by name.
+    """List the pictures of a split that Ultralytics passes over for their suffix (.jfif, or "jpg "), sorted by name.
 
     Args:
         sources: As for list_images.
@@ -156,7 +156,7 @@ def passed_over(sources: Sources) -> list[Path]:
     Raises:
         DataError: A source doesn't exist or is no UTF-8 text.
     """
-    found = (group for source in entries(sources) for group in _groups(source, _is_other_jpeg))
+    found = (group for source in entries(sources) for group in _groups(source, _is_unread))
     return [_to_path(name) for name in sorted(group.folder + name for group in found for name in group.names)]
 
 
@@ -208,8 +208,9 @@ def _is_image(name: str) -> bool:
     return name[name.rfind(".") + 1 :].lower() in IMAGE_SUFFIXES
 
 
-def _is_other_jpeg(name: str) -> bool:
-    return name[name.rfind(".") + 1 :].lower() in JPEG_SUFFIXES
+def _is_unread(name: str) -> bool:
+    suffix = name[name.rfind(".") + 1 :].lower()
+    return suffix in JPEG_SUFFIXES or (suffix not in IMAGE_SUFFIXES and suffix.rstrip() in IMAGE_SUFFIXES)
 
 
 def _walk(top: str, wanted: Callable[[str], bool]) -> Iterator[Group]:

@@ -67,7 +67,10 @@ def split_pictures(
 
 def other_suffix(image: Path) -> LabelProblem:
     """Say that Ultralytics reads no picture of that suffix."""
-    what = f"expected a suffix that Ultralytics reads, found {image.suffix}: rename it to .jpg if it is a JPEG"
+    found, fix = image.suffix, "rename it to .jpg if it is a JPEG"
+    if found != found.rstrip():
+        found, fix = f'"{found}"', "take the blanks off its end"
+    what = f"expected a suffix that Ultralytics reads, found {found}: {fix}"
     return LabelProblem(image, None, what, "")
 
 
