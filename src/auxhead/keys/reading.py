@@ -193,9 +193,12 @@ def closest(key: str, known: Iterable[str], prefix: str = "") -> str:
 
     >>> closest("epoch", ["epochs", "imgsz"])
     'did you mean epochs?'
+    >>> closest("P3", ["p3", "plain"])
+    'did you mean p3?'
     """
-    matches = get_close_matches(key, list(known), n=2, cutoff=0.6)
-    return f"did you mean {' or '.join(prefix + match for match in matches)}?" if matches else ""
+    named = {name.lower(): name for name in known}
+    matches = get_close_matches(key.lower(), named, n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(prefix + named[match] for match in matches)}?" if matches else ""
 
 
 def unknown(key: str, known: Iterable[str], prefix: str = "", what: str = "unknown key") -> str:
