@@ -10,6 +10,7 @@ from ultralytics.data.utils import check_det_dataset
 from ultralytics.utils import SETTINGS
 
 from auxhead.errors import DataError
+from auxhead.host.datasets import read_source
 from auxhead.labels.data_yaml import read_data_yaml
 
 PLAIN = "train: images/train\nval: images/val\nnames: [a, b]\n"
@@ -95,6 +96,18 @@ def test_a_list_of_splits(data_yaml, tmp_path):
     splits = assert_agreement(data_yaml(text, "more"))
     assert splits["train"] == [tmp_path / "set" / name for name in ("images/train", "images/val", "list.txt")]
     assert splits["val"] == [tmp_path / "set/images/val", tmp_path / "more"]
+
+
+def test_names_in_another_encoding_are_refused_as_ultralytics_would_leave_letters_out(data_yaml):
+    data = data_yaml(PLAIN)
+    data.write_bytes("train: images/train\nval: images/val\nnames: [Fußgänger, b] # größer\n".encode("latin-1"))
+    assert check_det_dataset(str(data), autodownload=False)["names"][0] == "Fugnger"
+    with pytest.raises(DataError, match="letters in another encoding"):
+        read_data_yaml(data)
+    with pytest.raises(DataError, match="letters in another encoding"):
+        read_source(str(data))
+    data.write_bytes(PLAIN.encode() + "# größer".encode("latin-1"))
+    assert_agreement(data)
 
 
 def test_a_step_up_is_dropped_where_it_leads_nowhere(data_yaml, tmp_path):

@@ -19,7 +19,7 @@ from auxhead.errors import DataError
 from auxhead.foreign.recognize import how_to_convert
 from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import first_line, quiet, told_as
-from auxhead.labels.data_yaml import FIX, SPLITS
+from auxhead.labels.data_yaml import FIX, SPLITS, require_utf8
 from auxhead.labels.label_cache import read_label_cache
 from auxhead.labels.listing import Sources, entries, iter_images
 from auxhead.labels.source import Source
@@ -72,6 +72,7 @@ def read_data(data: str, split: str = "") -> dict[str, Any]:
 
     if too_large := oversized(Path(data)):
         raise refuse(ValueError(too_large))
+    require_utf8(Path(data))
     with told_as(refuse):
         checked: dict[str, Any] = check_det_dataset(convert_ndjson_to_yolo_if_needed(data), split=split)
     return checked

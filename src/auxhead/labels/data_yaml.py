@@ -52,9 +52,30 @@ def read_data_yaml(data: Path) -> Source:
     )
 
 
+def require_utf8(data: Path) -> None:
+    """Refuse a data.yaml that loses letters where it is read, as Ultralytics leaves out what isn't UTF-8: Fugnger.
+
+    Args:
+        data: The file; one that isn't there, or is no YAML, is for its reader to judge.
+
+    Raises:
+        DataError: It holds such letters elsewhere than in comments.
+    """
+    try:
+        raw = data.read_bytes()
+        text, marked = (raw.decode(errors=how) for how in ("ignore", "replace"))
+        lost = marked != text and yaml.safe_load(marked) != yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError):
+        return
+    if lost:
+        found = "letters in another encoding, which would be left out"
+        raise DataError("a data.yaml in UTF-8", found, str(data), "save the file as UTF-8")
+
+
 def _load(data: Path) -> dict[str, Any]:
     if too_large := oversized(data):
         raise DataError(EXPECTED, too_large, str(data), "correct the file")
+    require_utf8(data)
     try:
         content = yaml.safe_load(data.read_text(encoding="utf-8", errors="ignore"))
     except (OSError, yaml.YAMLError) as error:
