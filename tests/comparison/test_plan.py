@@ -207,7 +207,12 @@ def test_an_image_size_that_is_none_is_named(signs: Path, arm: str, imgsz: Any, 
 
 @pytest.mark.parametrize(
     ("model", "missing"),
-    [("yolov8n.pt", set()), ("yolo26n.yaml", {"ghost-p2"}), ("yolov9c.yaml", {"ghost-p2", "p2", "p3", "larger-slim"})],
+    [
+        ("yolov8n.pt", set()),
+        ("yolov5nu.pt", {"ghost-p2"}),
+        ("yolo26n.yaml", {"ghost-p2"}),
+        ("yolov9c.yaml", {"ghost-p2", "p2", "p3", "larger-slim"}),
+    ],
 )
 def test_a_ready_made_plan_leaves_out_what_a_family_lacks(model: str, missing: set[str], signs: Path) -> None:
     every = yaml.safe_load((READY_MADE / "price.yaml").read_text(encoding="utf-8"))["arms"]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from auxhead.errors import ConfigError, UnfairComparisonError
-from auxhead.host.models import sibling
+from auxhead.host.models import sibling, stock_name
 from auxhead.keys.compare import SlicesKeys
 from auxhead.keys.design import MULTIPLE
 from auxhead.keys.reading import closest, validated
@@ -151,8 +150,8 @@ def declared_keys(name: str, own: Keys | None, base: Keys, nc: int) -> dict[str,
             )
         own = PRESETS[name](base)
         if name in SAME_PRICE:
-            given = Path(base["model"])
-            like = f"{given.stem}.yaml" if given.suffix == ".pt" else str(given)  # weights may not be downloaded yet
+            given = str(base["model"])
+            like = f"{stock_name(given)}.yaml" if given.endswith(".pt") else given  # weights may not be downloaded yet
             own["imgsz"] = imgsz_within(own["model"], like, base["imgsz"], nc)
     filled = with_recipe(own)
     same = {key for key, value in filled.items() if repr(base.get(key, ...)) == repr(value)}  # 1 and 1.0 hash otherwise

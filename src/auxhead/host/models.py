@@ -43,17 +43,26 @@ def check_yaml(file: str | Path, *args: Any, **keys: Any) -> Any:
 tasks.check_yaml = check_yaml
 
 
+def stock_name(model: str | Path) -> str:
+    """Name a model as its YAML does, without the u that Ultralytics gave its weights of YOLOv3 and YOLOv5.
+
+    >>> [stock_name(name) for name in ("yolov5nu.pt", "yolov3-tinyu.pt", "yolov8n-p2.yaml")]
+    ['yolov5n', 'yolov3-tiny', 'yolov8n-p2']
+    """
+    return re.sub(r"^(yolov[35].*)u$", r"\1", Path(model).stem)
+
+
 def sibling(model: str | Path, variant: str) -> str:
     """Name a variant of a model at the same scale: yolov8n and p2 give yolov8n-p2.yaml.
 
     Args:
-        model: One of Ultralytics' detectors by name: yolov8n.yaml, yolov8n.pt, yolo26s.pt.
+        model: One of Ultralytics' detectors by name: yolov8n.yaml, yolov8n.pt, yolov5nu.pt, yolo26s.pt.
         variant: p2, ghost-p2, p6, pose, seg; one of our layouts: p234, p234-down, p3, slim.
 
     Raises:
         ConfigError: There is no such variant.
     """
-    base = re.sub(r"-(ghost|p2|p6|ghost-p2|ghost-p6|p234|p234-down|p3|slim)$", "", Path(model).stem)
+    base = re.sub(r"-(ghost|p2|p6|ghost-p2|ghost-p6|p234|p234-down|p3|slim)$", "", stock_name(model))
     name = f"{base}-{variant}.yaml"
 
     def refuse(_: BaseException) -> ConfigError:
