@@ -157,6 +157,7 @@ COMPARISONS = [
     "gtsdb4",
     "heads_nuclei",
     "hit_uav",
+    "hours_hit_uav",
     "mask_nuclei",
     "mirrored",
     "mirrored_flips",
