@@ -92,6 +92,13 @@ def test_a_list_that_is_read_from_elsewhere(tmp_path, monkeypatch):
     require_labels("train", tmp_path / "data/train.txt", tmp_path / "data/data.yaml")
 
 
+@pytest.mark.skipif(os.sep == "\\", reason="there it is a list that can be read")
+def test_a_list_from_windows_is_told_how_to_write_its_paths(tmp_path):
+    images(tmp_path / "images", "t0.jpg")
+    (tmp_path / "train.txt").write_text(".\\images\\t0.jpg\n")
+    assert refused(tmp_path, tmp_path / "train.txt").fix.endswith("write / instead of \\")
+
+
 def test_label_files_with_other_names_are_shown(tmp_path):
     folder = images(tmp_path / "images/train", "t0.jpg")
     label(tmp_path / "labels/train/frame_7.txt")

@@ -64,6 +64,8 @@ def _error(split: str, data: Path, count: int, image: str, near: list[Path]) -> 
         fix = "correct the list of images"
     if not os.path.isabs(image):  # noqa: PTH117  as label_path: images/ at the start of a line isn't replaced
         fix = "begin the lines of the list with ./, which stands for its folder; others count from the current one"
+    if "\\" in image and not Path(image).exists():  # a list from Windows
+        fix += "; write / instead of \\"
     return DataError(
         expected=f"label files for the images of {split}: /images/ in the path becomes /labels/, the suffix .txt",
         found=found,
