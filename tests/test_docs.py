@@ -169,6 +169,7 @@ COMPARISONS = [
     "pretrained_p2345_gtsdb4",
     "p234_teacher",
     "border_deeppcb",
+    "long_pixels_gtsdb4",
     "pixels_gtsdb4",
     "pixels_hit_uav",
     "small_gtsdb4",
