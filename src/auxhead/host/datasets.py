@@ -72,7 +72,8 @@ def read_data(data: str, split: str = "") -> dict[str, Any]:
 
     if too_large := oversized(Path(data)):
         raise refuse(ValueError(too_large))
-    require_utf8(Path(data))
+    if Path(data).suffix in {".yaml", ".yml"}:  # an archive may hold gigabytes
+        require_utf8(Path(data))
     with told_as(refuse):
         checked: dict[str, Any] = check_det_dataset(convert_ndjson_to_yolo_if_needed(data), split=split)
     return checked
