@@ -169,6 +169,10 @@ def test_where_every_file_is_broken_each_is_named(tmp_path: Path) -> None:
         convert(tmp_path / "set", tmp_path / "yolo")
     assert "val-0.xml" in (tmp_path / "yolo.problems.csv").read_text()
     assert not (tmp_path / "yolo").exists()
+    inside = tmp_path / "set/train/yolo"
+    with pytest.raises(auxhead.OutputError):  # the folder is looked at before anything is written
+        convert(tmp_path / "set", inside)
+    assert not inside.with_name("yolo.problems.csv").exists()
 
 
 def test_shares_of_the_picture_are_refused(tmp_path: Path) -> None:
