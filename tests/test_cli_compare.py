@@ -157,6 +157,8 @@ def test_python_has_the_dry_run_too(signs: Path, tmp_path: Path, monkeypatch: py
     assert "2 arms x 3 seeds" in str(found)
     assert "larger  imgsz=96" in str(found)
     assert ">imgsz=96<" in str(found._repr_html_())
+    assert "warning: larger: imgsz=96" in str(found)
+    assert found.to_dict()["warnings"] == list(found.warnings)
     assert list(tmp_path.iterdir()) == []
 
 

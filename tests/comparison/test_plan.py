@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 from ultralytics.utils import ROOT
 
 from auxhead.comparison.arms import PRESETS, default_base, training_keys
-from auxhead.comparison.data import prepare
+from auxhead.comparison.data import prepare, without_detail
 from auxhead.comparison.plan import ComparisonPlan, differences, resolve_plan
 from auxhead.comparison.plan_file import READY_MADE, read_plan
+from auxhead.demonstration.sign_dataset import make_signs
 from auxhead.errors import ConfigError, DataError, UnfairComparisonError
 
 
@@ -323,3 +325,21 @@ def test_weights_are_downloaded_once_before_the_runs(signs: Path, monkeypatch: p
     monkeypatch.setattr("auxhead.host.models.is_online", lambda: False)
     prepare(str(signs), arms)
     assert fetched == ["yolov8n.pt"]
+
+
+def test_an_arm_whose_images_are_larger_than_the_pictures_is_named(tmp_path: Path) -> None:
+    data = make_signs(tmp_path / "data", train=5, val=1, size=64)
+    arms = {"plain": {}, "same": {"box": 1.0}, "own": {"imgsz": 64}, "beyond": {"imgsz": 96}}
+    (warning,) = without_detail(resolved(data, arms, base={"epochs": 2, "imgsz": 32}))
+    assert "beyond: imgsz=96" in warning
+    assert "at most 64 px" in warning
+
+    pictures = sorted((data.parent / "images" / "train").iterdir())
+    for path in pictures[: len(pictures) // 2 + 1]:
+        Image.new("RGB", (64, 96)).save(path)
+    assert without_detail(resolved(data, arms, base={"epochs": 2, "imgsz": 32})) == []
+
+
+def test_a_control_on_enlarged_pictures_is_the_users_choice(signs: Path) -> None:
+    arms = {"plain": {}, "smaller": {"imgsz": 320}, "same": {"box": 1.0}}
+    assert without_detail(resolved(signs, arms, base={"epochs": 2, "imgsz": 640})) == []

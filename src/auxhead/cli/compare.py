@@ -107,7 +107,7 @@ def _run(plan: str | None, keys: Mapping[str, Any]) -> tuple[dict[str, Any], Cal
                     print_text(console, line)
                 table.tell(task, done, total)
 
-            found = run(plan, progress=tell, watch=table.watch, say=console.print, **keys)
+            found = run(plan, progress=tell, watch=table.watch, say=partial(print_text, console), **keys)
     except KeyboardInterrupt as error:
         done = f"{table.finished()} of {len(table.states)} runs are finished"
         rest = str(error) or "the others go on where they were: give the same command again"

@@ -121,7 +121,8 @@ def compare(
         dry_run: Check it only, and say what it would do, with the time of one epoch as a measure.
         progress: Called as progress(task, done, total).
         watch: Called as watch(run, state, remark) when a run's state changes.
-        say: Called with a sentence for each change of an edited plan.
+        say: Called with a sentence for each change of an edited plan, and for each arm that sees nothing new on its
+            larger images.
         **keys: Keys of a plan (`data`, `arms`, `seeds`, `control`, `primary`, ...), of the execution (`out`, `slots`,
             `executor`, ...), and training keys that all arms share (`epochs`, `imgsz`, ...). With `screen` and
             `confirm` instead of `seeds`, a few seeds of all arms choose one, and fresh seeds decide about it.
@@ -142,20 +143,24 @@ def compare(
     if dry_run:
         return _plan_only(plan, keys, progress or silent)
     resolved, own, folder = _resolve(plan, keys, progress or silent)
+    from auxhead.comparison.data import without_detail
     from auxhead.comparison.latency import measure_latency
     from auxhead.comparison.rehearsal import rehearse
     from auxhead.comparison.run import Runs, with_choice
     from auxhead.host.checkpoint import restricted
 
+    hear: Callable[[str], None] = say or (lambda _sentence: None)
+
     def opened(stage: ComparisonPlan) -> Runs:
         runs = Runs(folder, stage, watch or (lambda _name, _state, _remark: None))
         for remark in runs.open(progress or silent):
-            if say:
-                say(remark)
+            hear(remark)
         return runs
 
     executor = _executor(own, resolved)  # a cluster that isn't there is said before anything is written
     runs = opened(with_choice(folder, resolved))
+    for warning in without_detail(resolved):
+        hear(warning)
     rehearse(runs, executor, progress or silent)
     try:
         runs.execute(executor)
@@ -203,6 +208,7 @@ def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
 def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress) -> DryRun:
     """Check a comparison and say what it would do."""
     resolved, own, folder = _resolve(plan, keys, tell)
+    from auxhead.comparison.data import without_detail
     from auxhead.comparison.dry_run import DryRun
     from auxhead.comparison.estimate import estimate
     from auxhead.host.checkpoint import restricted
@@ -214,7 +220,8 @@ def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress)
     if own.executor != "local":  # other machines see it, too
         place = next(there for there in folder.absolute().parents if there.is_dir())
     with TemporaryDirectory(prefix="auxhead-dry-", dir=place) as scratch, restricted(trust=trust):
-        return DryRun(resolved, folder, estimate(resolved, Path(scratch), executor, at_once, tell))
+        time = estimate(resolved, Path(scratch), executor, at_once, tell)
+        return DryRun(resolved, folder, time, tuple(without_detail(resolved)))
 
 
 def _row(arm: Mapping[str, Any], primary: Mapping[str, str]) -> list[str]:

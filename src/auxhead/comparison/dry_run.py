@@ -22,11 +22,13 @@ class DryRun(InNotebooks):
         plan: The plan, completed.
         folder: Where it would go.
         estimate: How long it would take.
+        warnings: Of arms that see nothing new on their larger images, a sentence each.
     """
 
     plan: ComparisonPlan
     folder: Path
     estimate: Estimate
+    warnings: tuple[str, ...] = ()
 
     def _shown(self) -> Iterator[str | Shown]:
         """Return the arms between the remarks."""
@@ -43,6 +45,7 @@ class DryRun(InNotebooks):
                 for arm, keys in differences(self.plan).items()
             },
             "estimate": self.estimate.to_dict(),
+            "warnings": list(self.warnings),
         }
 
     def table(self) -> list[list[str]]:
@@ -70,7 +73,7 @@ class DryRun(InNotebooks):
             f"s, a run {time.overhead_seconds:.0f} s beside its epochs; the time of other arms follows their "
             "GFLOPs and their teacher's."
         )
-        return above, below
+        return above, "\n".join([below, *self.warnings])
 
     def __str__(self) -> str:
         """Return the remarks with the arms between them, a line each."""
