@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auxhead.errors import OutputError
-from auxhead.files import OLD, TEMPORARY_SUFFIX, remove_temporary, write_atomic
+from auxhead.files import OLD, TEMPORARY_SUFFIX, remove_temporary, require_free, write_atomic
 
 KILLED_WHILE_WRITING = """
 import os, signal, sys
@@ -111,3 +111,14 @@ def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path: Path) -> N
     path = tmp_path / ("n" * 255)
     write_atomic(path, b"whole")
     assert [child.name for child in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_that_cant_be_made_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"found: +a file\nwhere: +.*file\n"):
+        require_free(tmp_path / "file" / "deep" / "out", ["plan.yaml"], exist_ok=True)
+    require_free(tmp_path / "new" / "deep", ["plan.yaml"], exist_ok=False)
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr(os, "access", lambda place, _mode: Path(place) != tmp_path)  # root may write everywhere
+    with pytest.raises(OutputError, match="no permission to write there"):
+        require_free(tmp_path / "new" / "deep", ["plan.yaml"], exist_ok=True)

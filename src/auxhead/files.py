@@ -61,8 +61,17 @@ def require_free(folder: Path, names: Sequence[str], *, exist_ok: bool) -> None:
         exist_ok: Whether those that stand there may be replaced.
 
     Raises:
-        OutputError: Some stand there, and may not.
+        OutputError: Some stand there, and may not; or nothing can be written there.
     """
+    place = folder.absolute()
+    nearest = next(above for above in (place, *place.parents) if above.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise OutputError(
+            expected=f"a folder for {' and '.join(names)}",
+            found="no permission to write there" if nearest.is_dir() else "a file",
+            where=str(nearest),
+            fix="choose another folder",
+        )
     there = [name for name in names if (folder / name).exists()]
     if there and not exist_ok:
         raise OutputError(
