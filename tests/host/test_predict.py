@@ -186,6 +186,8 @@ def test_match_names() -> None:
         match_names({0: "a", 1: "b", 2: "c"}, {0: "a", 1: "d"}, "m")
     with pytest.raises(auxhead.ModelError, match=r"only in the data: .'b'"):
         match_names({0: "a"}, {0: "a", 1: "b"}, "m")
+    with pytest.raises(auxhead.ModelError, match=r"names of several classes: .'b'"):
+        match_names({0: "a", 1: "b", 2: "c"}, {0: "a", 1: "b", 2: "b"}, "m")
     with pytest.raises(auxhead.ModelError, match="single_cls=true"):
         match_names({0: "item"}, {0: "a", 1: "b"}, "m")
 

@@ -188,10 +188,13 @@ def match_names(model: Mapping[int, str], data: Mapping[int, str], where: str) -
     if generic and len(own) == len(wanted):
         return list(range(len(own))), "classes matched by index: the model has no names"
     only = [sorted(set(one) - set(other))[:PLACEHOLDERS] for one, other in ((own, wanted), (wanted, own))]
+    told = f"{len(own)} classes; only in the model: {only[0] or '-'}, only in the data: {only[1] or '-'}"
+    if twice := sorted({name for names in (own, wanted) for name in names if names.count(name) > 1})[:PLACEHOLDERS]:
+        told += f"; names of several classes: {twice}"
     one_class = "; for a model of all classes as one, add single_cls=true" if len(own) == 1 else ""
     raise ModelError(
         expected=f"a model of the {len(wanted)} classes of the data",
-        found=f"{len(own)} classes; only in the model: {only[0] or '-'}, only in the data: {only[1] or '-'}",
+        found=told,
         where=where,
         fix=f"name the data it was trained on, or a model of this data{one_class}",
     )
