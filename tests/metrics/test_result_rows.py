@@ -56,6 +56,7 @@ def test_blocks_are_the_list(rows, space, after, at_once, ascii_, encoding, tmp_
 @example(rows=[1], place=3, put="]", drop=0)  # [1]]
 @example(rows=[12, 3], place=3, put="", drop=1)  # [12 3]
 @example(rows=[1], place=2, put="", drop=1)  # [1
+@example(rows=[{}, {}], place=3, put="[", drop=1)  # [{}[ {}]
 def test_what_is_no_list_is_refused(rows, place, put, drop, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "READ", 5)
     text = json.dumps(rows)

@@ -11,13 +11,14 @@ import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import DataSet, Picture, Split
-from auxhead.foreign.folders import WORDS, ends_in, name_inside, split_of, walk
+from auxhead.foreign.folders import DEEPEST, DEPTH, WORDS, ends_in, name_inside, split_of, walk
 from auxhead.labels.problems import LabelProblem
 from auxhead.metrics.coco_file import read_coco
 from auxhead.metrics.results_file import read_json
 from auxhead.metrics.truth import Truth
 
 ASKED = 100  # pictures by which the folder of a split is found. Source: own choice; a few may be missing
+DEPTHS = (DEPTH, DEEPEST)  # the second where the first finds none, as the format is recognized
 EXPECTED = "COCO json files of train and val: a folder that holds them, or data=train.json,val.json"
 
 
@@ -101,7 +102,10 @@ def _bare(file: Path) -> bool:
 def _files(data: str) -> list[Path]:
     place = Path(data)
     if place.is_dir():
-        return sorted(file for files in walk(place) for file in files if ends_in(file, ".json"))
+        for depth in DEPTHS:
+            if found := sorted(file for files in walk(place, depth) for file in files if ends_in(file, ".json")):
+                return found
+        return []
     files = [place] if place.exists() else [Path(part.strip()) for part in data.split(",")]
     for file in files:
         if not file.is_file():

@@ -144,6 +144,19 @@ class Album:
         return sum(len(files) for stem, files in self._by_stem.items() if stem not in self.taken)
 
 
+def deeper(folders: Iterable[Path], suffix: str, read: int) -> list[str]:
+    """Say how many annotation files lie deeper in the folders of the splits than they are read; nothing if none does.
+
+    Args:
+        folders: The folders of the splits.
+        suffix: What the files end in.
+        read: How many were read.
+    """
+    there = sum(ends_in(file, suffix) for folder in folders for files in walk(folder, DEEPEST) for file in files)
+    told = f"{plural(there - read, 'file')} ({suffix}) in folders below those of the splits left out: move them up"
+    return [told] if there > read else []
+
+
 def unannotated(albums: Iterable[Album], empty: str) -> list[str]:
     """Say how many pictures have no annotation file; nothing if all have.
 

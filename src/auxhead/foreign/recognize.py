@@ -37,6 +37,7 @@ KEYS = {
     "LabelMe": r'"(shapes|imageData|imagePath)"\s*:',
 }
 """How json files of a format begin, or what they have near their beginning."""
+SPLITS = re.compile(r"^(train|val|validation)\s*:", re.MULTILINE)  # of a data.yaml
 ROW = re.compile(r"\s*-?\d+(,-?\d+){7},?\s*(\n|$)")
 FOLDERS = 1000  # that are looked into: a home folder, named by mistake, has more. Source: own choice
 SHOWN = 6  # kinds of files that a message names
@@ -97,7 +98,7 @@ def format_of(data: str) -> str:
     try:
         if len(listed) > 1 and not place.exists():
             return "COCO" if all(ends_in(one, ".json") and one.is_file() for one in listed) else ""
-        return "" if place.is_dir() and any(place.glob("*.y*ml")) else recognize(place)
+        return "" if place.is_dir() and any(map(_is_data_yaml, place.glob("*.y*ml"))) else recognize(place)
     except (OSError, ValueError):  # a name that no file can have
         return ""
 
@@ -113,25 +114,36 @@ def convert_line(data: str) -> str:
     return f"auxhead convert {shlex.quote(data)} out=NEW to=yolo"
 
 
+def _is_data_yaml(file: Path) -> bool:
+    """Tell a data.yaml from what else ends so in a folder, such as .pre-commit-config.yaml."""
+    return not file.name.startswith(".") and bool(SPLITS.search(_head(file)))
+
+
 def _samples(files: Iterable[Path]) -> list[Path]:
     """Choose the first files of each kind."""
     by_kind: dict[str, list[Path]] = {".json": [], ".xml": [], ".txt": []}
     for file in files:
         kind = file.suffix.lower()
-        if kind in by_kind and (kind != ".txt" or file.parent.name == "annotations"):
+        of_label_studio = file.name == "notes.json" and (file.parent / "classes.txt").is_file()  # its export for YOLO
+        if kind in by_kind and not of_label_studio and (kind != ".txt" or file.parent.name == "annotations"):
             by_kind[kind].append(file)
     return [file for known in by_kind.values() for file in known[:SAMPLES]]
 
 
-def _format_of(file: Path) -> str:
-    """Tell the format of one file by its beginning."""
+def _head(file: Path) -> str:
+    """Read the beginning of a file; '' if it can't be read."""
     try:
         with file.open("rb") as opened:
             raw = opened.read(HEAD)
     except OSError:
         return ""
     encoding = "utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
-    head = raw.decode(encoding, errors="ignore")
+    return raw.decode(encoding, errors="ignore")
+
+
+def _format_of(file: Path) -> str:
+    """Tell the format of one file by its beginning."""
+    head = _head(file)
     if ends_in(file, ".xml"):
         root = re.search("<annotations?\\b", head)
         return {"<annotation": "Pascal VOC", "<annotations": "CVAT"}[root[0]] if root else ""
@@ -143,12 +155,18 @@ def _format_of(file: Path) -> str:
 def _unknown(place: Path) -> DataError:
     """Build the error for a folder or file in no format that is known."""
     listed = [[place]] if place.is_file() else islice(walk(place, DEEPEST), FOLDERS)
-    kinds = Counter(file.suffix or file.name for files in listed for file in files)
+    every = [file for files in listed for file in files]
+    kinds = Counter(file.suffix or file.name for file in every)
     told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(SHOWN))
     found = f"files of other formats: {told}" if told else "no file in it"
     fix = "name the folder that holds train and val of one of these formats"
     if any(kind in kinds for kind in (".yaml", ".yml")) and ".txt" in kinds:
         fix = "is this a data set for YOLO already? name its data.yaml: auxhead train data=FOLDER/data.yaml"
+    elif any(file.name == "obj.names" or (file.suffix == ".txt" and "labels" in file.parts) for file in every):
+        fix = (
+            "are these labels for YOLO? write a data.yaml with train:, val: (folders of pictures called images, beside "
+            "labels) and names: (the lines of classes.txt, or of obj.names)"
+        )
     return DataError(f"a data set in one of these formats:{_known()}", found, str(place), fix)
 
 

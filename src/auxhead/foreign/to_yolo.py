@@ -37,7 +37,7 @@ from auxhead.labels.conversion.result import Conversion, SplitCounts
 from auxhead.labels.problems import write_problems
 from auxhead.progress import Steps
 
-VERSION = 3  # of what we write; raise it when a new release writes other files, so that old ones are made anew
+VERSION = 4  # of what we write; raise it when a new release writes other files, so that old ones are made anew
 STEPS = 64  # pictures from one report of progress to the next
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import Picture, Split
@@ -13,6 +15,7 @@ from auxhead.formats import plural
 from auxhead.labels.listing import IMAGE_SUFFIXES, sharing
 from auxhead.labels.pictures import image_problem
 from auxhead.labels.problems import SHOWN_PROBLEMS, LabelProblem, LabelReport
+from auxhead.metrics.results.boxes import lies_outside, strays
 from auxhead.metrics.truth import image_size
 
 NAMED = 6  # pictures that a message names
@@ -66,6 +69,9 @@ def look_at(splits: Sequence[Split], tick: Callable[[], None]) -> Looked:
     Args:
         splits: What a reader made.
         tick: Called after each picture.
+
+    Raises:
+        DataError: Boxes of a split lie outside of their pictures, more than slips explain.
     """
     usable: dict[str, list[Usable]] = {}
     images: list[LabelProblem] = []
@@ -73,15 +79,47 @@ def look_at(splits: Sequence[Split], tick: Callable[[], None]) -> Looked:
     for split in splits:
         good = usable.setdefault(split.name, [])
         for picture in split.pictures:
-            problem = image_problem(picture.image)
-            size = (0, 0) if problem else image_size(picture.image)
+            problem, size = _opened(picture.image)
             problem = problem or _other_size(picture, size) or _other_name(picture)
             images += [problem] if problem else []
             rows += picture.problems
             if not problem and not picture.problems:
                 good.append(Usable(picture, size))
             tick()
+        _require_inside(split, good)
     return Looked(usable, tuple(images), tuple(rows))
+
+
+def _opened(image: Path) -> tuple[LabelProblem | None, tuple[int, int]]:
+    """Return what is wrong with a picture, or its size."""
+    if problem := image_problem(image):
+        return problem, (0, 0)
+    try:
+        return None, image_size(image)
+    except (ImportError, OSError):  # Ultralytics reads HEIC and HEIF by a package that needn't be installed
+        what = "expected a picture whose size can be read, found HEIC or HEIF: install pi-heif, or save it as JPEG"
+        return LabelProblem(image, None, what, ""), (0, 0)
+
+
+def _require_inside(split: Split, usable: Sequence[Usable]) -> None:
+    """Refuse boxes of pictures that have been made smaller, or of other ones.
+
+    Raises:
+        DataError: Too many lie outside.
+    """
+    boxes = np.concatenate([np.empty((0, 4)), *(one.picture.boxes[:, 1:5] for one in usable)])
+    sizes = np.repeat([one.size for one in usable] or [(0, 0)], [len(one.picture.boxes) for one in usable] or [0], 0)
+    if count := strays(boxes, sizes):
+        first = int(np.flatnonzero(lies_outside(boxes, sizes))[0])
+        left, top, *_ = boxes[first].tolist()
+        width, height = sizes[first].tolist()
+        raise DataError(
+            expected="boxes inside of their pictures",
+            found=f"{count} of {len(boxes)} boxes of {split.name} outside, such as one at {left:g}, {top:g} in a "
+            f"picture of {width} x {height} pixels",
+            where=str(split.where),
+            fix="are the pictures smaller copies of those that the boxes were drawn in? take the originals",
+        )
 
 
 def _other_size(picture: Picture, size: tuple[int, int]) -> LabelProblem | None:
@@ -94,6 +132,9 @@ def _other_size(picture: Picture, size: tuple[int, int]) -> LabelProblem | None:
 
 def _other_name(picture: Picture) -> LabelProblem | None:
     """Say that Ultralytics would pass over a picture in the new data set for its name."""
+    if any(part.startswith(".") for part in Path(picture.inside).parts):
+        what = "expected a name that Ultralytics finds, found a hidden one, which begins with a dot"
+        return LabelProblem(picture.image, None, what, "")
     suffix = Path(picture.inside).suffix
     if suffix[1:].lower() in IMAGE_SUFFIXES:
         return None
@@ -126,9 +167,9 @@ def require_apart(splits: Sequence[Split]) -> None:
     Raises:
         DataError: Train shares pictures with another split.
     """
-    train = {picture.image for picture in splits[0].pictures}
+    train = {_file(picture.image) for picture in splits[0].pictures}
     for split in splits[1:]:
-        both = [picture.image.name for picture in split.pictures if picture.image in train]
+        both = [picture.image.name for picture in split.pictures if _file(picture.image) in train]
         if both:
             raise DataError(
                 expected=f"pictures of train that are not in {split.name}, too",
@@ -136,6 +177,15 @@ def require_apart(splits: Sequence[Split]) -> None:
                 where=str(split.where),
                 fix="take them out of one of the two",
             )
+
+
+def _file(image: Path) -> Hashable:
+    """Return what two names of one file have in common, links among them; of a file that isn't there its name."""
+    try:
+        state = image.stat()
+    except OSError:
+        return image
+    return (state.st_dev, state.st_ino) if state.st_ino else image
 
 
 def _some(names: Sequence[str]) -> str:

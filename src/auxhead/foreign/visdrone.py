@@ -6,7 +6,7 @@ from pathlib import Path
 
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import Annotated, DataSet, Object, Split, numbered, splits_in_order
-from auxhead.foreign.folders import Album, files_in, split_folders, unannotated
+from auxhead.foreign.folders import Album, deeper, files_in, split_folders, unannotated
 from auxhead.labels.problems import LabelProblem
 
 EXPECTED = (
@@ -48,6 +48,7 @@ def read_visdrone(folder: Path) -> DataSet:
         albums.append(album)
     ordered, remarks = splits_in_order(splits, expected=EXPECTED, where=str(folder), fix=FIX)
     left = unannotated(albums, "an empty one")
+    left += deeper([one / "annotations" for one in folders.values()], ".txt", len(files))
     return DataSet("VisDrone", NAMES, tuple(ordered), tuple(files), (*remarks, *left))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.foreign.data_set import Annotated, DataSet, Split, names_of, numbered, splits_in_order
-from auxhead.foreign.folders import Album, files_in, folders_below, split_folders, unannotated
+from auxhead.foreign.folders import Album, deeper, files_in, folders_below, split_folders, unannotated
 from auxhead.foreign.voc_xml import VocFile, read_voc_file
 from auxhead.labels.problems import LabelProblem
 from auxhead.metrics.results.boxes import shares
@@ -41,9 +41,10 @@ def read_voc(folder: Path) -> DataSet:
     Splits are the lists in `ImageSets/Main` (trainval counts where there is no val, test is val then), else folders
     that are called so. Classes are all names that occur, sorted. Boxes of difficult objects are regions to pass over.
 
-    Pixels count from 1, as in VOC, and 1 is taken off all four corners; in a data set with a box that begins below 1
-    they count from 0. So labels are those of Ultralytics' own script. VOC's own evaluation counts the last column and
-    row as part of the box, which makes it a pixel wider and higher.
+    Pixels count from 1, as in VOC, and 1 is taken off all four corners, so that labels are those of Ultralytics' own
+    script; in a data set with a box that begins below 1, or with a coordinate that is no whole number, they count from
+    0. Which of the two is said. VOC's own evaluation counts the last column and row as part of the box, which makes it
+    a pixel wider and higher.
 
     Args:
         folder: The devkit, one year of it, or the folder of the splits.
@@ -69,7 +70,10 @@ def read_voc(folder: Path) -> DataSet:
     splits = tuple(Split(one.name, numbered(_shifted(read[one.name], shift), names), one.where) for one in ordered)
     xml = [file for parts in listed.values() for part in parts for file in part.files if file.is_file()]
     albums = {id(part.album): part.album for parts in listed.values() for part in parts}.values()
-    left = [] if kits else unannotated(albums, "an xml file without objects")
+    left = []
+    if not kits:
+        left += unannotated(albums, "an xml file without objects")
+        left += deeper([album.folders[0] for album in albums], ".xml", len(xml))
     return DataSet("Pascal VOC", tuple(names), splits, tuple(dict.fromkeys([*lists, *xml])), (*remarks, *said, *left))
 
 
@@ -154,11 +158,14 @@ def _require_pixels(pictures: Sequence[Annotated], folder: Path) -> None:
 
 
 def _first_pixel(pictures: Sequence[Annotated]) -> tuple[int, list[str]]:
-    """Tell what the first pixel is called: 1, unless boxes begin before it."""
-    before = sum(one.left < 1 or one.top < 1 for picture in pictures for one in picture.objects)
-    if not before:
-        return 1, []
-    return 0, [f"pixels count from 0 here, not from 1 as in VOC (boxes that begin before 1: {before:,})"]
+    """Tell what the first pixel is called: 1, unless boxes begin before it, or between pixels."""
+    objects = [one for picture in pictures for one in picture.objects]
+    before = sum(one.left < 1 or one.top < 1 for one in objects)
+    between = sum(any(number % 1 for number in one[1:5]) for one in objects)
+    if before or between:
+        told = f"boxes that begin before 1: {before:,}" if before else f"boxes with fractions of pixels: {between:,}"
+        return 0, [f"pixels count from 0 here, not from 1 as in VOC ({told})"]
+    return 1, ["1 px was taken off all corners, as pixels count from 1 in VOC"] if objects else []
 
 
 def _shifted(pictures: Sequence[Annotated], shift: int) -> list[Annotated]:

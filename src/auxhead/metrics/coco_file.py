@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from auxhead.errors import DataError
-from auxhead.metrics.results.boxes import MANY, ends_outside, lies_outside, shares
+from auxhead.metrics.results.boxes import MANY, ends_outside, lies_outside, shares, strays
 from auxhead.metrics.results.problems import SHOWN
 from auxhead.metrics.results_file import read_json
 from auxhead.metrics.truth import Bools, Floats, Ints, Truth
@@ -20,7 +20,6 @@ EXPECTED = "a COCO data set: a json with images, annotations and categories"
 SWAPPED = "name the truth in data=, and a detector's results in predictions="
 BACKGROUND = {"background", "root"}  # names of a first category that nothing is annotated with. Source: own choice
 NO, YES = (False, 0, "0"), (True, 1, "1")  # how files write iscrowd and ignore
-STRAY = 0.02  # of the boxes may lie outside of their picture, whole: more, and its size is wrong. Source: own choice
 LONGEST = 2**31  # pixels of a side: more than any format of pictures has
 
 
@@ -210,7 +209,7 @@ def _require_pixels(boxes: Floats, sizes: Ints, path: Path) -> None:
     fit_swapped = ends_outside(boxes, sizes[:, ::-1]).mean() * 10 < beyond.mean()
     if shares(boxes):
         found, fix = f"{len(boxes)} boxes below 1", "are these shares of the picture? write pixels"
-    elif outside.sum() > max(1, STRAY * len(boxes)) or (fit_swapped and beyond.sum() > max(1, MANY * len(boxes))):
+    elif strays(boxes, sizes) or (fit_swapped and beyond.sum() > max(1, MANY * len(boxes))):
         raise _wrong_sizes(boxes, sizes, outside | beyond, path, swapped=fit_swapped)
     elif beyond.mean() > MANY and beyond.sum() > 1:
         found = f"{beyond.sum()} of {len(boxes)} boxes that end outside of their picture"

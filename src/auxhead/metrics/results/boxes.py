@@ -13,6 +13,7 @@ from auxhead.metrics.truth import Bools, Floats, Ints
 OUTSIDE = 0.1  # of the longer side, beyond the image: no detector puts a box there. Source: own choice
 MANY = 0.3  # of all boxes may end there; of corners read as sizes two in three do. Source: own choice, simulated
 MOST = 0.9  # of all boxes: nearly all. Source: own choice
+STRAY = 0.02  # of the boxes may lie outside of their picture, whole: more, and sizes are wrong. Source: own choice
 SPECK = 2.0  # pixels: a box whose longer side is below can't be told from a share of the picture. Source: own choice
 OTHER = "predict on the images of this data set and split, and write pixels of the original images"
 WRITE = "write bbox as [left, top, width, height] and a score of at least 0"
@@ -67,6 +68,15 @@ def lies_outside(boxes: Floats, sizes: Ints) -> Bools:
     beyond = np.maximum(boxes[:, :2] - sizes, -boxes[:, :2] - boxes[:, 2:]).max(axis=1, initial=-np.inf)
     found: Bools = beyond > OUTSIDE * sizes.max(axis=1, initial=0)
     return found
+
+
+def strays(boxes: Floats, sizes: Ints) -> int:
+    """Count the boxes that lie far outside of their picture, whole; 0 where they are as few as slips are.
+
+    Arguments are those of ends_outside.
+    """
+    count = int(lies_outside(boxes, sizes).sum())
+    return count if count > max(1, STRAY * len(boxes)) else 0
 
 
 def ends_outside(boxes: Floats, sizes: Ints) -> Bools:

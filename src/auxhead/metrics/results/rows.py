@@ -69,7 +69,8 @@ def _elements(text: str) -> tuple[list[Any], str]:
     rows, place = [], 0
     with suppress(ValueError):  # nearly always a row ends at the last brace: all of them at once
         last = text.rindex("}") + 1
-        rows, place = json.loads(f"[{text[1:last]}]"), last
+        if text.startswith(","):
+            rows, place = json.loads(f"[{text[1:last]}]"), last
     while text[(start := _skip(text, place)) : start + 1] == ",":
         try:
             row, end = DECODER.raw_decode(text, _skip(text, start + 1))
