@@ -22,6 +22,7 @@ from tests.foreign.layouts import (
 )
 
 import auxhead
+from auxhead.foreign.recognize import format_of
 from auxhead.labels.data_yaml import read_data_yaml
 
 
@@ -169,6 +170,69 @@ def test_a_picture_in_two_splits_is_refused(tmp_path: Path) -> None:
         convert(tmp_path / "set", tmp_path / "yolo")
 
 
+def test_a_link_to_a_picture_of_another_split_is_that_picture(tmp_path: Path) -> None:
+    WRITERS["LabelMe"](tmp_path / "set", scene_for("LabelMe"))
+    link = tmp_path / "set" / "val" / "val-0.png"
+    link.unlink()
+    link.symlink_to(tmp_path / "set" / "train" / "train-0.png")
+    with pytest.raises(auxhead.DataError, match=r"1 picture in both: val-0\.png"):
+        convert(tmp_path / "set", tmp_path / "yolo")
+
+
+@pytest.mark.parametrize("layout", ["VisDrone", "TT100K", "Pascal VOC, below"])  # which needn't tell sizes
+def test_pictures_smaller_than_those_that_were_annotated_are_refused(tmp_path: Path, layout: str) -> None:
+    WRITERS[layout](tmp_path / "set", scene_for(layout))
+    for file in (tmp_path / "set").rglob("*.png"):
+        picture(file, (16, 12))
+    with pytest.raises(auxhead.DataError, match=r"of \d+ boxes of train outside, .* in a picture of 16 x 12 pixels"):
+        convert(tmp_path / "set", tmp_path / "yolo", on_error="skip")
+    assert not (tmp_path / "yolo").exists()
+
+
+@pytest.mark.parametrize("layout", ["VisDrone", "LabelMe", "Pascal VOC, beside"])
+def test_annotations_in_deeper_folders_are_said(tmp_path: Path, layout: str) -> None:
+    WRITERS[layout](tmp_path / "set", scene_for(layout))
+    assert "folders below" not in " ".join(convert(tmp_path / "set", tmp_path / "whole").remarks)
+    (file,) = [one for one in (tmp_path / "set").rglob("train-0.*") if one.suffix != ".png"]
+    (file.parent / "day").mkdir()
+    file.rename(file.parent / "day" / file.name)
+    done = convert(tmp_path / "set", tmp_path / "yolo")
+    assert f"1 file ({file.suffix}) in folders below" in " ".join(done.remarks)
+
+
+def test_a_picture_without_a_size_that_can_be_read_is_one_problem(tmp_path: Path) -> None:
+    WRITERS["VisDrone"](tmp_path / "set", scene_for("VisDrone"))
+    image = tmp_path / "set" / "VisDrone2019-DET-train" / "images" / "train-0.png"
+    image.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(auxhead.DataError, match=r"train-0\.png: expected a picture whose size can be read"):
+        convert(tmp_path / "set", tmp_path / "yolo")
+    assert convert(tmp_path / "set", tmp_path / "yolo", on_error="skip").splits["train"].left_out == 1
+
+
+def test_hidden_yamls_and_those_of_other_programs_are_no_data_yaml(tmp_path: Path) -> None:
+    coco(tmp_path / "set", scene())
+    text(tmp_path / "set" / ".pre-commit-config.yaml", "repos: []\n")
+    text(tmp_path / "set" / "compose.yaml", "services: {}\n")
+    assert format_of(str(tmp_path / "set")) == "COCO"
+    text(tmp_path / "set" / "data.yaml", "path: .\ntrain: images\n")
+    assert format_of(str(tmp_path / "set")) == ""
+
+
+def test_jsons_in_deep_folders_are_found(tmp_path: Path) -> None:
+    coco(tmp_path / "set" / "a" / "b" / "c", scene())
+    assert convert(tmp_path / "set", tmp_path / "yolo").format == "COCO"
+
+
+@pytest.mark.parametrize("names", ["classes.txt", "obj.names"])
+def test_labels_for_yolo_without_a_data_yaml_are_recognized(tmp_path: Path, names: str) -> None:
+    text(tmp_path / "set" / names, "car\n")
+    text(tmp_path / "set" / ("labels" if names == "classes.txt" else "obj_train_data") / "1.txt", "0 0.5 0.5 0.1 0.1\n")
+    if names == "classes.txt":  # as Label Studio exports
+        text(tmp_path / "set" / "notes.json", '{"categories": [{"id": 0, "name": "car"}], "info": {"year": 2026}}')
+    with pytest.raises(auxhead.DataError, match=r"write a data.yaml with train:, val:"):
+        convert(tmp_path / "set", tmp_path / "yolo")
+
+
 def test_pictures_key_is_refused_where_it_has_no_effect(tmp_path: Path) -> None:
     WRITERS["VisDrone"](tmp_path / "set", scene_for("VisDrone"))
     with pytest.raises(auxhead.ConfigError, match="without effect on VisDrone"):
@@ -235,14 +299,16 @@ def test_shapes_of_labelme(tmp_path: Path) -> None:
         {"label": "car", "points": [[1, 2], [5, 2], [5, 9]], "group_id": 1},
         {"label": "car", "points": [[11, 2], [15, 2], [15, 12]], "group_id": 1},
         {"label": "bicycle", "points": [[31, 2], [35, 8]], "group_id": 1, "shape_type": "rectangle"},
+        {"label": "bicycle", "points": [[41, 2], [45, 8]], "group_id": 1, "shape_type": "rectangle"},
     ]
     file.write_text(json.dumps(content))
     done = convert(tmp_path / "set", tmp_path / "yolo")
-    expected = [("bicycle", 31, 2, 4, 6), ("car", 1, 2, 14, 10), ("car", 15, 15, 10, 10)]
+    expected = [("bicycle", 31, 2, 4, 6), ("bicycle", 41, 2, 4, 6), ("car", 1, 2, 14, 10), ("car", 15, 15, 10, 10)]
     assert labels_of(done.data, "train")["train-0"] == [(row[0], *(1000 * n for n in row[1:])) for row in expected]
     said = " ".join(done.remarks)
     assert "1 shape of the kind line left out" in said
     assert "1 shape of the kind point left out" in said
+    assert "2 shapes joined into 1 box by group_id" in said
 
 
 SPOILED = (

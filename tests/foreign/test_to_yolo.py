@@ -326,6 +326,11 @@ def test_jpegs_called_jfif_are_renamed_and_other_names_refused(coco: Coco, tmp_p
     coco.write("val")
     with pytest.raises(auxhead.DataError, match=r"val2017/picture: expected a name .* found no suffix"):
         convert(coco.root, tmp_path / "yolo")
+    coco.content["val"]["images"][0]["file_name"] = ".hidden.jpg"
+    (coco.pictures["val"] / "picture").rename(coco.pictures["val"] / ".hidden.jpg")
+    coco.write("val")
+    with pytest.raises(auxhead.DataError, match=r"\.hidden\.jpg: expected a name that Ultralytics finds"):
+        convert(coco.root, tmp_path / "yolo")
 
 
 def test_names_of_another_machine_and_in_folders(coco: Coco, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_first_pixel_is_1(beside: Path, tmp_path: Path) -> None:
     only(beside, Box("car", (0, 0, 10, 20)))
     done = convert(beside, tmp_path / "yolo")
     assert labels_of(done.data, "train")["train-0"] == [("car", 0, 0, 10000, 20000)]
-    assert "pixels count from 0" not in " ".join(done.remarks)
+    assert "1 px was taken off all corners" in " ".join(done.remarks)
 
 
 def test_the_first_pixel_is_0_where_a_box_begins_there(beside: Path, tmp_path: Path) -> None:
@@ -44,6 +44,15 @@ def test_the_first_pixel_is_0_where_a_box_begins_there(beside: Path, tmp_path: P
         ("car", 0, 2000, 10000, 20000),
     ]
     assert "pixels count from 0 here" in " ".join(done.remarks)
+
+
+def test_the_first_pixel_is_0_where_boxes_have_fractions(beside: Path, tmp_path: Path) -> None:
+    file = beside / "train" / "train-0.xml"
+    only(beside, Box("car", (4, 2, 10, 20)), first=0)
+    file.write_text(file.read_text().replace("<xmin>4<", "<xmin>4.5<"))
+    done = convert(beside, tmp_path / "yolo")
+    assert labels_of(done.data, "train")["train-0"] == [("car", 4500, 2000, 9500, 20000)]
+    assert "boxes with fractions of pixels: 1" in " ".join(done.remarks)
 
 
 def test_lists_of_several_years_and_trainval(tmp_path: Path) -> None:

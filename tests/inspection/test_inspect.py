@@ -294,6 +294,20 @@ def test_images_that_ultralytics_leaves_out_are_named_and_counted_nowhere(make: 
     assert "Images of train that" not in "\n".join(lines)
 
 
+def test_labels_of_pictures_that_nobody_reads_are_named(make: Callable[..., Path]) -> None:
+    box = ((64, 64, 0), "0 .5 .5 .5 .5\n")
+    data = make(["a"], train={"0.png": box, "1.png": box}, val={"0.png": box})
+    picture = data.parent / "images" / "train" / "1.png"
+    picture.rename(picture.with_suffix(".gif"))
+    found = inspect(data, imgsz=64)
+    label = data.parent / "labels" / "train" / "1.txt"
+    assert {split: one.unclaimed for split, one in found.splits.items()} == {"train": {str(label): "1.gif"}, "val": {}}
+    lines = remarks(found)
+    assert "Label files of train without an image, so that their boxes are lost: 1" in lines
+    assert f"  {label} (is it that of 1.gif?)" in lines
+    assert "Label files of val" not in "\n".join(lines)
+
+
 def test_a_folder_called_like_a_label_file_counts_as_missing(make: Callable[..., Path]) -> None:
     box = ((64, 64, 0), "0 .5 .5 .5 .5\n")
     data = make(["a"], train={"0.png": box, "1.png": box}, val={"0.png": box})

@@ -45,6 +45,7 @@ def split(sides: float, boxes: int = 40) -> SplitInspection:
         left_out={f"{NASTY}.png": "cut off"},
         shared=(),
         twice=(),
+        unclaimed={f"{NASTY}.txt": NASTY},
         boxes_net=net,
     )
 

@@ -29,6 +29,7 @@ from auxhead.labels.misplaced import require_labels
 from auxhead.labels.pictures import split_pictures
 from auxhead.labels.problems import problems_error
 from auxhead.labels.source import Source, require_splits
+from auxhead.labels.unclaimed import unclaimed
 from auxhead.metrics.results.boxes import reaches_outside
 from auxhead.metrics.truth import Truth, read_yolo
 from auxhead.progress import Progress, Steps, named, silent
@@ -110,6 +111,7 @@ class _Look:
     left_out: dict[str, str]
     shared: tuple[tuple[str, ...], ...]
     twice: tuple[str, ...]
+    unclaimed: dict[str, str]
     repeated: int
 
 
@@ -127,7 +129,8 @@ def _look(split: str, source: Source, tell: Progress) -> tuple[list[Path], _Look
         raise problems_error(replace(report, bad_images=problems))
     left_out = {str(problem.path): problem.what for problem in problems}
     shared = tuple(tuple(map(str, group)) for group in sharing(images))
-    return images, _Look(left_out, shared, tuple(repeated(listed)), report.duplicates)
+    lost = {str(label): near for label, near in unclaimed(source.splits[split])}
+    return images, _Look(left_out, shared, tuple(repeated(listed)), lost, report.duplicates)
 
 
 def _read(images: Sequence[Path], source: Source, progress: Steps) -> Truth:
@@ -155,6 +158,7 @@ def _split(truth: Truth, look: _Look, imgsz: int, name: str, tell: Progress) -> 
         left_out=look.left_out,
         shared=look.shared,
         twice=look.twice,
+        unclaimed=look.unclaimed,
         disagreeing=int(disagreeing(truth).sum()),
         boxes_net=net.boxes[:, 2:],
     )

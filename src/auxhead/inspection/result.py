@@ -35,6 +35,7 @@ class SplitInspection:
         left_out: Images that Ultralytics leaves out for what they are, each with the reason; counted nowhere else.
         shared: Images that share a label file, and so get the same boxes.
         twice: Images that are listed more than once, and so are trained and measured on as often.
+        unclaimed: Label files to which no image belongs, each with the name of a file that nearly fits it, or ''.
         boxes_net: Width and height of each box, shape (m, 2), pixels of the network input; not part of the JSON.
     """
 
@@ -52,6 +53,7 @@ class SplitInspection:
     left_out: dict[str, str]
     shared: tuple[tuple[str, ...], ...]
     twice: tuple[str, ...]
+    unclaimed: dict[str, str]
     boxes_net: Floats = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _near(found: Inspection) -> list[str]:
 
 
 def _images(name: str, one: SplitInspection) -> list[str]:
-    """Say which images of a split are left out, which share their labels, and which are listed twice."""
+    """Say which images of a split are left out, share their labels, or are listed twice, and which labels have none."""
     lines = []
     if one.left_out:
         lines.append(f"Images of {name} that Ultralytics leaves out: {len(one.left_out)}")
@@ -84,6 +84,12 @@ def _images(name: str, one: SplitInspection) -> list[str]:
     if one.twice:
         lines.append(f"Images of {name} that are listed twice or more: {len(one.twice)}")
         lines += [f"  {image}" for image in one.twice[:IMAGES]]
+    if one.unclaimed:
+        lines.append(f"Label files of {name} without an image, so that their boxes are lost: {len(one.unclaimed)}")
+        lines += [
+            f"  {label}" + (f" (is it that of {near}?)" if near else "")
+            for label, near in list(one.unclaimed.items())[:IMAGES]
+        ]
     return lines
 
 

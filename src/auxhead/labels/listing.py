@@ -25,6 +25,9 @@ JPEG_SUFFIXES = frozenset({"jfif", "jif", "jpe", "pjp", "pjpeg"})
 """Other suffixes of JPEGs, which Ultralytics passes over without a word. Source: own list, of what systems and browsers
 save pictures as."""
 
+BEHIND = " \t\"'"
+"""What lines of a list may have behind the name of a picture, which Ultralytics then passes over."""
+
 Sources = Path | str | Sequence[Path | str]
 
 LONGEST = 120  # letters of a name that a message shows: a line may be a whole file
@@ -210,7 +213,7 @@ def _is_image(name: str) -> bool:
 
 def _is_unread(name: str) -> bool:
     suffix = name[name.rfind(".") + 1 :].lower()
-    return suffix in JPEG_SUFFIXES or (suffix not in IMAGE_SUFFIXES and suffix.rstrip() in IMAGE_SUFFIXES)
+    return suffix in JPEG_SUFFIXES or (suffix not in IMAGE_SUFFIXES and suffix.rstrip(BEHIND) in IMAGE_SUFFIXES)
 
 
 def _walk(top: str, wanted: Callable[[str], bool]) -> Iterator[Group]:

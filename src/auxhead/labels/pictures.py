@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import UnidentifiedImageError
 from PIL.Image import open as open_image  # Ultralytics puts its own in its place, which looks for packages to install
 
-from auxhead.labels.listing import IMAGE_SUFFIXES, Sources, passed_over
+from auxhead.labels.listing import BEHIND, IMAGE_SUFFIXES, Sources, passed_over
 from auxhead.labels.problems import LabelProblem
 from auxhead.labels.workers import in_order
 from auxhead.progress import Steps
@@ -68,8 +68,8 @@ def split_pictures(
 def other_suffix(image: Path) -> LabelProblem:
     """Say that Ultralytics reads no picture of that suffix."""
     found, fix = image.suffix, "rename it to .jpg if it is a JPEG"
-    if found != found.rstrip():
-        found, fix = f'"{found}"', "take the blanks off its end"
+    if found != found.rstrip(BEHIND):
+        found, fix = f"'{found}'", "take blanks and quotes off the line"
     what = f"expected a suffix that Ultralytics reads, found {found}: {fix}"
     return LabelProblem(image, None, what, "")
 
