@@ -110,6 +110,40 @@ def test_names_in_another_encoding_are_refused_as_ultralytics_would_leave_letter
     assert_agreement(data)
 
 
+def test_encodings_are_judged_however_the_file_is_named(data_yaml, monkeypatch):
+    data = data_yaml(PLAIN)
+    data.write_bytes("train: images/train\nval: images/val\nnames: [Fußgänger, b]\n".encode("latin-1"))
+    monkeypatch.chdir(data.parent)
+    for named in (str(data.parent), data.stem):
+        assert check_det_dataset(named, autodownload=False)["names"][0] == "Fugnger"
+        with pytest.raises(DataError, match="letters in another encoding"):
+            read_source(named)
+
+
+def test_utf_16_may_stand_where_no_letter_is_lost(data_yaml):
+    data = data_yaml(PLAIN)
+    data.write_bytes(PLAIN.encode("utf-16"))
+    assert_agreement(data)
+    for name in ("ähre", "ä"):
+        data.write_bytes(PLAIN.replace("[a", f"[{name}").encode("utf-16"))
+        for read in (read_data_yaml, lambda file: read_source(str(file))):
+            with pytest.raises(DataError, match="letters in another encoding"):
+                read(data)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["kpt_shape: [17]", "kpt_shape: ['17', '3']", "kpt_shape: [17, 3, 2]", "names: {-1: a, 0: b}", "channels: x"],
+)
+def test_what_makes_no_shape_and_no_ids_is_refused_by_both_readers(data_yaml, line):
+    data = data_yaml(
+        f"train: images/train\nval: images/val\nnames: [a]\n{line}\n".replace("names: [a]\nnames", "names")
+    )
+    for read in (read_data_yaml, lambda file: read_source(str(file))):
+        with pytest.raises(DataError, match=line.partition(":")[0]):
+            read(data)
+
+
 def test_a_step_up_is_dropped_where_it_leads_nowhere(data_yaml, tmp_path):
     data = data_yaml("train: ../images/train\nval: ../images/val\ntest: ../beside\nnames: [a]\n", "beside")
     assert assert_agreement(data) == {

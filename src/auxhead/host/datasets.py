@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ import torch
 from torch import Tensor
 from ultralytics.cfg import get_cfg
 from ultralytics.data import YOLODataset, build_yolo_dataset, dataset
-from ultralytics.data.utils import check_det_dataset, convert_ndjson_to_yolo_if_needed
+from ultralytics.data.utils import check_det_dataset, convert_ndjson_to_yolo_if_needed, find_dataset_yaml
 from ultralytics.utils import LOGGER
 
 from auxhead.errors import DataError
 from auxhead.foreign.recognize import how_to_convert
 from auxhead.heads.base import ObjectSizes
 from auxhead.host.calls import first_line, quiet, told_as
-from auxhead.labels.data_yaml import FIX, SPLITS, require_utf8
+from auxhead.labels.data_yaml import FIX, SPLITS, require_ids, require_shapes, require_utf8
 from auxhead.labels.label_cache import read_label_cache
 from auxhead.labels.listing import Sources, entries, iter_images
 from auxhead.labels.source import Source
@@ -70,13 +71,27 @@ def read_data(data: str, split: str = "") -> dict[str, Any]:
             fix=how_to_convert(data) or (Path(data).suffix in {".yaml", ".yml"} and how_to_correct(data)) or FIX,
         )
 
-    if too_large := oversized(Path(data)):
-        raise refuse(ValueError(too_large))
-    if Path(data).suffix in {".yaml", ".yml"}:  # an archive may hold gigabytes
-        require_utf8(Path(data))
+    if file := _yaml_of(data):
+        if too_large := oversized(file):
+            raise refuse(ValueError(too_large))
+        require_utf8(file)
     with told_as(refuse):
         checked: dict[str, Any] = check_det_dataset(convert_ndjson_to_yolo_if_needed(data), split=split)
+    read = Path(checked["yaml_file"])
+    if not file:
+        require_utf8(read)  # of an archive
+    require_shapes(checked, read)
+    require_ids(checked["names"], read)
     return checked
+
+
+def _yaml_of(data: str) -> Path | None:
+    """Name the YAML that Ultralytics will read; None of an archive, of what lies elsewhere, and where there is none."""
+    if (place := Path(data)).is_dir():
+        with suppress(AssertionError):
+            return Path(find_dataset_yaml(place))
+    named = (place, place.with_name(f"{place.name}.yaml"), place.with_name(f"{place.name}.yml"))
+    return next((one for one in named if one.suffix in {".yaml", ".yml"} and one.is_file()), None)
 
 
 def read_split(checked: Mapping[str, Any], split: str, arguments: Mapping[str, Any]) -> YOLODataset:

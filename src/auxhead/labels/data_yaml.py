@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from auxhead.mistyped import how_to_correct
 from auxhead.places import datasets_dir
 from auxhead.yaml_files import oversized
 
+UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+"""What Ultralytics takes out of a YAML that it can't load. Source: Ultralytics 8.4.190, utils/__init__.py, YAML."""
 SPLITS = ("train", "val", "test", "minival")  # Source: Ultralytics, data/utils.py, check_det_dataset
 EXPECTED = "a data.yaml with val and names"
 FIX = (
@@ -39,6 +44,7 @@ def read_data_yaml(data: Path) -> Source:
     """
     content = {key: None if value == "None" else value for key, value in _load(data).items()}
     _check_types(content, data)
+    require_shapes(content, data)
     if "validation" in content and "val" not in content:
         content["val"] = content["validation"]
     root = _root(content.get("path"), data)
@@ -63,13 +69,26 @@ def require_utf8(data: Path) -> None:
     """
     try:
         raw = data.read_bytes()
-        text, marked = (raw.decode(errors=how) for how in ("ignore", "replace"))
-        lost = marked != text and yaml.safe_load(marked) != yaml.safe_load(text)
+        encoding = "utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8"
+        text, right = raw.decode(errors="ignore"), raw.decode(encoding, errors="replace")
+        wanted = yaml.safe_load(right)
     except (OSError, ValueError, yaml.YAMLError):
         return
+    try:
+        lost = right != text and wanted != _as_read(text)
+    except yaml.YAMLError:
+        lost = True
     if lost:
         found = "letters in another encoding, which would be left out"
         raise DataError("a data.yaml in UTF-8", found, str(data), "save the file as UTF-8")
+
+
+def _as_read(text: str) -> Any:
+    """Load a YAML as Ultralytics does: a second time without what isn't printable, as in UTF-16."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return yaml.safe_load(UNPRINTABLE.sub("", text))
 
 
 def _load(data: Path) -> dict[str, Any]:
@@ -77,7 +96,7 @@ def _load(data: Path) -> dict[str, Any]:
         raise DataError(EXPECTED, too_large, str(data), "correct the file")
     require_utf8(data)
     try:
-        content = yaml.safe_load(data.read_text(encoding="utf-8", errors="ignore"))
+        content = _as_read(data.read_text(encoding="utf-8", errors="ignore"))
     except (OSError, yaml.YAMLError) as error:
         found = "no such file" if isinstance(error, FileNotFoundError) else str(error).replace("\n", " ")
         fix = how_to_correct(str(data)) or "correct the path or the file"
@@ -88,16 +107,41 @@ def _load(data: Path) -> dict[str, Any]:
 
 
 def _check_types(content: dict[str, Any], data: Path) -> None:
-    """Refuse what Ultralytics refuses by its type, and what makes no shape of keypoints."""
-    kinds = {"path": (str,), "channels": (int,), "kpt_shape": (list, tuple)}
-    for key, types in kinds.items():
-        value = content.get(key)
-        wrong = value is not None and (not isinstance(value, types) or isinstance(value, bool))
-        if key == "kpt_shape" and value is not None and not wrong:
-            wrong = len(value) != 2 or not all(isinstance(number, int) for number in value)
-        if wrong:
-            expected = {"path": "a folder", "channels": "a whole number"}.get(key, "[keypoints, 2 or 3]")
-            raise DataError(f"{key}: {expected}", f"{key}: {value!s:.80}", str(data), FIX)
+    """Refuse a path that is no text, as Ultralytics does."""
+    if not isinstance(path := content.get("path"), str | None):
+        raise DataError("path: a folder", f"path: {path!s:.80}", str(data), FIX)
+
+
+def require_shapes(content: Mapping[str, Any], data: str | Path) -> None:
+    """Refuse what makes no shape of keypoints or pictures; Ultralytics lets some of it pass.
+
+    Args:
+        content: Of a data.yaml.
+        data: The file, for the message.
+
+    Raises:
+        DataError: `kpt_shape` or `channels` is none.
+    """
+    shape, channels = content.get("kpt_shape"), content.get("channels")
+    if shape is not None and not (isinstance(shape, list | tuple) and len(shape) == 2 and all(map(_is_whole, shape))):
+        raise DataError("kpt_shape: [keypoints, 2 or 3]", f"kpt_shape: {shape!s:.80}", str(data), FIX)
+    if channels is not None and not _is_whole(channels):
+        raise DataError("channels: a whole number", f"channels: {channels!s:.80}", str(data), FIX)
+
+
+def require_ids(ids: Iterable[int], data: str | Path) -> None:
+    """Refuse class ids that aren't 0 to n - 1; Ultralytics lets negative ones pass.
+
+    Raises:
+        DataError: They aren't, or there is none.
+    """
+    found = sorted(ids)
+    if found != list(range(len(found))) or not found:
+        raise DataError("names of the class ids 0 to n - 1", f"ids {found}", str(data), FIX)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _names(content: dict[str, Any], data: Path) -> dict[int, str]:
@@ -120,8 +164,7 @@ def _names(content: dict[str, Any], data: Path) -> dict[int, str]:
         by_id = {int(index): str(name) for index, name in names.items()}
     except (TypeError, ValueError) as error:
         raise DataError(expected, f"names: {names!s:.80}", str(data), FIX) from error
-    if sorted(by_id) != list(range(len(by_id))) or not by_id:
-        raise DataError("names of the class ids 0 to n - 1", f"ids {sorted(by_id)}", str(data), FIX)
+    require_ids(by_id, data)
     if whole is not None and whole != len(by_id):
         raise DataError(f"nc: {len(by_id)}, as there are names", f"nc: {nc}", str(data), FIX)
     return dict(sorted(by_id.items()))
