@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from ultralytics.nn.tasks import DetectionModel
@@ -24,10 +26,12 @@ def moved(source: DetectionModel, target: DetectionModel) -> Transplant:
     before = {name: value.clone() for name, value in target.state_dict().items()}
     giving = {name: value.clone() for name, value in source.state_dict().items()}
     done = transplant(source, target, "source.pt")
-    assert done.moved.keys() | set(done.left) == before.keys()
-    assert not done.moved.keys() & set(done.left)
+    every = [*done.moved, *done.fitted, *done.left]
+    assert sorted(every) == sorted(before)
     after = target.state_dict()
     for name, value in after.items():
+        if name in done.fitted:
+            continue
         assert torch.equal(value, giving[done.moved[name]] if name in done.moved else before[name]), name
     assert all(torch.equal(value, giving[name]) for name, value in source.state_dict().items())
     assert done.moved_parameters == sum(after[name].numel() for name in done.moved)
@@ -82,6 +86,54 @@ def test_a_unit_moves_whole_or_not_at_all() -> None:
     done = moved(made("yolov8n", nc=80), made("yolov8n", nc=3, seed=1))
     assert "model.22.cv3.0.0.conv.weight" in done.left
     assert "model.22.cv3.0.0.bn.num_batches_tracked" in done.left  # the only tensor of that unit whose shape fits
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "rows"),
+    [
+        (["bus", "car"], ["car", "bus"], [1, 0]),  # the same classes in another order
+        (["bus", "car"], ["Car ", "van", "bus"], [1, None, 0]),
+        (["bus", "car"], ["bus", "car"], [0, 1]),
+        (["0", "1"], ["bus", "car"], [0, 1]),  # without names rows are those of their numbers
+        (["0", "1"], ["bus", "car", "van"], [None, None, None]),
+    ],
+)
+def test_rows_of_classes_go_by_their_names_as_in_ultralytics(
+    source: list[str], target: list[str], rows: list[Any]
+) -> None:
+    giving, taking = made("yolov8n", nc=len(source)), made("yolov8n-p3", nc=len(target), seed=1)
+    giving.names, taking.names = dict(enumerate(source)), dict(enumerate(target))
+    stock = made("yolov8n", nc=len(target), seed=2)
+    stock.names = taking.names
+    initial = taking.state_dict()["model.5.cv3.0.2.weight"].clone()
+    done = moved(giving, taking)
+    stock.load(giving, verbose=False)
+
+    given, got = giving.model[-1].cv3[0][2], taking.model[-1].cv3[0][2]
+    for place, row in enumerate(rows):
+        expected = initial[place] if row is None else given.weight[row]
+        assert torch.equal(got.weight[place], expected)
+        if row is not None:
+            assert torch.equal(got.bias[place], given.bias[row])
+            assert torch.equal(stock.model[-1].cv3[0][2].weight[place], expected)
+    is_fitted = source != target and "0" not in source
+    assert ("model.5.cv3.0.2.weight" in done.fitted) == is_fitted
+    assert f"{len(done.moved) + len(done.fitted)} of {len(taking.state_dict())} tensors" in str(done)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_the_first_layer_is_fitted_to_other_channels_as_in_ultralytics(channels: int) -> None:
+    giving = made("yolov8n")
+    taking, stock = (
+        DetectionModel(ready_made(f"{name}.yaml"), ch=channels, verbose=False) for name in ("yolov8n-p3", "yolov8n")
+    )
+    done = transplant(giving, taking, "source.pt")
+    stock.load(giving, verbose=False)
+    first = "model.0.conv.weight"
+    assert done.fitted == {first: first}
+    assert "model.0.bn.weight" in done.moved
+    known = min(channels, 3)
+    assert torch.equal(taking.state_dict()[first][:, :known], stock.state_dict()[first][:, :known])
 
 
 def test_end_to_end_heads_move_both_branches() -> None:

@@ -70,7 +70,8 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> DetectionModel:
         """Build the stock detector, refusing what is none; weights of another layout are moved by what they are for."""
         if weights is not None:
-            require_detector(weights, where=str(self.args.model))
+            own = str(self.args.model)
+            require_detector(weights, where=own if own.endswith(".pt") else f"pretrained={self.args.pretrained}")
         model = require_detector(super().get_model(cfg, None, verbose), where=str(self.args.model))
         if weights is not None:
             start_from(weights, model, str(self.args.pretrained), self.save_dir)
