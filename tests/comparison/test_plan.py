@@ -343,3 +343,21 @@ def test_an_arm_whose_images_are_larger_than_the_pictures_is_named(tmp_path: Pat
 def test_a_control_on_enlarged_pictures_is_the_users_choice(signs: Path) -> None:
     arms = {"plain": {}, "smaller": {"imgsz": 320}, "same": {"box": 1.0}}
     assert without_detail(resolved(signs, arms, base={"epochs": 2, "imgsz": 640})) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"imgsz": 72}, "odd: imgsz=72: no multiple of 32"),
+        ({"imgsz": [64, 64]}, r"odd: imgsz=\[64, 64\]: no whole number"),
+        ({"imgsz": True}, "odd: imgsz=True: no whole number"),
+    ],
+)
+def test_image_sizes_of_arms_are_those_that_are_measured(signs: Path, keys: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        resolved(signs, {"plain": {}, "odd": keys})
+
+
+def test_the_split_that_is_validated_on_is_for_all_arms(signs: Path) -> None:
+    with pytest.raises(UnfairComparisonError, match="odd: split=test"):
+        resolved(signs, {"plain": {}, "odd": {"split": "test"}})

@@ -53,6 +53,42 @@ def test_a_stop_anywhere_goes_on_where_it_was(signs: Path, tmp_path: Path, execu
     assert said == []
 
 
+def test_times_are_a_part_of_the_price_also_after_a_stop_while_they_were_measured(
+    signs: Path, tmp_path: Path, executor: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = {
+        arm: {"milliseconds": 1.0, **dict.fromkeys(("ratio", "low", "high"), 1.0 + (arm == "wide"))} for arm in ARMS
+    }
+    about = {"device": "cpu", "hardware": "x", "clock": "time", "arms": slow}
+
+    def stopped(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(latency, "_measured", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            start(signs, tmp_path / "out", [])
+    assert executor.done == SCREENING
+    monkeypatch.setattr(latency, "_measured", lambda *_: about)
+    found = start(signs, tmp_path / "out", [])
+    assert executor.done == SCREENING
+    assert found.analysis["plan"]["chosen"] is None
+
+
+def test_where_no_time_can_be_measured_gflops_alone_are_the_price(
+    signs: Path, tmp_path: Path, executor: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(*_: Any) -> Any:
+        raise ConfigError("the device of the runs", "none", "here", "measure elsewhere")
+
+    monkeypatch.setattr(latency, "_measured", lacking)
+    said: list[str] = []
+    for _ in range(2):
+        assert start(signs, tmp_path / "out", said).analysis["plan"]["chosen"] == "wide"
+    assert executor.done == [*SCREENING, *FRESH]
+    assert said == []
+
+
 def test_nothing_is_confirmed_where_nothing_leads(signs: Path, tmp_path: Path, executor: Made) -> None:
     few = {name: ARMS[name] for name in ("plain", "narrow")}
     found = start(signs, tmp_path / "out", [], arms=few)

@@ -19,7 +19,7 @@ from auxhead.comparison.plan import ComparisonPlan, resolve_plan
 from auxhead.comparison.plan_file import read_plan
 from auxhead.comparison.rehearsal import rehearse
 from auxhead.comparison.run import Runs, death
-from auxhead.errors import ConfigError, DataError, UnfairComparisonError
+from auxhead.errors import ConfigError, DataError, OutputError, UnfairComparisonError
 from auxhead.findings.fairness import check
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE
 from auxhead.training.launch import drive
@@ -93,6 +93,7 @@ def test_arms_start_from_the_same_weights_and_see_the_same_batches(done: Path) -
     facts = {name: result(done, f"{name}-0")["facts"] for name in ("plain", "center", "tutorial")}
     assert facts["center"]["initial"] == facts["plain"]["initial"]
     assert facts["center"]["batches"] == facts["plain"]["batches"]
+    assert all(one["hardware"]["bfloat16"] == facts["plain"]["hardware"]["bfloat16"] for one in facts.values())
     assert len(facts["plain"]["batches"]) == len(set(facts["plain"]["batches"])) == 2
     own = facts["tutorial"]["initial"]
     assert {name: own[name] for name in facts["plain"]["initial"]} == facts["plain"]["initial"]
@@ -238,6 +239,47 @@ def test_a_killed_training_goes_on_and_its_time_is_not_taken(
     assert found["facts"]["resumes"] == [{"epoch": 1, "inexact": ""}]
     epochs = (folder / "runs" / "plain-0" / "train" / "results.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in epochs] == ["epoch", "1", "2"]
+
+
+def test_a_training_that_has_ended_is_kept_where_measuring_fails(
+    quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(quick, {"plain": {}, "b": {"box": 1.0}})
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise DataError("labels that can be measured", "none", "here", "correct them")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("auxhead.evaluation.evaluate.evaluate", broken)
+        run_plan(plan, tmp_path / "out", InProcess())
+    assert result(tmp_path / "out", "plain-0")["reason"] == "DataError: none"
+    with monkeypatch.context() as patch:
+        patch.setattr("auxhead.training.train.train", lambda **_: pytest.fail("trained again"))
+        run_plan(plan, tmp_path / "out", InProcess())
+    again = result(tmp_path / "out", "plain-0")
+    assert again["status"] == "finished"
+    assert [failure["reason"] for failure in again["failures"]] == ["DataError: none"]
+
+
+def test_a_full_disk_costs_no_training(quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(quick, {"plain": {}, "b": {"box": 1.0}})
+    place = tmp_path / "out" / "runs" / "plain-0" / "train"
+
+    def full(**_: Any) -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "epochs").touch()
+        raise OutputError("room", "No space left on device", "here", "make room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("auxhead.training.train.train", full)
+        run_plan(plan, tmp_path / "out", InProcess())
+    assert result(tmp_path / "out", "plain-0")["reason"] == "OutputError: No space left on device"
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            worker, "_train", lambda *_: pytest.fail("seen") if not (place / "epochs").exists() else {}["end"]
+        )
+        run_plan(plan, tmp_path / "out", InProcess())
+    assert result(tmp_path / "out", "plain-0")["reason"].startswith("KeyError")
 
 
 def test_a_run_of_another_process_is_left_to_it(done: Path) -> None:

@@ -17,11 +17,12 @@ FACTS: dict[str, Any] = {
     | {"save_dir": "a", "seed": 0, "model": "yolov8n.yaml", "data": "data.yaml"},
     "initial": {"model.0.weight": "16x3:aa", "model.22.cv2.weight": "64x16:bb"},
     "batches": ["first", "second"],
-    "hardware": {"device": "cpu", "name": "AVX512"},
+    "hardware": {"device": "cpu", "name": "AVX512", "bfloat16": False},
     "versions": {"auxhead": "1", "ultralytics": "8.4.190"},
     "batch_at_end": 4,
     "epochs_done": 3,
 }
+EARLIER = {**FACTS, "hardware": {"device": "cpu", "name": "AVX512"}}
 ARMS: dict[str, dict[str, Any]] = {"plain": {}, "b": {}}
 
 
@@ -57,6 +58,7 @@ def test_equal_runs_are_fair_and_say_what_was_equal() -> None:
         ({"heads": "center"}, {"arguments__fliplr": 0.0}, "fliplr"),
         ({"heads": "center"}, {"versions__ultralytics": "8.4.191"}, "versions: ultralytics"),
         ({"heads": "center"}, {"hardware__device": "cuda"}, "hardware: device"),
+        ({"heads": "center"}, {"hardware__bfloat16": True}, "hardware: bfloat16"),
         ({"heads": "center"}, {"batches": ["first", "other"]}, "first batches"),
         ({"heads": "center"}, {"initial__model.0.weight": "16x3:cc"}, "1 initial tensors of the detector"),
         (
@@ -82,6 +84,7 @@ def test_what_an_arm_does_not_declare_must_be_equal(declared: Any, changes: Any,
     [
         ({"fliplr": 0.0}, {"arguments__fliplr": 0.0, "batches": ["x", "y"]}),
         ({"lr0": 0.01}, {"arguments__lr0": 0.01}),
+        ({"cpu_bf16": True}, {"hardware__bfloat16": True}),
         ({"route": "pose"}, {"arguments__kobj": 1.0, "arguments__fliplr": 0.0, "batches": ["x", "y"]}),
         ({"model": "yolov8n-p2.yaml"}, {"initial": {"model.0.weight": "16x3:cc"}, "batches": ["x", "y"]}),
         ({}, {"arguments__save_dir": "b", "arguments__model": "same.yaml", "arguments__data": "copy.yaml"}),
@@ -91,6 +94,10 @@ def test_what_an_arm_declares_or_cannot_have_equal_is_a_note(declared: Any, chan
     fair = found(declared, **changes)
     assert fair.differences == []
     assert {row["arm"] for row in fair.notes} == {"b"}
+
+
+def test_facts_of_earlier_runs_that_lack_the_lane_are_no_difference() -> None:
+    assert check({"a": {}, "b": {}}, "a", {("a", 0): EARLIER, ("b", 0): FACTS}).differences == []
 
 
 def test_pictures_loaded_at_another_size_differ_as_declared_and_those_of_one_size_have_to_be_equal() -> None:

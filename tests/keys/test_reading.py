@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ from auxhead.keys.design import DesignKeys
 from auxhead.keys.evaluate import EvaluateKeys
 from auxhead.keys.heads import registry as key_registry
 from auxhead.keys.inspect import InspectKeys
-from auxhead.keys.reading import Keys, Vocabulary, parse_words, read_file, read_keys, read_words
+from auxhead.keys.reading import Keys, Vocabulary, parse_words, read_file, read_keys, read_words, validated
 from auxhead.keys.train import TrainKeys
 from auxhead.keys.train_reading import read_train_words
 from auxhead.keys.words.grammar import join_words, read_value
@@ -165,6 +166,25 @@ def test_words_of_ultralytics_keep_their_meaning_beside_the_data() -> None:
     assert read_train_words(words) == {"exist_ok": True, "data": "signs.yaml", "model": "a.pt"}
     with pytest.raises(ConfigError, match="yaml: not a key=value pair"):  # a comparison is about its plan
         read_train_words(["signs.yaml"], CompareKeys.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["gpus=1"], "gpus=1.0: without effect on executor=local; expected executor=ray or executor=slurm"),
+        (["executor=slurm", "slots=2"], "slots=2: without effect on executor=slurm; expected executor=local"),
+        (["executor=ray", "sbatch=--time=1"], "sbatch=--time=1: without effect on executor=ray"),
+        (["address=auto", "retries=1"], "address=auto retries=1: without effect on executor=local"),
+    ],
+)
+def test_keys_of_another_executor_are_refused(words: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        validated(CompareKeys, read_words(words, CompareKeys))
+
+
+def test_keys_of_the_executor_are_taken() -> None:
+    assert validated(CompareKeys, {"slots": 2}).slots == 2
+    assert validated(CompareKeys, {"executor": "ray", "gpus": 1, "address": "auto"}).gpus == 1
 
 
 @pytest.mark.parametrize(

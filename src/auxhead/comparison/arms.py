@@ -30,6 +30,7 @@ SHARED = (
     "deterministic",
     "workers",
     "cache",
+    "split",
 )
 """Keys that belong into `base`: an arm that sets them is no longer trained or measured like the others."""
 
@@ -99,16 +100,28 @@ def default_base(base: Keys, nc: int) -> dict[str, Any]:
     start = {"model": "yolov8n.yaml", "epochs": 100, "imgsz": 640, "batch": 16, "heads": "none", "plots": False}
     unfitted = str(base.get("optimizer", "AdamW")).lower() in ADAMS and not ("optimizer" in base and "lr0" in base)
     filled = {**start, **(fitted if unfitted else {}), **base}
-    imgsz = filled["imgsz"]
-    if not isinstance(imgsz, int) or imgsz < MULTIPLE or imgsz % MULTIPLE:
-        nearest = max(1, math.ceil(imgsz / MULTIPLE)) * MULTIPLE if isinstance(imgsz, int) else start["imgsz"]
+    require_imgsz(filled["imgsz"], "the keys that all arms share")
+    return filled
+
+
+def require_imgsz(imgsz: Any, where: str) -> None:
+    """Check an image size: one that Ultralytics would round isn't the one that is measured.
+
+    Args:
+        imgsz: What was given.
+        where: By whom, for the message.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    whole = isinstance(imgsz, int) and not isinstance(imgsz, bool)
+    if not whole or imgsz < MULTIPLE or imgsz % MULTIPLE:
         raise ConfigError(
             expected=f"an image size in pixels, a multiple of {MULTIPLE}",
-            found=f"imgsz={imgsz}",
-            where="the keys that all arms share",
-            fix=f"write imgsz={nearest}",
+            found=f"imgsz={imgsz}: no multiple of {MULTIPLE}" if whole else f"imgsz={imgsz}: no whole number",
+            where=where,
+            fix=f"write imgsz={max(1, math.ceil(imgsz / MULTIPLE)) * MULTIPLE if whole else 640}",
         )
-    return filled
 
 
 def has_model(name: str, base: Keys) -> bool:

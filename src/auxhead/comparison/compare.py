@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from auxhead.files import path_given
 from auxhead.findings.analysis import verdict_lines
+from auxhead.findings.files import LATENCY_FILE, PLAN_FILE, read_json
 from auxhead.foreign.beside import as_yolo
 from auxhead.formats import by_seed, interval, plain, points, require_text, signed, times, whole
 from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
@@ -143,6 +144,7 @@ def compare(
     if dry_run:
         return _plan_only(plan, keys, progress or silent)
     resolved, own, folder = _resolve(plan, keys, progress or silent)
+    from auxhead.comparison.checks import require_trainable
     from auxhead.comparison.data import without_detail
     from auxhead.comparison.latency import measure_latency
     from auxhead.comparison.rehearsal import rehearse
@@ -152,19 +154,24 @@ def compare(
     hear: Callable[[str], None] = say or (lambda _sentence: None)
 
     def opened(stage: ComparisonPlan) -> Runs:
-        runs = Runs(folder, stage, watch or (lambda _name, _state, _remark: None))
+        runs = Runs(folder, stage, watch or _unwatched)
         for remark in runs.open(progress or silent):
             hear(remark)
         return runs
 
     executor = _executor(own, resolved)  # a cluster that isn't there is said before anything is written
-    runs = opened(with_choice(folder, resolved))
+    trust = bool(resolved.base.get("trust"))
+    begun = resolved if _is_untimed(folder, resolved) else with_choice(folder, resolved)
+    left = dict.fromkeys(run.arm for run in Runs(folder, begun, _unwatched).unfinished())
+    with restricted(trust=trust):
+        require_trainable(begun, left, folder, progress or silent)
+    runs = opened(begun)
     for warning in without_detail(resolved):
         hear(warning)
     rehearse(runs, executor, progress or silent)
     try:
         runs.execute(executor)
-        with restricted(trust=bool(resolved.base.get("trust"))):
+        with restricted(trust=trust):
             measure_latency(runs, progress or silent)
         further = with_choice(folder, resolved)
         if further.chosen != runs.plan.chosen:
@@ -205,9 +212,20 @@ def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
     return results_folder("compare", name, lambda _: True)  # another comparison that is there is refused by name
 
 
+def _is_untimed(folder: Path, plan: ComparisonPlan) -> bool:
+    """Tell whether times, which are a part of the price, are still to be measured before an arm can be chosen."""
+    chosen = (read_json(folder / PLAN_FILE) or {}).get("chosen")
+    return plan.budget is not None and chosen is None and not (folder / LATENCY_FILE).is_file()
+
+
+def _unwatched(_name: str, _state: str, _remark: str) -> None:
+    """Watch nothing."""
+
+
 def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress) -> DryRun:
     """Check a comparison and say what it would do."""
     resolved, own, folder = _resolve(plan, keys, tell)
+    from auxhead.comparison.checks import require_trainable
     from auxhead.comparison.data import without_detail
     from auxhead.comparison.dry_run import DryRun
     from auxhead.comparison.estimate import estimate
@@ -220,6 +238,7 @@ def _plan_only(plan: str | Path | None, keys: Mapping[str, Any], tell: Progress)
     if own.executor != "local":  # other machines see it, too
         place = next(there for there in folder.absolute().parents if there.is_dir())
     with TemporaryDirectory(prefix="auxhead-dry-", dir=place) as scratch, restricted(trust=trust):
+        require_trainable(resolved, resolved.keys, folder, tell)
         time = estimate(resolved, Path(scratch), executor, at_once, tell)
         return DryRun(resolved, folder, time, tuple(without_detail(resolved)))
 

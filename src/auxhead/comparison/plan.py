@@ -14,6 +14,7 @@ from auxhead.comparison.arms import (
     default_base,
     refuse_unequal,
     require_different,
+    require_imgsz,
     slicing,
     training_keys,
 )
@@ -176,6 +177,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
             arms[arm] |= looking
             keys[arm] = training_keys(base, arms[arm])
             unequal += refuse_unequal(arm, keys[arm], arms[arm])
+            require_imgsz(keys[arm]["imgsz"], arm)
             plan, arguments = resolve({**keys[arm], "data": own.data})
             keys[arm] = {**keys[arm], **_teacher_of(settled(plan))}
         except AuxHeadError as error:

@@ -84,7 +84,7 @@ class Runs:
             for run in self.all.values():
                 ledger.open_run(self.place(run), self._task(run))
             ledger.drop_results_of_other_weights([self.place(run) for run in self.all.values()])
-            open_runs = [run for run in self.all.values() if not ledger.is_finished(self.place(run), run.hash)]
+            open_runs = self.unfinished()
             if open_runs or not (self.folder / ENVIRONMENT_FILE).is_file():  # what trains nothing changes no record
                 ledger.write_json(self.folder / ENVIRONMENT_FILE, _machine())
             if open_runs:
@@ -92,6 +92,10 @@ class Runs:
                 prepare(self.plan.data_file, self.plan.keys.values())
                 tell("Preparing labels", 1, 1)
         return remarks
+
+    def unfinished(self) -> list[PlannedRun]:
+        """List the runs that have something to do; the folder needn't exist yet."""
+        return [run for run in self.all.values() if not ledger.is_finished(self.place(run), run.hash)]
 
     def _task(self, run: PlannedRun) -> dict[str, Any]:
         return {

@@ -16,14 +16,14 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from filelock import Timeout
 
 from auxhead.comparison import ledger
 from auxhead.comparison.machines.parent_watch import watch_parent
-from auxhead.errors import VerificationError
+from auxhead.errors import OutputError, VerificationError
 from auxhead.evaluation.files import CURVES_FILE, DRAWS_FILE
 from auxhead.files import remove_temporary, write_atomic
 from auxhead.findings.files import RESULT_FILE, RUN_SCHEMA, TRAINING_FOLDER, read_json
@@ -87,13 +87,17 @@ def _run(folder: Path, task: Mapping[str, Any]) -> int:
         "started": started.isoformat(),
     }
     try:
-        result |= _train_and_measure(folder, task)
+        trained = _trained(folder, task)
+        result["goes_on"] = True  # a failure from here on is not the training's
+        result |= _measured(folder, task, trained)
         result["status"] = "finished"
     except KeyboardInterrupt:
         raise
     except Exception as error:  # noqa: BLE001 - every way to fail is a result of the run
         traceback.print_exc()
         result["reason"] = reason(error)
+        if isinstance(error, (OutputError, OSError)):  # a full disk
+            result["goes_on"] = True
     part = result.pop("resumed", False)  # times of a part of a run are no times of the run
     result["seconds"] = {**result.get("seconds", {}), "total": None if part else time.perf_counter() - clock}
     result["cpu_seconds"] = None if part else _cpu_seconds()
@@ -135,41 +139,61 @@ def _write_start_weights(task: Mapping[str, Any], path: Path) -> None:
 
 
 def _earlier_failures(folder: Path) -> list[Mapping[str, Any]]:
-    """Remember how earlier attempts failed, and clear away what the last one trained, unless it was killed."""
+    """Remember how earlier attempts failed, and clear away what the last one trained if that is why it failed."""
     before = read_json(folder / RESULT_FILE)
     if before is not None and before.get("status") == "failed":
         ledger.add_failure(folder, before)
-        if not before.get("killed"):  # what failed by itself would fail again where it goes on
+        if not (before.get("killed") or before.get("goes_on")):  # it would fail again where it goes on
             shutil.rmtree(folder / TRAINING_FOLDER, ignore_errors=True)
     ledger.forget_measurements(folder)  # of this run; or of how it was measured before
     return ledger.read_failures(folder)
 
 
-def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
-    from auxhead.shipping.cost import cost
+class _Trained(NamedTuple):
+    """A training that has ended.
 
+    Attributes:
+        facts: What it started from.
+        seconds: How long it took; None of a part, and of one that another run has done.
+        resumed: Whether a part of it, or all, had been done before.
+        other: The result of the run whose weights are measured; None of one that has trained.
+    """
+
+    facts: dict[str, Any]
+    seconds: float | None
+    resumed: bool
+    other: dict[str, Any] | None
+
+
+def _trained(folder: Path, task: Mapping[str, Any]) -> _Trained:
+    """Train, or take the weights of another run."""
     clock = time.perf_counter()
     other = _trained_elsewhere(folder, task)
-    resumed = other is None and (folder / TRAINING_FOLDER).is_dir()
-    if other is None:
-        facts = _train(folder, task)
-    else:
+    if other is not None:
         shutil.rmtree(folder / TRAINING_FOLDER, ignore_errors=True)  # of a plan in which it trained for itself
         facts = {**other["facts"], "weights_of": task["weights_of"]["run"]}
+        return _Trained(facts, None, resumed=False, other=other)
+    resumed = (folder / TRAINING_FOLDER).is_dir()
+    facts = _train(folder, task)
+    return _Trained(facts, None if resumed else time.perf_counter() - clock, resumed, None)
+
+
+def _measured(folder: Path, task: Mapping[str, Any], trained: _Trained) -> dict[str, Any]:
+    """Measure what was trained."""
+    from auxhead.shipping.cost import cost
+
+    other = trained.other
     weights = _weights(folder, task)
-    trained = time.perf_counter()
+    clock = time.perf_counter()
     price = cost([str(weights)], imgsz=int(task["keys"]["imgsz"]))[0].fused
     found = _measure(folder, task, "val")
     looks = {"looks": found.looks or 1.0} if "slices" in task["measured"] else {}
     if other is not None and found.sha256 != other["weights_sha256"]:
         raise VerificationError("the weights of that run", "others", str(weights), "delete its result.json, rerun")
     return {
-        "resumed": resumed,
+        "resumed": trained.resumed,
         **({"weights_of": task["weights_of"]["run"]} if other is not None else {}),
-        "seconds": {
-            "train": None if resumed or other is not None else trained - clock,
-            "evaluate": time.perf_counter() - trained,
-        },
+        "seconds": {"train": trained.seconds, "evaluate": time.perf_counter() - clock},
         "cost": {
             "parameters": price.parameters,
             "gflops": price.gflops * looks.get("looks", 1),
@@ -179,7 +203,7 @@ def _train_and_measure(folder: Path, task: Mapping[str, Any]) -> dict[str, Any]:
         },
         "weights": Path(os.path.relpath(weights, folder)).as_posix(),
         "weights_sha256": found.sha256,
-        "facts": facts,
+        "facts": trained.facts,
     }
 
 

@@ -148,6 +148,24 @@ class CompareKeys(Keys):
         description="ray, slurm: how often a run whose machine died, or whose time was up, is tried again",
     )
 
+    @model_validator(mode="after")
+    def _check_executor(self) -> Self:
+        idle = [key for key, of in OF_EXECUTORS.items() if key in self.model_fields_set and self.executor not in of]
+        if idle:
+            given = " ".join(f"{key}={getattr(self, key)}" for key in idle)
+            wanted = " or ".join(f"executor={name}" for name in OF_EXECUTORS[idle[0]])
+            message = f"{given}: without effect on executor={self.executor}; expected {wanted} beside {idle[0]}="
+            raise ValueError(message)
+        return self
+
+
+OF_EXECUTORS = {
+    "slots": ("local",),
+    "address": ("ray",),
+    "sbatch": ("slurm",),
+    **dict.fromkeys(("cpus", "gpus", "retries"), ("ray", "slurm")),
+}
+"""Keys that say how some executors run, which others would pass over."""
 
 PAGES = frozenset({".html", ".htm"})
 """Endings of a page's name; any other out= of a report is a folder."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ultralytics.utils import LOGGER
 
-from auxhead.errors import AuxHeadError
+from auxhead.errors import AuxHeadError, OutputError
 from auxhead.host.checkpoint import restricted
 from auxhead.host.datasets import validation_images
 from auxhead.model import state
@@ -43,8 +43,8 @@ def begin(plan: RunPlan, arguments: Mapping[str, Any], callbacks: Callbacks = No
                 drive(make_trainer(plan), arguments, callbacks)
             else:
                 pose_road.run(plan, arguments, callbacks)
-        except AuxHeadError:
-            if new and not (folder / "weights" / "last.pt").exists():
+        except AuxHeadError as error:
+            if new and not (isinstance(error, OutputError) or (folder / "weights" / "last.pt").exists()):
                 shutil.rmtree(folder, ignore_errors=True)  # nothing was trained: leave no run that looks like one
             raise
         return read_result(folder)

@@ -26,7 +26,7 @@ def check_model(arguments: Mapping[str, Any], plan: RunPlan) -> None:
     """Build or open the model as far as a training would, and put the heads on it.
 
     Args:
-        arguments: Ultralytics' arguments, of which `model` matters.
+        arguments: Ultralytics' arguments, of which `model` and `pretrained` matter.
         plan: Says which heads, and by which route.
 
     Raises:
@@ -46,6 +46,9 @@ def check_model(arguments: Mapping[str, Any], plan: RunPlan) -> None:
             return
         model = checkpoint.open_model(file, accept=lambda *_: "detect").model
     attach(require_detector(model, source), plan.heads, epochs=1)
+    start = str(arguments.get("pretrained"))
+    if start.endswith(".pt") and Path(source).suffix != ".pt" and (file := _weights(start, "pretrained")) is not None:
+        require_detector(checkpoint.open_model(file, accept=lambda *_: "detect").model, f"pretrained={start}")
 
 
 WRAPPING = {

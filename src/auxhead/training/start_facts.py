@@ -77,6 +77,8 @@ class Witness:
 
     def _epoch_end(self, trainer: Any) -> None:
         """Note how far it came, before the epoch is saved: a run that is killed after its last one has no other end."""
+        if trainer.device.type == "cpu":  # the lane is chosen after the start, by what the CPU multiplies in hardware
+            self.facts["hardware"]["bfloat16"] = bool(trainer.amp)
         self.facts["batch_at_end"] = int(trainer.batch_size)  # Ultralytics halves it where the memory is too small
         self.facts["epochs_done"] = int(trainer.epoch) + 1
         self._write()
