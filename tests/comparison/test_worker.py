@@ -353,6 +353,22 @@ def test_what_cannot_be_measured_fails_before_the_first_training(
     assert not list((tmp_path / "out").rglob("*.pt"))
 
 
+@pytest.mark.parametrize("primary", ["AR@50", ">=64/AP50"])
+def test_a_measure_that_there_will_not_be_is_said_before_the_first_training(
+    quick: dict[str, Any], tmp_path: Path, primary: str
+) -> None:
+    plan = make_plan(quick, {"plain": {}, "b": {"box": 1.0}}, primary=primary, bands="ai-tod")
+    runs = Runs(tmp_path / "out", plan, lambda *_words: None)
+    runs.open(lambda *_words: None)
+    executor = InProcess()
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=rf"all/AP50, [\s\S]*{primary}: not measured[\s\S]*first training"):
+            rehearse(runs, executor, lambda *_: None)
+    assert executor.started == ["rehearsal"]
+    rehearse(Runs(tmp_path / "out", replace(plan, primary="mAP50"), runs.watch), executor, lambda *_: None)
+    assert executor.started == ["rehearsal"]
+
+
 def logged(run: Any) -> Any:
     """Make an executor without processes leave the logs that processes leave."""
 

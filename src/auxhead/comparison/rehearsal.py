@@ -11,11 +11,14 @@ from typing import Any
 
 from auxhead.comparison import ledger
 from auxhead.comparison.machines.job import Executor, Job, State
+from auxhead.comparison.plan import ComparisonPlan
 from auxhead.comparison.run import POLL, Runs
 from auxhead.comparison.worker import BUSY
 from auxhead.errors import ConfigError
 from auxhead.findings.files import RESULT_FILE, read_json
+from auxhead.findings.measures import primary_key
 from auxhead.host.settings import copy_settings
+from auxhead.metrics.bands import read_bands
 from auxhead.progress import Progress
 
 FOLDER = "rehearsal"
@@ -31,12 +34,16 @@ def rehearse(runs: Runs, executor: Executor, tell: Progress) -> None:
         tell: Called as progress(task, done, total).
 
     Raises:
-        ConfigError: They can't be measured; the end of the log says why. Nothing was trained.
+        ConfigError: They can't be measured; the end of the log says why. Or the measure that decides was not among what
+            was measured. Nothing was trained.
         OutputError: The folder can't be written to.
     """
     task = _task(runs)
     folder = runs.folder / FOLDER
-    if all(runs.state(run) == "finished" for run in runs.all.values()) or ledger.is_finished(folder, task["hash"]):
+    if all(runs.state(run) == "finished" for run in runs.all.values()):
+        return
+    if ledger.is_finished(folder, task["hash"]):
+        _require_measure(runs.plan, folder)
         return
     tell("Measuring start weights", 0, 1)
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,6 +52,7 @@ def rehearse(runs: Runs, executor: Executor, tell: Progress) -> None:
         time.sleep(POLL)
     if code == 0:
         tell("Measuring start weights", 1, 1)
+        _require_measure(runs.plan, folder)
         return
     log = (folder / ledger.LOG_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     result = read_json(folder / RESULT_FILE) or {}
@@ -54,6 +62,19 @@ def rehearse(runs: Runs, executor: Executor, tell: Progress) -> None:
         where=f"{runs.plan.data}, before the first training; see {folder / ledger.LOG_FILE}",
         fix="correct the data or the keys: every run would have failed like this after its training",
     )
+
+
+def _require_measure(plan: ComparisonPlan, folder: Path) -> None:
+    """Check that the measure that decides was measured: a band without boxes has none."""
+    measures = (read_json(folder / RESULT_FILE) or {}).get("measures")
+    band, measure = primary_key(plan.primary, [each.name for each in read_bands(plan.bands)])
+    if measures is not None and f"{band}/{measure}" not in measures:
+        raise ConfigError(
+            expected=f"a measure that this data has: {', '.join(sorted(measures))}",
+            found=f"{plan.primary}: not measured, or there is no box of that size",
+            where="primary, before the first training",
+            fix="choose another one; a band's name may be its sizes: 8-16/AP50",
+        )
 
 
 def _task(runs: Runs) -> dict[str, Any]:

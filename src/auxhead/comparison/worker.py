@@ -112,7 +112,11 @@ def _rehearse(folder: Path, task: Mapping[str, Any]) -> int:
     try:
         _write_start_weights(task, folder / TRAINING_FOLDER / "weights" / f"{task['checkpoint']}.pt")
         for split in task["splits"]:
-            _measure(folder, task, split)
+            numbers = _measure(folder, task, split).numbers
+            known = {
+                f"{band}/{name}" for band, own in numbers.items() for name, one in own.items() if one.value is not None
+            }
+            result["measures"] = sorted(known & set(result.get("measures", known)))
     except Exception as error:  # noqa: BLE001 - as in _run
         traceback.print_exc()
         result |= {"status": "failed", "reason": reason(error)}

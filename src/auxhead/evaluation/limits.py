@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from auxhead.errors import ConfigError
 from auxhead.evaluation.tables import Table
-from auxhead.metrics.bands import ALL, Band
+from auxhead.metrics.bands import ALL, Band, called
 
 MEASURES = ("AP", "AP50", "recall@1FPPI", "center_AP")  # of every band
 MEASURES_OF_ALL = ("AP75", "NWD_AP")  # of all sizes together alone
@@ -43,10 +43,7 @@ def read_limits(given: Sequence[str], bands: Sequence[Band]) -> tuple[Limit, ...
         >>> read_limits(["AP50:0.4", "8-16:AP:0.2"], read_bands("ai-tod"))
         (Limit(band='all', measure='AP50', least=0.4), Limit(band='tiny 8-16', measure='AP', least=0.2))
     """
-    names = {ALL.name: ALL.name}
-    for band in bands:
-        title, _, span = band.name.rpartition(" ")
-        names |= {name: band.name for name in (band.name, title, span) if name}
+    names = {ALL.name: ALL.name, **called(band.name for band in bands)}
     limits, wrong = [], []
     for text in given:
         *before, measure, value = ["", *text.split(":")]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from auxhead.errors import ConfigError
 from auxhead.keys.reading import closest
-from auxhead.metrics.bands import ALL
+from auxhead.metrics.bands import ALL, called
 
 ALIASES = {"mAP50": "AP50", "mAP50-95": "AP"}
 """Ultralytics' names for COCO's."""
@@ -26,7 +26,7 @@ def primary_key(name: str, bands: Sequence[str]) -> tuple[str, str]:
     """Find a measure by its name in a plan.
 
     Args:
-        name: mAP50, mAP50-95, a measure of everything, or BAND/MEASURE.
+        name: mAP50, mAP50-95, a measure of everything, or BAND/MEASURE, the band by its name, its title or its sizes.
         bands: Names of the size bands.
 
     Returns:
@@ -38,9 +38,11 @@ def primary_key(name: str, bands: Sequence[str]) -> tuple[str, str]:
     Examples:
         >>> primary_key("mAP50", ["<16", ">=16"]), primary_key("<16/AP50", ["<16", ">=16"])
         (('all', 'AP50'), ('<16', 'AP50'))
+        >>> primary_key("8-16/AP50", ["tiny 8-16"])
+        ('tiny 8-16', 'AP50')
     """
     band, slash, measure = name.rpartition("/")
-    band = band if slash else ALL.name
+    band = called(bands).get(band, band) if slash else ALL.name
     measure = ALIASES.get(measure, measure)
     known = OF_ALL if band == ALL.name else OF_BANDS
     if band in {ALL.name, *bands} and (measure in known or MORE.fullmatch(measure)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -44,6 +44,19 @@ class Band:
 
 
 ALL = Band("all", 0.0, math.inf)
+
+
+def called(names: Iterable[str]) -> dict[str, str]:
+    """Return the name of each band by what it may be called: its name, its title or its sizes.
+
+    >>> called(["tiny 8-16", ">=64"])
+    {'tiny 8-16': 'tiny 8-16', 'tiny': 'tiny 8-16', '8-16': 'tiny 8-16', '>=64': '>=64'}
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        title, _, span = name.rpartition(" ")
+        found |= {each: name for each in (name, title, span) if each}
+    return found
 
 
 def read_bands(given: str | Sequence[float]) -> tuple[Band, ...]:
