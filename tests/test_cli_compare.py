@@ -17,6 +17,7 @@ from tests.patience import HANG, wait_for
 from tests.processes import Forks, stuck_trainings
 
 import auxhead
+from auxhead.comparison.compare import folder_of
 
 WORDS = ["imgsz=64", "batch=4", "nbs=4", "device=cpu", "workers=0", "optimizer=AdamW", "lr0=0.001", "resamples=20"]
 
@@ -228,3 +229,24 @@ def test_the_exit_code_says_whether_every_run_finished(
     found = {"status": {"planned": 2, "finished": finished}}
     monkeypatch.setattr("auxhead.cli.compare._run", lambda *_: (found, lambda: None))
     assert call("compare", "data=signs.yaml", "arms=plain,center", *words).returncode == code
+
+
+def test_another_comparison_without_a_name_takes_no_others_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = {"data": "d.yaml", "arms": "plain,p2", "epochs": 3, "model": "yolov8n.yaml"}
+    first = folder_of(None, keys)
+    first.mkdir(parents=True)
+    (first / "plan.json").write_text(json.dumps({"asked": {"epochs": 3, "model": "yolov8n.yaml"}}))
+    assert folder_of(None, {**keys, "arms": "plain,p234", "seeds": "0-4", "slots": 2}) == first
+    other = first.with_name("compare-2")
+    assert folder_of(None, {**keys, "epochs": 4}) == folder_of(None, {**keys, "imgsz": 64}) == other
+    assert folder_of(None, {**keys, "out": "here"}) == Path("here")
+    named = folder_of("price", keys)
+    named.mkdir()
+    (named / "plan.json").write_text(json.dumps({"asked": {"epochs": 9}}))
+    assert folder_of("price", keys) == named.with_name("price-2")
+    assert folder_of("price.yaml", keys) == named  # the file is the plan, and may be edited
+    (first / "plan.json").write_text("{}")  # of an earlier release
+    assert folder_of(None, {**keys, "epochs": 4}) == first

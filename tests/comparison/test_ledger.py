@@ -43,6 +43,24 @@ def test_an_edited_plan_says_what_it_changes(tmp_path: Path) -> None:
     ]
 
 
+def test_what_decides_and_was_changed_after_results_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    asked = {"primary": "mAP50", "seeds": [0], "margin": None}
+    ledger.open_ledger(folder, plan({"plain": "1", "b": "2"}, **asked))
+    ledger.open_ledger(folder, plan({"plain": "1", "b": "2"}, **asked | {"margin": 0.01}))
+    assert "edits" not in json.loads((folder / PLAN_FILE).read_text())  # nothing to look at yet
+    finish(folder / "runs" / "plain-0", "1")
+    finish(folder / "runs" / "b-0", "2", status="failed")
+    later = plan({"plain": "1", "b": "2"}, **asked | {"margin": 0.01, "primary": "mAP50-95"})
+    edit = {"key": "primary", "before": "mAP50", "after": "mAP50-95", "finished": 1}
+    for _ in range(2):
+        ledger.open_ledger(folder, later)
+        assert json.loads((folder / PLAN_FILE).read_text())["edits"] == [edit]
+    ledger.open_ledger(folder, {**later, "seeds": [0, 1]})
+    more = {"key": "seeds", "before": [0], "after": [0, 1], "finished": 1}
+    assert json.loads((folder / PLAN_FILE).read_text())["edits"] == [edit, more]
+
+
 def test_folders_of_something_else_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")

@@ -17,6 +17,7 @@ from auxhead.comparison.plan import ComparisonPlan, differences, resolve_plan
 from auxhead.comparison.plan_file import READY_MADE, read_plan
 from auxhead.demonstration.sign_dataset import make_signs
 from auxhead.errors import ConfigError, DataError, UnfairComparisonError
+from auxhead.labels.data_yaml import read_data_yaml
 
 
 def resolved(data: Path, arms: Any = None, **keys: Any) -> ComparisonPlan:
@@ -361,3 +362,32 @@ def test_image_sizes_of_arms_are_those_that_are_measured(signs: Path, keys: dict
 def test_the_split_that_is_validated_on_is_for_all_arms(signs: Path) -> None:
     with pytest.raises(UnfairComparisonError, match="odd: split=test"):
         resolved(signs, {"plain": {}, "odd": {"split": "test"}})
+
+
+def test_another_content_of_a_named_file_is_another_training(signs: Path, tmp_path: Path) -> None:
+    arms = {
+        "plain": {},
+        "own": {"model": str(tmp_path / "own.yaml")},
+        "start": {"pretrained": str(tmp_path / "best.pt")},
+    }
+
+    def hashes(data: Path = signs) -> dict[str, str]:
+        return {run.arm: run.train_hash for run in resolved(data, arms).runs() if run.seed == 0}
+
+    source = (ROOT / "cfg" / "models" / "v8" / "yolov8.yaml").read_text()
+    (tmp_path / "own.yaml").write_text(source)
+    (tmp_path / "best.pt").write_bytes(b"one")
+    first = hashes()
+    assert hashes() == first
+    (tmp_path / "own.yaml").write_text(source.replace("C2f", "C3"))
+    changed = hashes()
+    assert {arm for arm in arms if changed[arm] != first[arm]} == {"own"}
+    (tmp_path / "best.pt").write_bytes(b"two")
+    assert {arm for arm in arms if hashes()[arm] != changed[arm]} == {"start"}
+
+    mirrored = tmp_path / "mirrored.yaml"
+    mirrored.write_text(f"path: {signs.parent}\n{signs.read_text().replace('path:', '# path:')}\n")
+    before = hashes(mirrored)
+    names = list(read_data_yaml(mirrored).names.values())
+    mirrored.write_text(f"{mirrored.read_text()}\nflips: {{{names[0]}: {names[1]}}}\n")
+    assert all(hashes(mirrored)[arm] != before[arm] for arm in arms)

@@ -542,3 +542,19 @@ def test_latency_is_a_price_beside_gflops(tmp_path: Path) -> None:
     assert arm(other, "center")["cost"]["latency"]["ratio"] == pytest.approx(1 / 1.6)
     rewrite(tmp_path / "a" / "latency.json", lambda content: content["arms"].pop("plain"))
     assert analyse(tmp_path / "a")["latency"] is None
+
+
+def test_what_was_changed_after_results_is_a_warning(tmp_path: Path) -> None:
+    folder = make_ledger(tmp_path / "a")
+    plan = json.loads((folder / "plan.json").read_text())
+    edits = [
+        {"key": "primary", "before": "mAP50-95", "after": "mAP50", "finished": 6},
+        {"key": "seeds", "before": [0, 1], "after": [0, 1, 2], "finished": 1},
+        {"key": "margin", "before": 0.01, "after": None, "finished": 2},
+    ]
+    (folder / "plan.json").write_text(json.dumps(plan | {"edits": edits}))
+    assert analyse(folder)["warnings"] == [
+        "primary changed from mAP50-95 to mAP50 when 6 runs had finished",
+        "seeds changed from 0 and 1 to 0, 1 and 2 when 1 run had finished",
+        "margin changed from 0.01 to none when 2 runs had finished",
+    ]

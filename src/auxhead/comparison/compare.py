@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,10 @@ if TYPE_CHECKING:  # the report needs nothing of what trains
     from auxhead.comparison.machines.job import Executor
     from auxhead.comparison.plan import ComparisonPlan
     from auxhead.comparison.run import Watch
+
+
+NOT_TRAINING = PlanKeys.model_fields.keys() | CompareKeys.model_fields.keys()
+"""Keys of a comparison's own."""
 
 
 @dataclass(frozen=True)
@@ -205,11 +210,29 @@ def report(folder: str | Path, **keys: Unpack[ReportWords]) -> Comparison:
 
 
 def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
-    """Return where a comparison goes: `out`, or a folder named after its plan."""
+    """Return where a comparison goes: `out`, or a folder named after its plan.
+
+    Args:
+        plan: A plan's file, or the name of a ready-made one, or None.
+        keys: All that was given beside it. Without a file, other training keys than those of the comparison that is
+            there are another comparison: it goes into a folder of the next number.
+    """
     if keys.get("out"):
         return Path(str(keys["out"]))
     name = Path(plan).stem if plan else "compare"
-    return results_folder("compare", name, lambda _: True)  # another comparison that is there is refused by name
+    asked = _asked(keys)
+
+    def goes_on(folder: Path) -> bool:
+        standing = (read_json(folder / PLAN_FILE) or {}).get("asked", asked)
+        return bool(plan and Path(plan).suffix) or standing == asked
+
+    return results_folder("compare", name, goes_on)
+
+
+def _asked(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the training keys among those given, as a plan's file holds them."""
+    own = {**(keys.get("base") or {}), **{key: value for key, value in keys.items() if key not in NOT_TRAINING}}
+    return dict(json.loads(json.dumps(own, default=str)))
 
 
 def _is_untimed(folder: Path, plan: ComparisonPlan) -> bool:
@@ -267,7 +290,7 @@ def _resolve(
     """Sort the keys into those of the plan, of the execution and of the training, and complete the plan."""
     given = {key: value for key, value in keys.items() if key in PlanKeys.model_fields and key != "base"}
     where = {key: value for key, value in keys.items() if key in CompareKeys.model_fields}
-    shared = {key: value for key, value in keys.items() if key not in given and key not in where and key != "base"}
+    shared = {key: value for key, value in keys.items() if key not in NOT_TRAINING}
     _require_known(shared)
     own = validated(CompareKeys, where)
     plan = None if plan is None else path_given(plan, 'auxhead.compare("plan.yaml")')
@@ -283,10 +306,10 @@ def _resolve(
     content = content.model_copy(update={"data": yolo})
     resolve = partial(resolve_plan, name, content)
     resolve()  # mistakes come before the hashing of the data
-    source, folder = read_source(content.data), folder_of(plan, where)
+    source, folder = read_source(content.data), folder_of(plan, keys)
     require_text(folder.absolute(), source.data)
     require_apart(folder, source.splits.values())
-    return resolve(data_hash(source, tell)), own, folder
+    return replace(resolve(data_hash(source, tell)), asked=_asked(keys)), own, folder
 
 
 def _require_known(shared: Mapping[str, Any]) -> None:

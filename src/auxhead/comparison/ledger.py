@@ -26,6 +26,8 @@ from auxhead.files import TEMPORARY_SUFFIX, remove_temporary, write_atomic
 from auxhead.findings.files import PLAN_FILE, RESULT_FILE, RUNS_FOLDER, TRAINING_FOLDER, read_json
 from auxhead.results_csv import RESULTS_FILE, read_rows
 
+DECIDING = ("primary", "control", "margin", "split", "bands", "checkpoint", "budget", "seeds", "confirm")
+"""Keys of a plan that say what decides."""
 RUN_FILE = "run.json"
 FAILURES_FILE = "failures.json"
 LOG_FILE = "log.txt"
@@ -132,6 +134,8 @@ def open_ledger(folder: Path, plan: Mapping[str, Any]) -> list[str]:
         return []
     _require_same_data(standing, plan, folder)
     remarks = _changes(standing, plan)
+    edits = [*standing.get("edits", []), *_edits(folder, standing, plan)]
+    plan = {**plan, "edits": edits} if edits else plan
     if remarks or standing != json.loads(json.dumps(plan, default=str)):
         write_json(folder / PLAN_FILE, plan)
     return remarks
@@ -150,6 +154,20 @@ def _require_same_data(standing: Mapping[str, Any], plan: Mapping[str, Any], fol
             where=str(folder),
             fix="bring the data back as it was, or choose another out= (nothing was changed here)",
         )
+
+
+def _edits(folder: Path, standing: Mapping[str, Any], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Note what decides and was changed when there were results to look at: nobody can tell it from luck later."""
+    finished = sum(
+        (read_json(folder / run["folder"] / RESULT_FILE) or {}).get("status") == "finished"
+        for run in standing.get("runs", [])
+    )
+    now = json.loads(json.dumps(plan, default=str))
+    return [
+        {"key": key, "before": standing[key], "after": now.get(key), "finished": finished}
+        for key in DECIDING
+        if finished and key in standing and standing[key] != now.get(key)
+    ]
 
 
 def _changes(standing: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:

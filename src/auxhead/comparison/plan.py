@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from auxhead._version import __version__
@@ -19,17 +20,22 @@ from auxhead.comparison.arms import (
     training_keys,
 )
 from auxhead.errors import AuxHeadError, UnfairComparisonError
+from auxhead.files import sha256
 from auxhead.findings.files import PLAN_SCHEMA, RUNS_FOLDER
 from auxhead.findings.measures import primary_key
 from auxhead.host.datasets import read_source
+from auxhead.host.models import own_file
 from auxhead.host.slices import require_sahi
 from auxhead.keys.compare import PlanKeys
-from auxhead.keys.reading import config_error
+from auxhead.keys.reading import config_error, read_file
 from auxhead.labels.source import require_splits
 from auxhead.metrics.bands import read_bands
 from auxhead.model.choices import RunPlan
 from auxhead.training.resolve import resolve
 from auxhead.training.teaching.check import settled, teacher_spec
+
+OF_DATA_YAML = ("flips", "flips.never")
+"""Entries of a data.yaml that change a training, beside its pictures and labels."""
 
 TEACHER = "teacher.sha256"
 """Key that a plan adds to arms with a teacher."""
@@ -87,6 +93,8 @@ class ComparisonPlan:
         bands: Size bands.
         resamples: Bootstrap resamples of the images.
         margin: Smallest difference that matters, a fraction; None: none was named.
+        asked: Training keys that were given on the command line, by which a folder without a name of its own is known.
+        contents: By arm, what its keys name but don't say: models, weights and entries of the data.yaml, as hashes.
     """
 
     name: str
@@ -107,6 +115,8 @@ class ComparisonPlan:
     confirm: tuple[int, ...] = ()
     budget: float | None = None
     chosen: str | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    contents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def runs(self) -> Iterator[PlannedRun]:
         """List the runs, seed by seed, so that a comparison cut short has every arm; fresh seeds once one is chosen.
@@ -127,7 +137,7 @@ class ComparisonPlan:
     def _run(self, arm: str, seed: int) -> PlannedRun:
         measured = {"bands": self.bands, "resamples": self.resamples, **slicing(self.arms[arm])}
         trained = {**self.keys[arm], "seed": seed, "data": self.data_file, "patience": 0}
-        asked = {"data": self.data_sha256, "checkpoint": self.checkpoint}
+        asked = {"data": self.data_sha256, "checkpoint": self.checkpoint, **self.contents.get(arm, {})}
         placeless = {key: value for key, value in trained.items() if key not in {"data", "device"}}
         train_hash = _hash([placeless, asked])
         return PlannedRun(arm, seed, trained, measured, train_hash, _hash([train_hash, measured]))
@@ -169,6 +179,8 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
     split = own.split or ("test" if source.splits.get("test") else "val")
     require_splits(source.splits, [split], own.data, "choose another with split=")
     _check_measure(own)
+    entries = _entries(source.data)
+    contents: dict[str, dict[str, str]] = {}
     arms, keys, effective, problems, unequal = {}, {}, {}, [], refuse_unequal("base", base, own.base)
     for arm, given in own.arms.items():
         try:
@@ -180,6 +192,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
             require_imgsz(keys[arm]["imgsz"], arm)
             plan, arguments = resolve({**keys[arm], "data": own.data})
             keys[arm] = {**keys[arm], **_teacher_of(settled(plan))}
+            contents[arm] = entries | _contents(keys[arm])
         except AuxHeadError as error:
             problems += [f"{arm}: {line.strip()}" for line in error.found.splitlines() if "problem" not in line]
             continue
@@ -218,7 +231,21 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
         split=split,
         bands=own.bands,
         resamples=own.resamples,
+        contents={arm: own for arm, own in contents.items() if own},
     )
+
+
+def _entries(data: Path) -> dict[str, str]:
+    """Hash what a data.yaml says about training itself; {} where it says nothing."""
+    content = read_file(data)
+    own = {key: content[key] for key in OF_DATA_YAML if content.get(key)}
+    return {"entries": _hash(own)} if own else {}
+
+
+def _contents(keys: Mapping[str, Any]) -> dict[str, str]:
+    """Hash the files that an arm's keys name; Ultralytics' own weights and ready-made YAMLs are told by their names."""
+    files = {key: own_file(str(keys[key])) for key in ("model", "pretrained") if keys.get(key)}
+    return {key: sha256(file) for key, file in files.items() if file}
 
 
 def _check_measure(own: PlanKeys) -> None:

@@ -18,7 +18,7 @@ from auxhead.findings.measures import ALIASES, primary_key
 from auxhead.findings.records import Key, Run, read_plan, read_runs
 from auxhead.findings.screening import choose
 from auxhead.findings.verdict import Stage
-from auxhead.formats import first_few, points
+from auxhead.formats import first_few, listed, plural, points
 from auxhead.keys.reading import closest
 from auxhead.metrics.bands import ALL, read_bands
 
@@ -66,7 +66,7 @@ def analyse(folder: Path, control: str | None = None) -> dict[str, Any]:
         "split": deciding["split"],
         "primary": {"name": plan["primary"], "band": primary[0], "measure": primary[1]},
         "control": plan["control"],
-        "warnings": [*_chosen_late(plan, declared), *_warnings(runs, asked)],
+        "warnings": [*_chosen_late(plan, declared), *_edited(plan), *_warnings(runs, asked)],
         "data": data,
         "arms": entries,
         "screening": screening,
@@ -228,6 +228,16 @@ def _ways(run: Run) -> dict[str, Any]:
     metrics = run.metrics or {}
     settings, data = metrics.get("settings", {}), metrics.get("data", {})
     return {name: settings.get(name) for name in MEASURED_BY} | {name: data.get(name) for name in MEASURED_ON}
+
+
+def _edited(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Say what decides and was changed when runs had finished already."""
+    for edit in plan.get("edits", []):
+        before, after = (
+            "none" if value is None else listed(list(map(str, value))) if isinstance(value, list) else str(value)
+            for value in (edit["before"], edit["after"])
+        )
+        yield f"{edit['key']} changed from {before} to {after} when {plural(edit['finished'], 'run')} had finished"
 
 
 def _warnings(runs: Sequence[Run], asked: Question) -> Iterator[str]:

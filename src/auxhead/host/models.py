@@ -101,6 +101,14 @@ def weights_file(name: str | Path) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
+def own_file(name: str | Path) -> Path | None:
+    """Find the file of a user's own that a model's name means; None for Ultralytics' weights and ready-made YAMLs."""
+    if str(name) in GITHUB_ASSETS_NAMES:
+        return None
+    file = weights_file(name) if Path(name).suffix == ".pt" else Path(name)
+    return file if file and file.is_file() else None
+
+
 def fetch_weights(name: str) -> None:
     """Let Ultralytics download weights of its own that aren't here; for other names, and without a network, nothing."""
     if name in GITHUB_ASSETS_NAMES and name.endswith(".pt") and weights_file(name) is None and is_online():

@@ -166,7 +166,7 @@ def test_an_error_in_tell_stops_everything(groups):
     with pytest.raises(RuntimeError, match="no terminal"):
         LocalExecutor(2, grace=0.5).run(jobs, tell)
     assert not is_alive(number_in("long.pid"))
-    assert not [thread.name for thread in threading.enumerate() if thread.name == "auxhead-slot-0"]
+    wait_for(lambda: not [thread.name for thread in threading.enumerate() if thread.name == "auxhead-slot-0"])
 
 
 @pytest.mark.parametrize(
