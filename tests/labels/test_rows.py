@@ -67,6 +67,13 @@ def test_what_ultralytics_accepts_has_no_problem(text):
         ("9 .5 .5 .2 2", "expected a class id from 0 to 3, found '9'; expected height from 0 to 1, found '2'"),
         ("0 1.25 .1 1.5 .1 1.5 .2", "expected x_center of the polygon's box from 0 to 1, found 1.375"),
         ("0 .1 .1 1.5 .1 .2 .2", "expected width of the polygon's box from 0 to 1, found 1.4"),
+        (
+            "0 .5 .5 .25 .5 .9 2",
+            (
+                "expected y_center of the polygon's box from 0 to 1, found 1.25; expected height of the polygon's box "
+                "from 0 to 1, found 1.5: are the last two a score and a track id, as predictions have?"
+            ),
+        ),
         ("0 .1 .1 nan .1 .2 .2", "expected a finite number in column 4, found 'nan'"),
     ],
 )

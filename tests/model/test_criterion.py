@@ -200,6 +200,16 @@ def test_share_sets_the_measured_gradient() -> None:
     assert {"grad/box", "grad/cls", "grad/dfl"} <= set(row)
 
 
+def test_nothing_is_logged_where_no_gradient_can_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiled model returns one node, and its maps have no part in what the losses come from."""
+    model = detector()
+    criterion = with_head(model, gain=1.0)
+    monkeypatch.setattr("auxhead.model.criterion.gradient_norms", lambda terms, _: dict.fromkeys([*terms, "sum"], 0.0))
+    loss, _ = model(batch())
+    assert loss.sum() > 0
+    assert criterion.log.close_epoch() == {}
+
+
 def test_gradient_norms_are_those_of_autograd() -> None:
     features = [torch.randn(2, 3, requires_grad=True), torch.randn(4, requires_grad=True)]
     terms = {"a": (features[0] ** 2).sum(), "b": 3 * features[1].sum(), "none": torch.zeros((), requires_grad=True) * 1}

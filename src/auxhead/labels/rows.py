@@ -26,6 +26,10 @@ HIGHEST = np.float32(1.01)
 BOX_COLUMNS = 5
 POLYGON_FILE_COLUMNS = 7  # one row of at least that many makes all rows of the file polygons
 
+TRACKED_COLUMNS = (
+    7  # of a tracker's row: a box, its score and its track. Source: Ultralytics, engine/results.py, save_txt
+)
+
 BOX_NAMES = ("x_center", "y_center", "width", "height")
 ROW_SHOWN = 200  # characters kept of a bad row: a polygon can have thousands
 CELL_SHOWN = 40
@@ -207,7 +211,10 @@ def _value_faults(rows: Sequence[Row], numbers: Sequence[Floats], rules: Rules) 
     for i in np.flatnonzero(bad_class | bad_box.any(axis=1)).tolist():
         found = [_class_fault(rows[i].cells[0], rules)] if bad_class[i] else []
         found += [_limit_fault(rows[i], column, boxes[i, column]) for column in np.flatnonzero(bad_box[i]).tolist()]
-        faults[i] = "; ".join(found)
+        tracked = len(rows[i].cells) == TRACKED_COLUMNS and rows[i].cells[-1].isdecimal() and bad_box[i].any()
+        faults[i] = "; ".join(found) + (
+            ": are the last two a score and a track id, as predictions have?" if tracked else ""
+        )
     return faults
 
 

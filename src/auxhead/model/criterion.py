@@ -217,6 +217,8 @@ class HeadCriterion(nn.Module):
     ) -> None:
         """Measure gradients, let the gains follow, and log both."""
         norms = gradient_norms(detection, features)
+        if not norms["sum"]:
+            return  # a compiled model: all that it returns is one node, and nothing can be measured on the maps
         row = {f"grad/{name.removesuffix('_loss')}": norms[name] for name in detection}
         row["grad/detection"] = norms["sum"]
         for name, terms in extra.items():
