@@ -239,7 +239,7 @@ def test_another_comparison_without_a_name_takes_no_others_folder(
     first = folder_of(None, keys)
     first.mkdir(parents=True)
     (first / "plan.json").write_text(json.dumps({"asked": {"epochs": 3, "model": "yolov8n.yaml"}}))
-    assert folder_of(None, {**keys, "arms": "plain,p234", "seeds": "0-4", "slots": 2}) == first
+    assert folder_of(None, {**keys, "arms": "plain,p234", "seeds": "0-4", "slots": 2, "device": 1}) == first
     other = first.with_name("compare-2")
     assert folder_of(None, {**keys, "epochs": 4}) == folder_of(None, {**keys, "imgsz": 64}) == other
     assert folder_of(None, {**keys, "out": "here"}) == Path("here")

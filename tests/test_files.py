@@ -119,6 +119,10 @@ def test_a_folder_that_cant_be_made_is_said_before_any_work(tmp_path: Path, monk
         require_free(tmp_path / "file" / "deep" / "out", ["plan.yaml"], exist_ok=True)
     require_free(tmp_path / "new" / "deep", ["plan.yaml"], exist_ok=False)
     assert not (tmp_path / "new").exists()
+    with monkeypatch.context() as patch:  # as on Windows, where a drive is missing
+        patch.setattr(os.path, "exists", lambda _: False)
+        with pytest.raises(OutputError, match="no such disk"):
+            require_free(tmp_path / "new", ["plan.yaml"], exist_ok=True)
     monkeypatch.setattr(os, "access", lambda place, _mode: Path(place) != tmp_path)  # root may write everywhere
     with pytest.raises(OutputError, match="no permission to write there"):
         require_free(tmp_path / "new" / "deep", ["plan.yaml"], exist_ok=True)

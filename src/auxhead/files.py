@@ -64,14 +64,13 @@ def require_free(folder: Path, names: Sequence[str], *, exist_ok: bool) -> None:
         OutputError: Some stand there, and may not; or nothing can be written there.
     """
     place = folder.absolute()
-    nearest = next(above for above in (place, *place.parents) if above.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise OutputError(
-            expected=f"a folder for {' and '.join(names)}",
-            found="no permission to write there" if nearest.is_dir() else "a file",
-            where=str(nearest),
-            fix="choose another folder",
-        )
+    nearest = next((above for above in (place, *place.parents) if os.path.exists(above)), None)  # noqa: PTH110
+    if nearest is None or not os.path.isdir(nearest):  # noqa: PTH112  pathlib raises where a folder is closed
+        fault = "a file" if nearest else "no such disk"
+    else:
+        fault = "" if os.access(nearest, os.W_OK | os.X_OK) else "no permission to write there"
+    if fault:
+        raise OutputError(f"a folder for {' and '.join(names)}", fault, str(nearest or place), "choose another folder")
     there = [name for name in names if (folder / name).exists()]
     if there and not exist_ok:
         raise OutputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 from ultralytics.utils import ROOT
 
 from auxhead.comparison.arms import PRESETS, default_base, training_keys
+from auxhead.comparison.compare import _resolve
 from auxhead.comparison.data import prepare, without_detail
 from auxhead.comparison.plan import ComparisonPlan, differences, resolve_plan
 from auxhead.comparison.plan_file import READY_MADE, read_plan
@@ -362,6 +364,36 @@ def test_image_sizes_of_arms_are_those_that_are_measured(signs: Path, keys: dict
 def test_the_split_that_is_validated_on_is_for_all_arms(signs: Path) -> None:
     with pytest.raises(UnfairComparisonError, match="odd: split=test"):
         resolved(signs, {"plain": {}, "odd": {"split": "test"}})
+
+
+def test_a_yaml_of_all_sizes_is_what_a_name_with_a_size_means(
+    signs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = (ROOT / "cfg" / "models" / "v8" / "yolov8.yaml").read_text()
+    arms = {"plain": {}, "own": {"model": "yolov8n-own.yaml"}}
+    Path("yolov8-own.yaml").write_text(source)
+    contents = resolved(signs, arms).contents
+    assert contents is not None
+    assert {arm: [*own] for arm, own in contents.items()} == {"own": ["model"]}
+
+
+def test_a_comparison_begun_before_contents_were_noted_keeps_its_runs(signs: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text((ROOT / "cfg" / "models" / "v8" / "yolov8.yaml").read_text())
+    arms = {"plain": {}, "own": {"model": str(own)}}
+    before = replace(resolved(signs, arms), contents=None)
+    hashes = {run.name: run.hash for run in before.runs()}
+    assert hashes != {run.name: run.hash for run in resolved(signs, arms).runs()}
+    keys: dict[str, Any] = {"arms": arms, "epochs": 2, "imgsz": 64, "out": str(tmp_path / "out"), "data": str(signs)}
+    for content, same in (
+        ({key: value for key, value in before.to_dict().items() if key != "contents"}, True),
+        (resolved(signs, arms).to_dict(), False),
+    ):
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out" / "plan.json").write_text(json.dumps(content, default=str))
+        found = _resolve(None, keys, lambda *_: None)[0]
+        assert (found.contents is None) == same
 
 
 def test_another_content_of_a_named_file_is_another_training(signs: Path, tmp_path: Path) -> None:

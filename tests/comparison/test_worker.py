@@ -261,6 +261,17 @@ def test_a_training_that_has_ended_is_kept_where_measuring_fails(
     assert [failure["reason"] for failure in again["failures"]] == ["DataError: none"]
 
 
+def test_a_training_whose_weights_are_damaged_is_done_again_at_last(quick: dict[str, Any], tmp_path: Path) -> None:
+    plan = make_plan(quick, {"plain": {}, "b": {"box": 1.0}})
+    run_plan(plan, tmp_path / "out", InProcess())
+    place = tmp_path / "out" / "runs" / "plain-0"
+    (place / RESULT_FILE).unlink()
+    (place / "train" / "weights" / "last.pt").write_bytes(b"damaged")
+    for status in ("failed", "failed", "finished"):  # once is no proof that it is the file
+        run_plan(plan, tmp_path / "out", InProcess())
+        assert result(tmp_path / "out", "plain-0")["status"] == status
+
+
 def test_a_full_disk_costs_no_training(quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = make_plan(quick, {"plain": {}, "b": {"box": 1.0}})
     place = tmp_path / "out" / "runs" / "plain-0" / "train"

@@ -22,7 +22,7 @@ from auxhead.training.teaching.check import check_teacher, settled
 
 COUNT = re.compile(r"(\d+ problems?)?")  # what stands above the problems of one arm
 
-OF_DATA = ("crops", "flips", "route", "classes", "heads", "single_cls", "rect")
+OF_DATA = ("crops", "flips", "route", "imgsz")
 """Keys, with those below them (crops.window), that ask something of the data."""
 
 

@@ -166,11 +166,14 @@ def compare(
 
     executor = _executor(own, resolved)  # a cluster that isn't there is said before anything is written
     trust = bool(resolved.base.get("trust"))
-    begun = resolved if _is_untimed(folder, resolved) else with_choice(folder, resolved)
-    left = dict.fromkeys(run.arm for run in Runs(folder, begun, _unwatched).unfinished())
+
+    def begun() -> ComparisonPlan:
+        return resolved if _is_untimed(folder, resolved) else with_choice(folder, resolved)
+
+    left = dict.fromkeys(run.arm for run in Runs(folder, begun(), _unwatched).unfinished())
     with restricted(trust=trust):
-        require_trainable(begun, left, folder, progress or silent)
-    runs = opened(begun)
+        require_trainable(resolved, left, folder, progress or silent)
+    runs = opened(begun())  # again: another process may have chosen meanwhile
     for warning in without_detail(resolved):
         hear(warning)
     rehearse(runs, executor, progress or silent)
@@ -231,7 +234,10 @@ def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
 
 def _asked(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return the training keys among those given, as a plan's file holds them."""
-    own = {**(keys.get("base") or {}), **{key: value for key, value in keys.items() if key not in NOT_TRAINING}}
+    from auxhead.comparison.plan import PLACES
+
+    given = {**(keys.get("base") or {}), **{key: value for key, value in keys.items() if key not in NOT_TRAINING}}
+    own = {key: value for key, value in given.items() if key not in PLACES}
     return dict(json.loads(json.dumps(own, default=str)))
 
 
@@ -309,7 +315,9 @@ def _resolve(
     source, folder = read_source(content.data), folder_of(plan, keys)
     require_text(folder.absolute(), source.data)
     require_apart(folder, source.splits.values())
-    return replace(resolve(data_hash(source, tell)), asked=_asked(keys)), own, folder
+    standing = read_json(folder / PLAN_FILE) or {"contents": {}}
+    resolved = replace(resolve(data_hash(source, tell)), asked=_asked(keys))
+    return (resolved if standing.get("contents") is not None else replace(resolved, contents=None)), own, folder
 
 
 def _require_known(shared: Mapping[str, Any]) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from auxhead._version import __version__
@@ -23,11 +22,11 @@ from auxhead.errors import AuxHeadError, UnfairComparisonError
 from auxhead.files import sha256
 from auxhead.findings.files import PLAN_SCHEMA, RUNS_FOLDER
 from auxhead.findings.measures import primary_key
-from auxhead.host.datasets import read_source
+from auxhead.host.datasets import read_data, read_source
 from auxhead.host.models import own_file
 from auxhead.host.slices import require_sahi
 from auxhead.keys.compare import PlanKeys
-from auxhead.keys.reading import config_error, read_file
+from auxhead.keys.reading import config_error
 from auxhead.labels.source import require_splits
 from auxhead.metrics.bands import read_bands
 from auxhead.model.choices import RunPlan
@@ -36,6 +35,9 @@ from auxhead.training.teaching.check import settled, teacher_spec
 
 OF_DATA_YAML = ("flips", "flips.never")
 """Entries of a data.yaml that change a training, beside its pictures and labels."""
+
+PLACES = frozenset({"data", "device"})
+"""Keys that say where, not what: they are no part of what makes a run."""
 
 TEACHER = "teacher.sha256"
 """Key that a plan adds to arms with a teacher."""
@@ -94,7 +96,8 @@ class ComparisonPlan:
         resamples: Bootstrap resamples of the images.
         margin: Smallest difference that matters, a fraction; None: none was named.
         asked: Training keys that were given on the command line, by which a folder without a name of its own is known.
-        contents: By arm, what its keys name but don't say: models, weights and entries of the data.yaml, as hashes.
+        contents: By arm, what its keys name but don't say, as hashes: models, weights and entries of the data.yaml.
+            None in a comparison that was begun before they were noted.
     """
 
     name: str
@@ -116,7 +119,7 @@ class ComparisonPlan:
     budget: float | None = None
     chosen: str | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
-    contents: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    contents: Mapping[str, Mapping[str, str]] | None = None
 
     def runs(self) -> Iterator[PlannedRun]:
         """List the runs, seed by seed, so that a comparison cut short has every arm; fresh seeds once one is chosen.
@@ -137,8 +140,8 @@ class ComparisonPlan:
     def _run(self, arm: str, seed: int) -> PlannedRun:
         measured = {"bands": self.bands, "resamples": self.resamples, **slicing(self.arms[arm])}
         trained = {**self.keys[arm], "seed": seed, "data": self.data_file, "patience": 0}
-        asked = {"data": self.data_sha256, "checkpoint": self.checkpoint, **self.contents.get(arm, {})}
-        placeless = {key: value for key, value in trained.items() if key not in {"data", "device"}}
+        asked = {"data": self.data_sha256, "checkpoint": self.checkpoint, **(self.contents or {}).get(arm, {})}
+        placeless = {key: value for key, value in trained.items() if key not in PLACES}
         train_hash = _hash([placeless, asked])
         return PlannedRun(arm, seed, trained, measured, train_hash, _hash([train_hash, measured]))
 
@@ -179,7 +182,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
     split = own.split or ("test" if source.splits.get("test") else "val")
     require_splits(source.splits, [split], own.data, "choose another with split=")
     _check_measure(own)
-    entries = _entries(source.data)
+    entries = _entries(own.data)
     contents: dict[str, dict[str, str]] = {}
     arms, keys, effective, problems, unequal = {}, {}, {}, [], refuse_unequal("base", base, own.base)
     for arm, given in own.arms.items():
@@ -235,9 +238,9 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
     )
 
 
-def _entries(data: Path) -> dict[str, str]:
+def _entries(data: str) -> dict[str, str]:
     """Hash what a data.yaml says about training itself; {} where it says nothing."""
-    content = read_file(data)
+    content = read_data(data)
     own = {key: content[key] for key in OF_DATA_YAML if content.get(key)}
     return {"entries": _hash(own)} if own else {}
 

@@ -66,11 +66,14 @@ def rehearse(runs: Runs, executor: Executor, tell: Progress) -> None:
 
 def _require_measure(plan: ComparisonPlan, folder: Path) -> None:
     """Check that the measure that decides was measured: a band without boxes has none."""
-    measures = (read_json(folder / RESULT_FILE) or {}).get("measures")
+    measured = (read_json(folder / RESULT_FILE) or {}).get("measures", {})
     band, measure = primary_key(plan.primary, [each.name for each in read_bands(plan.bands)])
-    if measures is not None and f"{band}/{measure}" not in measures:
+    deciding = {plan.split, *(["val"] if plan.confirm else [])}  # an arm is chosen on val
+    for split in sorted(deciding & measured.keys()):
+        if f"{band}/{measure}" in measured[split]:
+            continue
         raise ConfigError(
-            expected=f"a measure that this data has: {', '.join(sorted(measures))}",
+            expected=f"a measure that {split} has: {', '.join(measured[split])}",
             found=f"{plan.primary}: not measured, or there is no box of that size",
             where="primary, before the first training",
             fix="choose another one; a band's name may be its sizes: 8-16/AP50",

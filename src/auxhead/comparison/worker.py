@@ -116,7 +116,7 @@ def _rehearse(folder: Path, task: Mapping[str, Any]) -> int:
             known = {
                 f"{band}/{name}" for band, own in numbers.items() for name, one in own.items() if one.value is not None
             }
-            result["measures"] = sorted(known & set(result.get("measures", known)))
+            result.setdefault("measures", {})[split] = sorted(known)
     except Exception as error:  # noqa: BLE001 - as in _run
         traceback.print_exc()
         result |= {"status": "failed", "reason": reason(error)}
@@ -146,8 +146,10 @@ def _earlier_failures(folder: Path) -> list[Mapping[str, Any]]:
     """Remember how earlier attempts failed, and clear away what the last one trained if that is why it failed."""
     before = read_json(folder / RESULT_FILE)
     if before is not None and before.get("status") == "failed":
+        again = any(one.get("reason") == before.get("reason") for one in ledger.read_failures(folder))
         ledger.add_failure(folder, before)
-        if not (before.get("killed") or before.get("goes_on")):  # it would fail again where it goes on
+        kept = before.get("killed") or (before.get("goes_on") and not again)  # what fails twice alike may be damaged
+        if not kept:  # it would fail again where it goes on
             shutil.rmtree(folder / TRAINING_FOLDER, ignore_errors=True)
     ledger.forget_measurements(folder)  # of this run; or of how it was measured before
     return ledger.read_failures(folder)

@@ -29,6 +29,9 @@ AS_BEFORE = {"teacher.scale": 1}
 OF_ROUTE = ("fliplr", "flipud", "overlap_mask", "mask_ratio", "pose", "kobj", "rle")
 """Arguments that Ultralytics' pose and segment trainers set or use themselves."""
 
+LANES = {"cpu_bf16", "amp"}
+"""Keys that say in which precision a CPU trains."""
+
 CONDITIONS = ("epochs", "batch", "imgsz", "optimizer", "lr0", "lrf", "momentum", "weight_decay", "nbs", "amp")
 """Arguments that the report names even when they are equal."""
 
@@ -142,7 +145,7 @@ def _unequal(declared: Mapping[str, Any], facts: Facts, control: Facts) -> Itera
             yield key, arguments.get(key), others.get(key)
     for kind in ("versions", "hardware"):
         for key, value in facts[kind].items():
-            lane = key == "bfloat16" and ("cpu_bf16" in declared or key not in control[kind])  # earlier facts lack it
+            lane = key == "bfloat16" and (declared.keys() & LANES or key not in control[kind])  # earlier facts lack it
             if value != control[kind].get(key) and not lane:
                 yield f"{kind}: {key}", value, control[kind].get(key)
     if _carries(facts, control) and not declared.keys() & {"pretrained", "model"}:

@@ -90,6 +90,7 @@ def _yaml_of(data: str) -> Path | None:
     if (place := Path(data)).is_dir():
         with suppress(AssertionError):
             return Path(find_dataset_yaml(place))
+        return None
     named = (place, place.with_name(f"{place.name}.yaml"), place.with_name(f"{place.name}.yml"))
     return next((one for one in named if one.suffix in {".yaml", ".yml"} and one.is_file()), None)
 

@@ -105,8 +105,9 @@ def own_file(name: str | Path) -> Path | None:
     """Find the file of a user's own that a model's name means; None for Ultralytics' weights and ready-made YAMLs."""
     if str(name) in GITHUB_ASSETS_NAMES:
         return None
-    file = weights_file(name) if Path(name).suffix == ".pt" else Path(name)
-    return file if file and file.is_file() else None
+    given = Path(name)
+    places = [weights_file(given)] if given.suffix == ".pt" else [given, all_sizes(given)]
+    return next((file for file in places if file and file.is_file()), None)
 
 
 def fetch_weights(name: str) -> None:

@@ -39,8 +39,10 @@ def unclaimed(sources: Sources) -> list[tuple[Path, str]]:
         like = {key.casefold(): name for name in near for key in (name, _stem(name))}
         for name in files:
             fits = _stem(name) in stems and (name.endswith(SUFFIX) or (labels / f"{_stem(name)}{SUFFIX}").is_file())
+            close = like.get(_stem(name).casefold(), "")
+            fits = fits or (_stem(close) in stems and _is_same(labels / f"{_stem(close)}{SUFFIX}", labels / name))
             if not fits and _is_label(labels / name):
-                found[labels / name] = like.get(_stem(name).casefold(), "")
+                found[labels / name] = close
     return sorted(found.items())
 
 
@@ -52,7 +54,8 @@ def _picture_folders(sources: Sources) -> Iterator[str]:
             continue
         top = os.path.join(source, "")  # noqa: PTH118  label_folder wants the separator
         for folder, below, _ in os.walk(label_folder(top), followlinks=False):
-            below[:] = [name for name in below if not name.startswith(".")]
+            beside = {"labels", "ignore"} if "images" in below else set()  # they are found by way of images
+            below[:] = [name for name in below if not (name.startswith(".") or name in beside)]
             inside = os.path.relpath(folder, label_folder(top))
             yield top if inside == os.curdir else os.path.join(top, inside, "")  # noqa: PTH118
 
@@ -64,6 +67,14 @@ def _names(folder: Path, wanted: Callable[[str], bool]) -> list[str]:
             return sorted(one.name for one in found if not one.name.startswith(".") and wanted(one.name))
     except OSError:
         return []
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Tell whether two names are one file, as those in other case are on some systems."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _stem(name: str) -> str:
