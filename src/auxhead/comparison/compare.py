@@ -15,7 +15,7 @@ from auxhead.findings.analysis import verdict_lines
 from auxhead.findings.files import LATENCY_FILE, PLAN_FILE, read_json
 from auxhead.foreign.beside import as_yolo
 from auxhead.formats import by_seed, interval, plain, points, require_text, signed, times, whole
-from auxhead.keys.compare import CompareKeys, PlanKeys, ReportKeys
+from auxhead.keys.compare import PLACES, CompareKeys, PlanKeys, ReportKeys
 from auxhead.keys.convert import OnError
 from auxhead.keys.reading import config_error, unknown, validated
 from auxhead.notebook import InNotebooks, Shown
@@ -234,8 +234,6 @@ def folder_of(plan: str | Path | None, keys: Mapping[str, Any]) -> Path:
 
 def _asked(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return the training keys among those given, as a plan's file holds them."""
-    from auxhead.comparison.plan import PLACES
-
     given = {**(keys.get("base") or {}), **{key: value for key, value in keys.items() if key not in NOT_TRAINING}}
     own = {key: value for key, value in given.items() if key not in PLACES}
     return dict(json.loads(json.dumps(own, default=str)))

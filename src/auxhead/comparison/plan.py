@@ -25,7 +25,7 @@ from auxhead.findings.measures import primary_key
 from auxhead.host.datasets import read_data, read_source
 from auxhead.host.models import own_file
 from auxhead.host.slices import require_sahi
-from auxhead.keys.compare import PlanKeys
+from auxhead.keys.compare import PLACES, PlanKeys
 from auxhead.keys.reading import config_error
 from auxhead.labels.source import require_splits
 from auxhead.metrics.bands import read_bands
@@ -35,9 +35,6 @@ from auxhead.training.teaching.check import settled, teacher_spec
 
 OF_DATA_YAML = ("flips", "flips.never")
 """Entries of a data.yaml that change a training, beside its pictures and labels."""
-
-PLACES = frozenset({"data", "device"})
-"""Keys that say where, not what: they are no part of what makes a run."""
 
 TEACHER = "teacher.sha256"
 """Key that a plan adds to arms with a teacher."""

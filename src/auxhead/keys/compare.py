@@ -15,6 +15,10 @@ Checkpoint = Literal["last", "best"]
 ExecutorName = Literal["local", "ray", "slurm"]
 
 
+PLACES = frozenset({"data", "device"})
+"""Training keys that say where, not what: they are no part of what makes a run."""
+
+
 class PlanKeys(Keys):
     """What a comparison compares: the keys of a plan's YAML file, and of `auxhead compare` without one."""
 
