@@ -154,6 +154,7 @@ def benchmark(name: str) -> Any:
 
 COMPARISONS = [
     "ceiling_gtsdb4",
+    "controls_gtsdb4",
     "crops_nuclei",
     "gtsdb4",
     "heads_nuclei",
