@@ -150,7 +150,7 @@ def test_arms_are_judged_in_words(analysis: Analysis) -> None:
         (
             "no difference found between plain-noflip and plain: +0.1 mAP50 "
             "(95 % t interval -1.2 to +1.3, 3 seeds; same GFLOPs); "
-            "seeds spread like these show 2.1 or more 4 times of 5"
+            "seeds spread like these show 1.7 or more 4 times of 5"
         ),
         "center beats plain by +4.8 mAP50 (95 % t interval +2.9 to +6.7, 3 seeds; same GFLOPs)",
         "p2 beats plain by +8.7 mAP50 (95 % t interval +7.2 to +10.1, 3 seeds; 1.66x the GFLOPs)",

@@ -105,7 +105,7 @@ def primaries(arms: Sequence[Arm], asked: Question) -> dict[str, Difference]:
     }
     corrected = holm([one.p_t for one in found.values()])
     return {
-        name: replace(one, p_holm=p, detectable=detectable(list(one.by_seed.values()), len(found)))
+        name: replace(one, p_holm=p, detectable=detectable(list(one.by_seed.values())))
         for (name, one), p in zip(found.items(), corrected, strict=True)
     }
 

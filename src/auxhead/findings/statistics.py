@@ -121,12 +121,11 @@ def paired_p(differences: Sequence[float]) -> float | None:
     return float(stats.ttest_1samp(differences, 0.0).pvalue)
 
 
-def detectable(differences: Sequence[float], tests: int = 1) -> float | None:
+def detectable(differences: Sequence[float]) -> float | None:
     """Return the smallest true difference that so many seeds, spread like these, would show four times of five.
 
     Args:
         differences: Arm minus control, one for each seed.
-        tests: How many arms are compared; the first step of Holm's correction asks for a p of 1 - LEVEL by so many.
 
     Returns:
         Above 0, for a paired t test at the level of the intervals; None for fewer than two, and where all are the same.
@@ -138,7 +137,7 @@ def detectable(differences: Sequence[float], tests: int = 1) -> float | None:
         return None
     from statsmodels.stats.power import TTestPower  # type: ignore[import-untyped]  # slow to import
 
-    size = TTestPower().solve_power(nobs=len(differences), alpha=(1 - LEVEL) / tests, power=POWER)
+    size = TTestPower().solve_power(nobs=len(differences), alpha=1 - LEVEL, power=POWER)
     return float(np.ravel(size)[0]) * stdev(differences)
 
 
