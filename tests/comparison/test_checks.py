@@ -50,6 +50,13 @@ def test_what_arms_lack_is_named_all_at_once(signs: Path, tmp_path: Path, monkey
         assert told in lines[arm]
 
 
+def test_cuts_that_all_arms_share_are_asked_about_where_images_are_larger(signs: Path) -> None:
+    base = {"epochs": 2, "imgsz": 32, "crops": 0.5}
+    check(signs, {"wide": {"box": 5.0}}, base=base)  # pictures of 64 px
+    with pytest.raises(ConfigError, match=r"larger: .*nothing to gain"):
+        check(signs, {"larger": {"imgsz": 64}}, base=base)
+
+
 def test_what_is_wrong_with_the_data_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # problems are listed there
     data = make_signs(tmp_path / "data", train=2, val=1, size=64)

@@ -365,3 +365,19 @@ def test_a_disk_that_fails_is_one_message(
         patch.setattr(BaseTrainer, "save_metrics", full)
         with pytest.raises(OutputError, match=rf"{os.strerror(number)}\nwhere: +results\.csv\nfix: .*resume="):
             auxhead.train(**quick, heads="center", project=str(tmp_path), name="run")
+
+
+@pytest.mark.parametrize("error", [OutputError, DivergedError])
+def test_a_new_run_without_an_epoch_stays_only_where_the_disk_was_full(
+    quick: dict[str, Any], tmp_path: Path, error: type[auxhead.AuxHeadError]
+) -> None:
+    """Its message says to make room, and to go on with it; what else fails so early leaves no run behind."""
+
+    def fail(_: Any) -> None:
+        raise error("room", "No space left on device", "results.csv", "make room")
+
+    with pytest.raises(error):
+        auxhead.train(**quick, heads="none", project=str(tmp_path), name="run", callbacks={"on_train_epoch_end": fail})
+    assert (tmp_path / "run").exists() == (error is OutputError)
+    if error is OutputError:
+        assert auxhead.train(resume=str(tmp_path / "run")).best.is_file()

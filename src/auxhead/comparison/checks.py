@@ -10,7 +10,6 @@ from typing import Any
 from auxhead.comparison.plan import ComparisonPlan
 from auxhead.errors import AuxHeadError
 from auxhead.host.calls import quiet
-from auxhead.host.datasets import read_source
 from auxhead.host.models import weights_file
 from auxhead.keys.reading import config_error
 from auxhead.progress import Progress
@@ -22,7 +21,7 @@ from auxhead.training.teaching.check import check_teacher, settled
 
 COUNT = re.compile(r"(\d+ problems?)?")  # what stands above the problems of one arm
 
-OF_DATA = ("crops", "flips", "route", "imgsz")
+OF_DATA = ("crops", "flips", "route")
 """Keys, with those below them (crops.window), that ask something of the data."""
 
 
@@ -39,12 +38,13 @@ def require_trainable(plan: ComparisonPlan, arms: Collection[str], folder: Path,
         ConfigError: Some can't be trained; all of them at once.
         DataError: The data can't be used by any.
     """
-    nc = 1 if plan.base.get("single_cls") else len(read_source(plan.data_file).names)
+    nc = plan.classes()
     problems: list[str] = []
     for done, arm in enumerate(arms):
         tell("Checking arms", done, len(arms))
         try:
-            _check(plan.keys[arm], arm == plan.control or _asks(plan.arms[arm]), plan.data_file, nc, folder)
+            look = arm == plan.control or _asks(plan.arms[arm], plan.keys[arm])
+            _check(plan.keys[arm], look, plan.data_file, nc, folder)
         except AuxHeadError as error:
             if arm == plan.control:
                 raise
@@ -55,9 +55,10 @@ def require_trainable(plan: ComparisonPlan, arms: Collection[str], folder: Path,
         raise config_error(problems, "arms that can be trained", "correct them: every run of theirs would have failed")
 
 
-def _asks(declared: Mapping[str, Any]) -> bool:
-    """Tell whether an arm declares something about the data."""
-    return any(key.partition(".")[0] in OF_DATA for key in declared)
+def _asks(declared: Mapping[str, Any], keys: Mapping[str, Any]) -> bool:
+    """Tell whether an arm declares something about the data; cuts ask more of the pictures on larger images."""
+    own = any(key.partition(".")[0] in OF_DATA for key in declared)
+    return own or ("imgsz" in declared and bool(keys.get("crops")))
 
 
 def _check(keys: Mapping[str, Any], look: bool, data: str, nc: int, folder: Path) -> None:

@@ -14,7 +14,6 @@ from auxhead.comparison.run import Runs
 from auxhead.errors import ConfigError
 from auxhead.findings.files import TRAINING_FOLDER
 from auxhead.host.arguments import in_force
-from auxhead.host.datasets import read_source
 from auxhead.metrics.step_cost import TRAINING
 from auxhead.progress import Progress
 from auxhead.results_csv import RESULTS_FILE, read_rows
@@ -88,7 +87,7 @@ def estimate(plan: ComparisonPlan, scratch: Path, executor: Executor, slots: int
     epoch = read_rows(place / TRAINING_FOLDER / RESULTS_FILE)[-1]["time"] or 0.0
     total = float(runs.result(run)["seconds"]["total"])
     # the class branch of a fine level is dear: 80 classes would mislead
-    nc = 1 if plan.base.get("single_cls") else len(read_source(plan.data_file).names)
+    nc = plan.classes()
     gflops = {
         arm: cost([str(keys["model"])], nc=nc, imgsz=int(keys["imgsz"]))[0].fused.gflops
         for arm, keys in plan.keys.items()

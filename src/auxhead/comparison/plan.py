@@ -118,6 +118,14 @@ class ComparisonPlan:
     asked: Mapping[str, Any] = field(default_factory=dict)
     contents: Mapping[str, Mapping[str, str]] | None = None
 
+    def classes(self) -> int:
+        """Count the classes that every detector is trained on.
+
+        Raises:
+            DataError: The data can't be used.
+        """
+        return 1 if self.base.get("single_cls") else len(read_source(self.data_file).names)
+
     def runs(self) -> Iterator[PlannedRun]:
         """List the runs, seed by seed, so that a comparison cut short has every arm; fresh seeds once one is chosen.
 
@@ -179,7 +187,7 @@ def resolve_plan(name: str, own: PlanKeys, data_sha256: str = "") -> ComparisonP
     split = own.split or ("test" if source.splits.get("test") else "val")
     require_splits(source.splits, [split], own.data, "choose another with split=")
     _check_measure(own)
-    entries = _entries(own.data)
+    entries = _entries(str(source.data))
     contents: dict[str, dict[str, str]] = {}
     arms, keys, effective, problems, unequal = {}, {}, {}, [], refuse_unequal("base", base, own.base)
     for arm, given in own.arms.items():

@@ -109,8 +109,9 @@ def _require_inside(split: Split, usable: Sequence[Usable]) -> None:
     """
     boxes = np.concatenate([np.empty((0, 4)), *(one.picture.boxes[:, 1:5] for one in usable)])
     sizes = np.repeat([one.size for one in usable] or [(0, 0)], [len(one.picture.boxes) for one in usable] or [0], 0)
-    if count := strays(boxes, sizes):
-        first = int(np.flatnonzero(lies_outside(boxes, sizes))[0])
+    outside = lies_outside(boxes, sizes)
+    if count := strays(outside):
+        first = int(np.flatnonzero(outside)[0])
         left, top, *_ = boxes[first].tolist()
         width, height = sizes[first].tolist()
         raise DataError(

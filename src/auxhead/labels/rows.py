@@ -26,9 +26,7 @@ HIGHEST = np.float32(1.01)
 BOX_COLUMNS = 5
 POLYGON_FILE_COLUMNS = 7  # one row of at least that many makes all rows of the file polygons
 
-TRACKED_COLUMNS = (
-    7  # of a tracker's row: a box, its score and its track. Source: Ultralytics, engine/results.py, save_txt
-)
+TRACKED_COLUMNS = 7  # a box, its score and its track. Source: Ultralytics 8.4.190, engine/results.py, save_txt
 
 BOX_NAMES = ("x_center", "y_center", "width", "height")
 ROW_SHOWN = 200  # characters kept of a bad row: a polygon can have thousands

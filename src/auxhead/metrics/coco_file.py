@@ -209,7 +209,7 @@ def _require_pixels(boxes: Floats, sizes: Ints, path: Path) -> None:
     fit_swapped = ends_outside(boxes, sizes[:, ::-1]).mean() * 10 < beyond.mean()
     if shares(boxes):
         found, fix = f"{len(boxes)} boxes below 1", "are these shares of the picture? write pixels"
-    elif strays(boxes, sizes) or (fit_swapped and beyond.sum() > max(1, MANY * len(boxes))):
+    elif strays(outside) or (fit_swapped and beyond.sum() > max(1, MANY * len(boxes))):
         raise _wrong_sizes(boxes, sizes, outside | beyond, path, swapped=fit_swapped)
     elif beyond.mean() > MANY and beyond.sum() > 1:
         found = f"{beyond.sum()} of {len(boxes)} boxes that end outside of their picture"

@@ -70,13 +70,10 @@ def lies_outside(boxes: Floats, sizes: Ints) -> Bools:
     return found
 
 
-def strays(boxes: Floats, sizes: Ints) -> int:
-    """Count the boxes that lie far outside of their picture, whole; 0 where they are as few as slips are.
-
-    Arguments are those of ends_outside.
-    """
-    count = int(lies_outside(boxes, sizes).sum())
-    return count if count > max(1, STRAY * len(boxes)) else 0
+def strays(outside: Bools) -> int:
+    """Count what lies_outside found; 0 where that is as little as slips are."""
+    count = int(outside.sum())
+    return count if count > max(1, STRAY * len(outside)) else 0
 
 
 def ends_outside(boxes: Floats, sizes: Ints) -> Bools:
