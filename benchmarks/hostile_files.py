@@ -91,6 +91,9 @@ def make(folder: Path, mark: Path) -> dict[str, dict[str, Path]]:
     yaml = folder / "code.yaml"
     yaml.write_text(f"nc: 4\nactivation: __import__('os').mkdir({str(mark)!r})\nbackbone: []\nhead: []\n")
     found["code in yaml"] = {"model": yaml, "pose": yaml}
+    fetch = folder / "fetch.yaml"
+    fetch.write_text(f"train: none\nval: none\nnames: [a]\ndownload: __import__('os').mkdir({str(mark)!r})\n")
+    found["code in data"] = {"data": fetch}
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{level}: {NESTED.format(f'a{level}', f'a{level - 1}')}" for level in range(1, 12)]
     bomb = folder / "bomb.yaml"

@@ -14,10 +14,14 @@ import pytest
 import torch
 from ultralytics.nn import tasks
 from ultralytics.nn.tasks import DetectionModel, PoseModel
+from ultralytics.utils import ROOT, YAML
 
+from auxhead import TrainResult
 from auxhead.comparison import worker
+from auxhead.errors import DataError
+from auxhead.host import datasets
 from auxhead.host.checkpoint import SAFE_LOAD, restricted
-from auxhead.host.datasets import load_cache
+from auxhead.host.datasets import load_cache, read_data
 from auxhead.labels.label_cache import read_label_cache
 
 Call = Callable[..., Any]
@@ -189,9 +193,69 @@ def test_no_command_runs_the_code_of_a_cache_of_labels(
     assert len(read_label_cache(data / "labels" / "val.cache")["labels"]) == 4  # written anew
 
 
-def names(data: Path) -> list[str]:
-    from ultralytics.utils import YAML
+DATA_COMMANDS = {
+    "inspect": ["inspect"],
+    "train": ["train", "model={clean}"],
+    "train, dry run": ["train", "model={clean}", "--dry-run"],
+    "train, trusted": ["train", "model={clean}", "trust=true"],
+    "route": ["train", "model=yolov8n-pose.yaml", "route=pose"],
+    "convert": ["convert", "to=pose", "out=converted"],
+    "design": ["design", "like={clean}", "price=gflops"],
+    "compare": ["compare", "model={clean}", "arms=plain,plain-noflip", "--dry-run"],
+    "evaluate": ["evaluate", "model={detector}"],
+    "teacher check": ["teacher", "check", "{detector}", "model={detector}"],
+}
 
+
+@pytest.fixture(params=["python", "shell"])
+def fetching(request: pytest.FixtureRequest, mark: Path, tmp_path: Path) -> Path:
+    """A data.yaml that says how to fetch its images, which are not there."""
+    ways = {"python": f"import os\nos.mkdir({str(mark)!r})\n", "shell": f"bash {tmp_path / 'fetch.sh'}"}
+    (tmp_path / "fetch.sh").write_text(f"mkdir {mark}\n")
+    content = {"path": ".", "train": "images/train", "val": "images/val", "names": ["a"]}
+    (tmp_path / "data.yaml").write_text(json.dumps({**content, "download": ways[request.param]}))
+    return tmp_path / "data.yaml"
+
+
+@pytest.mark.parametrize("fetching", ["python"], indirect=True)
+@pytest.mark.parametrize("name", DATA_COMMANDS)
+def test_no_command_runs_the_code_of_a_data_yaml(
+    name: str, fetching: Path, quick: dict[str, Any], trained: TrainResult, call: Call
+) -> None:
+    values = {"clean": quick["model"], "detector": trained.best}
+    told = call(*(word.format(**values) for word in DATA_COMMANDS[name]), f"data={fetching}")
+    assert told.returncode == 2, told.stderr
+    assert "Traceback" not in told.stderr
+    assert "images/val" in told.stderr
+
+
+@pytest.mark.core
+def test_the_code_of_a_data_yaml_is_not_run_however_it_is_named(
+    fetching: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(fetching.parent)
+    for named in (str(fetching), "data.yaml", "data", " data.yaml", "."):
+        with pytest.raises(DataError, match="images not found") as told:
+            read_data(named)
+        assert ("`download:` is code, which is not run here" in told.value.fix) == (named == named.strip())
+
+
+def test_addresses_of_archives_and_ultralytics_own_files_are_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(datasets, "check_det_dataset", lambda *_, autodownload, **__: asked.append(autodownload))
+    for own in sorted((ROOT / "cfg" / "datasets").glob("*.yaml")):
+        copy = Path(shutil.copy(own, tmp_path))
+        for data in (own, copy):
+            with pytest.raises(TypeError):  # nothing was read
+                read_data(str(data))
+        code = not str(YAML.load(own).get("download") or "https://a/a.zip").startswith("https://")
+        assert asked[-2:] == [True, not code], own
+    assert False in asked
+
+
+def names(data: Path) -> list[str]:
     return list(YAML.load(data)["names"].values())
 
 

@@ -310,6 +310,18 @@ def test_other_data_under_the_same_name_are_refused_unless_they_are_named(
     assert "not bit for bit as without the stop: other images or labels" in caplog.text
 
 
+def test_a_run_is_gone_on_with_on_the_data_that_were_looked_at(run: Path, tmp_path: Path) -> None:
+    latest, mark = run / "weights" / "last.state.pt", tmp_path / "mark"
+    content = state.load_state(latest)
+    hidden = {"train": "images", "val": "images", "names": ["a"], "download": f"import os; os.mkdir({str(mark)!r})"}
+    YAML.save(tmp_path / "hidden.yaml", hidden)
+    content["train_args"]["data"] = str(tmp_path / "hidden.yaml")
+    state.save(content, latest)
+    auxhead.train(resume=str(run))
+    assert not mark.exists()
+    assert epochs(run) == [1, 2]
+
+
 # -- damage ---------------------------------------------------------------------------------------------------------
 
 

@@ -60,7 +60,7 @@ TOUCH_POINTS: dict[str, TouchPoint] = {
     "ultralytics.data.dataset:YOLODataset.close_mosaic": TouchPoint("self, hyp", "whole pictures are shown from there"),
     "ultralytics.data.dataset:YOLODataset.update_labels_info": TouchPoint("self, label", "labels of cuts are finished"),
     "ultralytics.data.utils:check_det_dataset": TouchPoint(
-        "dataset, split=, ...", "a data.yaml is read by Ultralytics"
+        "dataset, autodownload=, split=, ...", "a data.yaml is read by Ultralytics"
     ),
     "ultralytics.data.utils:convert_ndjson_to_yolo_if_needed": TouchPoint(
         "data, ...", "an .ndjson file is converted before its labels are checked"

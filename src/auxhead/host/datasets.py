@@ -14,7 +14,8 @@ from torch import Tensor
 from ultralytics.cfg import get_cfg
 from ultralytics.data import YOLODataset, build_yolo_dataset, dataset
 from ultralytics.data.utils import check_det_dataset, convert_ndjson_to_yolo_if_needed, find_dataset_yaml
-from ultralytics.utils import LOGGER
+from ultralytics.utils import LOGGER, ROOT, YAML, clean_url
+from ultralytics.utils.checks import check_file
 
 from auxhead.errors import DataError
 from auxhead.foreign.recognize import how_to_convert
@@ -27,6 +28,10 @@ from auxhead.labels.source import Source
 from auxhead.metrics.truth import image_size
 from auxhead.mistyped import how_to_correct
 from auxhead.yaml_files import oversized
+
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".txz", ".tbz2")
+"""Ends of addresses that Ultralytics downloads and unpacks. Source: Ultralytics 8.4.190, data/utils.py,
+check_det_dataset, which runs any other `download:` of a data.yaml as Python or in a shell."""
 
 CERTIFICATE_IMAGES = 8
 """Validation images that the certificate compares outputs on. Source: own choice, a second on a CPU."""
@@ -53,7 +58,8 @@ def read_data(data: str, split: str = "") -> dict[str, Any]:
 
     Args:
         data: A data.yaml, a name of Ultralytics' (coco8), a folder with a data.yaml, an archive or .ndjson file, or the
-            address of one; Ultralytics unpacks, converts or downloads it first, into its own folder of data sets.
+            address of one; Ultralytics unpacks, converts or downloads it first, into its own folder of data sets. The
+            `download` of a data.yaml is followed only where it is the address of an archive, or Ultralytics' own.
         split: A split that it must have beside train and val.
 
     Returns:
@@ -64,25 +70,45 @@ def read_data(data: str, split: str = "") -> dict[str, Any]:
     """
 
     def refuse(error: BaseException) -> DataError:
+        meant = how_to_convert(data) or (Path(data).suffix in {".yaml", ".yml"} and how_to_correct(data)) or fix
+        if isinstance(error, ConnectionError):
+            meant = "see that there is a network, or name a data.yaml whose images are here"
         return DataError(
             expected="a data.yaml with train, val and names that point to existing folders or lists",
             found=str(error).strip() or type(error).__name__,
             where=data,
-            fix=how_to_convert(data) or (Path(data).suffix in {".yaml", ".yml"} and how_to_correct(data)) or FIX,
+            fix=meant,
         )
 
-    if file := _yaml_of(data):
+    fix = FIX
+    with told_as(refuse):
+        here = str(convert_ndjson_to_yolo_if_needed(data)).strip()
+        if "://" in here:
+            here = str(check_file(here))  # which downloads it
+    if file := _yaml_of(here):
         if too_large := oversized(file):
             raise refuse(ValueError(too_large))
         require_utf8(file)
     with told_as(refuse):
-        checked: dict[str, Any] = check_det_dataset(convert_ndjson_to_yolo_if_needed(data), split=split)
-    read = Path(checked["yaml_file"])
+        code = file is not None and _carries_code(file)
+        if code:
+            fix = "correct the paths, or fetch the images yourself: its `download:` is code, which is not run here"
+        checked: dict[str, Any] = check_det_dataset(here, autodownload=not code, split=split)
+    found = Path(checked["yaml_file"])
     if not file:
-        require_utf8(read)  # of an archive
-    require_shapes(checked, read)
-    require_ids(checked["names"], read)
+        require_utf8(found)  # of an archive
+    require_shapes(checked, found)
+    require_ids(checked["names"], found)
     return checked
+
+
+def _carries_code(file: Path) -> bool:
+    """Tell whether a data.yaml, other than one of Ultralytics' own, would run code to get images that aren't here."""
+    if file.resolve().is_relative_to(ROOT):
+        return False
+    content = YAML.load(file)
+    given = str(content.get("download") or "") if isinstance(content, dict) else ""
+    return bool(given) and not (given.startswith(("http://", "https://")) and clean_url(given).endswith(ARCHIVES))
 
 
 def _yaml_of(data: str) -> Path | None:

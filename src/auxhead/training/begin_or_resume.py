@@ -76,7 +76,8 @@ def _go_on(chosen: Chosen, callbacks: Callbacks) -> TrainResult:
     if is_trained(last, chosen.asked):
         complete(run, chosen.asked.get("data"))
         return read_result(run)
-    return begin(plan, {**overrides, "resume": str(latest)}, callbacks)
+    checked = {"data": chosen.saved["data"]}  # the checkpoint's own word for it was not looked at
+    return begin(plan, {**checked, **overrides, "resume": str(latest)}, callbacks)
 
 
 def complete(run: Path, data: str | None = None) -> None:
