@@ -169,6 +169,7 @@ COMPARISONS = [
     "pretrained_gtsdb4",
     "pretrained_hit_uav",
     "pretrained_p2345_gtsdb4",
+    "p234_deeppcb",
     "p234_teacher",
     "border_deeppcb",
     "long_pixels_gtsdb4",
