@@ -37,8 +37,23 @@ def test_an_arm_loses() -> None:
 def test_no_difference_is_found(t: Ends) -> None:
     said = verdict(found(0.003, t, (0.001, 0.005)), CENTER)
     assert said.kind == "none"
-    rest = f"+0.3 mAP50 (95 % t interval {interval(t)}, 3 seeds; same GFLOPs)"
+    rest = f"+0.3 mAP50 (95 % t interval {interval(t)}, 3 seeds; same GFLOPs), though ahead on every seed"
     assert said.sentence == f"no difference found between center and plain: {rest}"
+
+
+@pytest.mark.parametrize(
+    ("gaps", "said"),
+    [
+        ([-0.03, -0.05, -0.08], "GFLOPs), though behind on every seed"),
+        ([0.03, 0.05, 0.09], "GFLOPs), though ahead on every seed"),
+        ([-0.03, 0.0, -0.08], "GFLOPs)"),
+        ([0.01, 0.09], "GFLOPs)"),
+    ],
+)
+def test_seeds_that_agree_without_showing_a_difference_are_told_of(gaps: list[float], said: str) -> None:
+    told = verdict(difference(dict(enumerate(gaps))), replace(CENTER, planned=len(gaps)))
+    assert told.kind == "none"
+    assert told.sentence.endswith(said)
 
 
 def test_one_seed_is_no_claim() -> None:

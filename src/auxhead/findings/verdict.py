@@ -10,6 +10,7 @@ from auxhead.findings.statistics import Difference, Ends, equal_within, same_cos
 from auxhead.formats import first_few, interval, points, signed, times
 from auxhead.metrics.intervals import LEVEL
 
+ALIKE = 3  # least seeds of which it is told that they agree; own choice
 SHOWN = 3  # undeclared differences that a sentence names
 
 Kind = Literal["beats", "loses", "leans", "none", "equal", "no_claim", "unfair"]
@@ -133,10 +134,17 @@ def _no_difference(found: Difference, around: Circumstances, rest: str) -> Verdi
     if around.margin is not None and equal_within(list(found.by_seed.values()), around.margin):
         within = f"{points(around.margin)} {around.measure}"
         return Verdict("equal", f"{around.arm} and {around.control} are equal within {within}: {rest}")
-    power = ""
+    worth = _everywhere(list(found.by_seed.values()))
     if found.detectable is not None:
-        power = f"; seeds spread like these show {points(found.detectable)} or more 4 times of 5"
-    return Verdict("none", f"no difference found between {around.arm} and {around.control}: {rest}{power}")
+        worth += f"; seeds spread like these show {points(found.detectable)} or more 4 times of 5"
+    return Verdict("none", f"no difference found between {around.arm} and {around.control}: {rest}{worth}")
+
+
+def _everywhere(gaps: Sequence[float]) -> str:
+    """Say that all of several seeds point the same way; two do so half of the time by chance alone, and say nothing."""
+    if len(gaps) < ALIKE or min(gaps) <= 0 <= max(gaps):
+        return ""
+    return f", though {'ahead' if gaps[0] > 0 else 'behind'} on every seed"
 
 
 def _gap(value: float, around: Circumstances) -> str:
