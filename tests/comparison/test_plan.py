@@ -184,6 +184,7 @@ def test_ready_made_arms_follow_the_model(signs: Path) -> None:
     assert plan.keys["ghost-p2"]["model"] == "yolov8s-ghost-p2.yaml"
     assert plan.keys["tutorial"]["model"] == "yolov8s-pose.yaml"
     assert plan.keys["larger"]["imgsz"] == 96
+    assert plan.keys["longer"]["epochs"] == 150
     assert (plan.keys["larger-slim"]["imgsz"], plan.keys["larger-slim"]["model"]) == (96, "yolov8s-slim.yaml")
     assert (plan.keys["p3"]["model"], plan.keys["p3"]["imgsz"]) == ("yolov8s-p3.yaml", 96)  # of 64
     absent = resolved(signs, arms={"plain": None, "p3": None}, base={"model": "yolov8s.pt", "imgsz": 64})
@@ -199,6 +200,12 @@ def test_the_price_is_that_of_the_users_own_yaml(signs: Path, tmp_path: Path) ->
         signs, arms={"plain": None, "p3": None}, base={"model": str(tmp_path / "yolov8n.yaml"), "imgsz": 64}
     )
     assert plan.keys["p3"]["imgsz"] == 192  # 96 at the price of Ultralytics' own yolov8n
+
+
+@pytest.mark.parametrize("arm", ["longer", "center"])
+def test_epochs_that_are_none_are_named(signs: Path, arm: str) -> None:
+    with pytest.raises(ConfigError, match="'epochs=abc' is of invalid type str"):
+        resolved(signs, arms={"plain": None, arm: None}, base={"epochs": "abc"})
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,19 @@ ADAMS = ("adam", "adamax", "adamw", "nadam", "radam")
 SLICING = tuple(SlicesKeys.model_fields)
 """Keys of an arm that say how its detector looks at pictures; its training doesn't know them."""
 
+LONGER = 1.5
+"""Of the epochs. Source: docs/remedies.md: what the arms of `levers` take of plain's time in training, at most 1.48."""
 LARGER = 1.5  # of the image size. Source: own choice, about the GFLOPs of a P2 head on an n model
 
 
 def _larger(base: Keys) -> int:
     """Return the image size of larger images, a multiple of the coarsest stride."""
     return round(int(base["imgsz"]) * LARGER / MULTIPLE) * MULTIPLE
+
+
+def _longer(epochs: Any) -> Any:
+    """Return the epochs of a longer training; what is no number is for Ultralytics to refuse."""
+    return math.ceil(epochs * LONGER) if isinstance(epochs, int) else epochs
 
 
 PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
@@ -73,6 +80,7 @@ PRESETS: dict[str, Callable[[Keys], dict[str, Any]]] = {
     "p3": lambda base: {"model": sibling(base["model"], "p3")},
     "p234-crops": lambda base: {"model": sibling(base["model"], "p234"), "crops": 0.67},
     "slices": lambda base: {"slices": base["imgsz"]},
+    "longer": lambda base: {"epochs": _longer(base["epochs"])},
     "larger": lambda base: {"imgsz": _larger(base)},
     "larger-slim": lambda base: {"imgsz": _larger(base), "model": sibling(base["model"], "slim")},
 }
