@@ -175,6 +175,7 @@ COMPARISONS = [
     "long_pixels_gtsdb4",
     "pixels_gtsdb4",
     "pixels_hit_uav",
+    "pixels_v5_hit_uav",
     "small_gtsdb4",
     "small_teacher_gtsdb4",
     "small_hit_uav",
