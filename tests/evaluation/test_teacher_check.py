@@ -87,7 +87,10 @@ def test_it_is_the_difference_that_evaluate_measures(models: tuple[Path, Path], 
     assert _goes_on(Path(found.folder), keys, 64)  # asked again, it is the same folder
     assert not _goes_on(Path(found.folder), keys, 96)
     assert not _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}), 64)
-    check = Path(found.folder, "check.json")
+    assert not _goes_on(Path(found.folder), keys.model_copy(update={"limit": 4}), 64)
+    Path(found.folder, "check.json").unlink()  # killed before its end
+    assert _goes_on(Path(found.folder), keys, 64)
+    check = Path(found.folder, "asked.json")
     standing = json.loads(check.read_text())
     check.write_text(json.dumps({**standing, "weights": "big.pt"}))  # a name that was given from this folder
     named = keys.model_copy(update={"weights": "big.pt"})
@@ -95,8 +98,8 @@ def test_it_is_the_difference_that_evaluate_measures(models: tuple[Path, Path], 
     folder = check.parent.absolute()
     with contextlib.chdir(models[0].parent):
         assert not _goes_on(folder, named, 64)  # another file of that name
-    check.unlink()  # killed before its end
-    assert _goes_on(Path(found.folder), keys.model_copy(update={"scale": 2}), 64)
+    check.unlink()
+    assert not _goes_on(folder, keys, 64)  # whose it is can't be told
 
 
 def test_the_command_says_first_whether_there_is_something_to_learn(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from ultralytics.nn.tasks import DetectionModel
 
 import auxhead
 from auxhead.errors import DataError
-from auxhead.host.predict import match_names, predict, weights_hash
+from auxhead.evaluation import predictions
+from auxhead.files import write_atomic
+from auxhead.host.predict import _Collector, match_names, predict, weights_hash
 from auxhead.labels.data_yaml import read_data_yaml
 
 pytestmark = pytest.mark.usefixtures("without_figures")
@@ -166,6 +169,88 @@ def test_classes_are_matched_by_name(detector: Path, data: Path, tmp_path: Path)
     foreign = copied(data, tmp_path / "foreign", names=[f"sign {index}" for index in range(len(names))])
     with pytest.raises(auxhead.ModelError, match="only in the data"):
         evaluate(detector, foreign, out="no")
+
+
+def test_classes_are_printed_by_the_datas_names(
+    detector: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: list[Any] = []
+    monkeypatch.setattr(_Collector, "print_results", lambda self: printed.append(self.names))
+    names = list(read_data_yaml(data).names.values())[::-1]
+    evaluate(detector, copied(data, tmp_path, names=names))
+    assert printed == [dict(enumerate(names))]
+
+
+def test_pictures_of_one_name_and_links_to_one_picture_keep_their_own_boxes(
+    detector: Path, data: Path, tmp_path: Path
+) -> None:
+    copy = copied(data, tmp_path)
+    folder, labels = copy.parent / "images" / "val", copy.parent / "labels" / "val"
+    first = min(folder.iterdir())
+    (folder / "link.png").symlink_to(first)
+    for below in ("sub", f"sub/{folder.name}"):
+        for there in (folder, labels):
+            (there / below).mkdir()
+        shutil.copy(first, folder / below)
+        shutil.copy(labels / f"{first.stem}.txt", labels / below)
+    shutil.copy(labels / f"{first.stem}.txt", labels / "link.txt")
+    made = evaluate(detector, copy)
+    rows = json.loads(Path(made.detectors[0].predictions).read_text())
+    count = Counter(row["file_name"].partition("images/val/")[2] for row in rows)
+    same = [count[name] for name in (first.name, "link.png", f"sub/{first.name}", f"sub/val/{first.name}")]
+    assert same == [same[0]] * 4
+    assert same[0] > 0
+    again = auxhead.evaluate(predictions=made.detectors[0].predictions, data=str(copy), resamples=0, out="again")
+    assert again.detectors[0].numbers == made.detectors[0].numbers
+
+
+def test_what_is_asked_of_a_file_of_ours_and_one_of_ultralytics(detector: Path, data: Path, tmp_path: Path) -> None:
+    made = evaluate(detector, data)
+    ours, theirs = Path(made.detectors[0].predictions), tmp_path / "theirs.json"
+    rows = json.loads(ours.read_text())
+    theirs.write_text(json.dumps([{**row, "category_id": row["category_id"] + 1} for row in rows]))
+    keys: dict[str, Any] = {"data": str(data), "resamples": 0, "exist_ok": True, "out": "both"}
+    found = auxhead.evaluate(predictions=str(theirs), versus=str(ours), categories="ultralytics", **keys)
+    assert found.detectors[0].numbers == found.detectors[1].numbers == made.detectors[0].numbers
+    few = auxhead.evaluate(predictions=str(ours), max_det=3, **keys)
+    assert few.settings["max_det"] == 3
+    assert "AR@300" not in few.detectors[0].numbers["all"]
+
+
+def test_no_file_of_predictions_that_is_read_or_not_ours_is_written_over(
+    detector: Path, data: Path, tmp_path: Path
+) -> None:
+    made = evaluate(detector, data)
+    ours = Path(made.detectors[0].predictions)
+    before = ours.read_bytes()
+    with pytest.raises(auxhead.OutputError, match="is to be read"):
+        evaluate(detector, data, versus=str(ours), conf=0.01, exist_ok=True)
+    foreign = tmp_path / "mine" / ours.name
+    foreign.parent.mkdir()
+    foreign.write_text("[]")
+    with pytest.raises(auxhead.OutputError, match="no earlier one of ours"):
+        evaluate(detector, data, out=str(foreign.parent))
+    assert (ours.read_bytes(), foreign.read_text()) == (before, "[]")
+
+
+def test_predicting_that_was_killed_between_two_files_goes_on(
+    detector: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def killed(path: Path, content: Any) -> None:
+        if len(written) == last:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        write_atomic(path, content)
+
+    for last in range(3):
+        written.clear()
+        monkeypatch.setattr(predictions, "write_atomic", killed)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(detector, data, out=f"killed{last}")
+        monkeypatch.setattr(predictions, "write_atomic", write_atomic)
+        assert evaluate(detector, data, out=f"killed{last}").detectors[0].detections > 0
 
 
 def test_match_names() -> None:

@@ -32,6 +32,7 @@ class Squares:
         self.overrides: dict[str, Any] = {"task": "detect"}
         self.asked: list[dict[str, Any]] = []
         self.shapes: list[tuple[int, ...]] = []
+        self.predictor: Any = None
 
     def to(self, device: str) -> Squares:
         return self
@@ -90,6 +91,26 @@ def test_every_box_comes_back_once_where_it_is_in_the_picture(squares: Squares, 
     assert found.note == f"100 px slices: {(10 + 3) / 2:.1f} looks of 640 px at a picture, instead of 1"
     assert squares.overrides | {"iou": 0.6, "max_det": 300} == squares.overrides
     assert {(asked["conf"], asked["imgsz"]) for asked in squares.asked} == {(0.001, 640)}
+
+
+def test_a_picture_of_16_bits_is_seen_as_ultralytics_reads_it(squares: Squares, tmp_path: Path) -> None:
+    pixels = np.zeros((90, 120), np.uint16)
+    pixels[20:30, 20:30] = 100 * 257
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert sliced([str(tmp_path / "a.png")], side=128).rows[str(tmp_path / "a.png")].tolist() == [
+        pytest.approx([20, 20, 10, 10, 0.9, 0])  # grey; white where what is above 8 bits is cut off
+    ]
+
+
+def test_a_model_of_outlines_is_measured_by_its_boxes_at_the_size_it_was_exported_at(
+    squares: Squares, tmp_path: Path
+) -> None:
+    squares.overrides["task"] = "segment"
+    squares.predictor = SimpleNamespace(args=SimpleNamespace(imgsz=[192, 320]))
+    found = sliced([picture(tmp_path / "a.png", (120, 90))])
+    assert squares.overrides["task"] == "detect"
+    assert found.imgsz == 320
+    assert "looks of 320 px" in found.note
 
 
 def test_a_slice_as_large_as_the_picture_is_one_look(squares: Squares, tmp_path: Path) -> None:

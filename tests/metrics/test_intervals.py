@@ -113,14 +113,14 @@ def test_an_interval_holds_95_percent_of_the_draws():
 
 
 def test_draws_where_the_number_does_not_exist_are_left_out():
-    draws = np.concatenate([np.linspace(0, 1, 2001), np.full(1900, np.nan)])
+    draws = np.concatenate([np.linspace(0, 1, 2001), np.full(15, np.nan)])
     np.random.default_rng(0).shuffle(draws)
     found = estimate(0.5, draws)
     assert (found.low, found.high) == pytest.approx((0.025, 0.975), abs=0.01)
 
 
-@pytest.mark.parametrize("missing", [2001, 4000])
-def test_a_number_that_hardly_ever_exists_has_no_interval(missing):
+@pytest.mark.parametrize("missing", [25, 4000])
+def test_a_number_that_does_not_exist_in_one_resample_of_a_hundred_has_no_interval(missing):
     found = estimate(0.5, np.concatenate([np.linspace(0, 1, 2001), np.full(missing, np.nan)]))
     assert (found.value, found.low, found.high) == (0.5, None, None)
 

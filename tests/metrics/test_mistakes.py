@@ -71,6 +71,12 @@ def test_found_comes_before_loose_before_wrong_class_whatever_the_scores(build):
     assert judge(build, [CAR], [(*dog, 0.9), (*CAR, 0.5)]) == (["found"], ["duplicate", "used"])
 
 
+def test_a_crowd_excuses_no_detection_of_another_class(build):
+    crowd = (0, 1, 100, 100, 200, 200, 1)
+    assert judge(build, [crowd], [(0, 0, 120, 120, 20, 20, 0.9)]) == (["crowd"], ["background"])
+    assert judge(build, [crowd], [(0, 1, 120, 120, 20, 20, 0.9)]) == (["crowd"], ["used"])
+
+
 def test_a_detection_is_used_once(build):
     beside = (0, 0, 106, 100, 20, 20)
     verdicts, extras = judge(build, [CAR, beside], [(0, 0, 103, 100, 20, 20, 0.9)])

@@ -231,6 +231,12 @@ def test_pictures_are_cropped_in_their_own_pixels(shelf: Path, one: auxhead.Eval
     assert "12 px" in {box.name for box in misses(network).pictures[0].panels[0].boxes}, (
         "twice as many of the network's"
     )
+    unknown = replace(network.detectors[0], imgsz=None)
+    both = (unknown, replace(unknown, imgsz=400))
+    known = replace(network, settings={**network.settings, "imgsz": None}, detectors=both)
+    assert places == [
+        [(box.kind, box.x, box.width) for box in shown.panels[0].boxes] for shown in misses(known).pictures
+    ]
 
 
 def test_without_pictures_there_is_a_reason(shelf: Path, one: auxhead.Evaluation, tmp_path: Path):

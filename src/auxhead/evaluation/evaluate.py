@@ -111,7 +111,8 @@ def measured(own: EvaluateKeys, given: InMemory | None, *, progress: Progress | 
     detectors, found = [one for one, _ in read], [boxes for _, boxes in read]
     del read  # there may be millions of boxes: what has been matched is let go
     scaled, factors = _in_pixels(truth, detectors, own)
-    max_det = max([own.max_det, *(one.max_det for one in detectors)])
+    asked = "max_det" in own.model_fields_set  # then what is noted beside a results file doesn't count
+    max_det = max([own.max_det, *(one.max_det for one in detectors if not (one.given and asked))])
     setup = Setup(
         bands=bands,
         max_det=max_det,

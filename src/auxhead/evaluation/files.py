@@ -47,6 +47,7 @@ def folder_of_results(
     folder = Path(own.out)
     if folder.exists() and not folder.is_dir():
         raise OutputError("a folder for the results", "a file", str(folder), "choose another place with out=")
+    _require_apart(folder, sources, names)
     if there := others(folder):
         raise OutputError(
             expected=f"a folder without results, or with those of {' and '.join(map(str, sources))} on {own.data}, "
@@ -56,6 +57,33 @@ def folder_of_results(
             fix="choose another out=, or add exist_ok=true to replace them",
         )
     return folder
+
+
+def predictions_file(folder: Path, name: str) -> Path:
+    """Return where the predictions of a model are written, by the detector's name."""
+    return folder / f"predictions-{name}.json"
+
+
+def info_file(predictions: Path) -> Path:
+    """Return where it is noted what predictions of ours are of."""
+    return predictions.with_suffix(".info.json")
+
+
+def _require_apart(folder: Path, sources: Sequence[Path], names: Sequence[str]) -> None:
+    """Refuse to write predictions of a model over a file that is to be read, or that someone else made."""
+    read = {source.resolve() for source in sources if source.suffix == ".json"}
+    for source, name in zip(sources, names, strict=True):
+        if source.suffix == ".json":
+            continue
+        file = predictions_file(folder, name)
+        foreign = file.is_file() and not info_file(file).is_file()
+        if foreign or file.resolve() in read:
+            raise OutputError(
+                expected=f"a folder in which {file.name} can be written, the predictions of {source}",
+                found="a file of that name " + ("that is no earlier one of ours" if foreign else "that is to be read"),
+                where=str(file),
+                fix="choose another out=",
+            )
 
 
 def _same(there: Path, own: EvaluateKeys, sources: Sequence[Path]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from auxhead.errors import DataError
 from auxhead.evaluation.doubts import refuse_misread
+from auxhead.evaluation.files import info_file, predictions_file
 from auxhead.evaluation.in_memory import InMemory
 from auxhead.evaluation.sources import Task
 from auxhead.files import sha256 as sha256_of
@@ -23,6 +25,7 @@ from auxhead.metrics.results.problems import Origin
 from auxhead.metrics.results_file import read_json, read_results, to_json
 from auxhead.progress import named
 
+OURS: Categories = "own"  # what `to_json` writes
 KNOWN = ("imgsz", "max_det", "ultralytics", "ultralytics_version", "looks")  # noted beside predictions of ours
 
 
@@ -72,9 +75,9 @@ def predicted(
 
 
 def _from_file(job: Task, source: Path, name: str) -> tuple[Predicted, Detections]:
-    found = read_results(source, job.truth, _categories(job))
-    notes = _notes(job, found, Origin(str(source)))
+    found = read_results(source, job.truth, _categories(job, source))
     info = _info(source)
+    notes = _notes(job, found, Origin(str(source)), ours=bool(info))
     pictures = info.get("images_sha256")
     if pictures and pictures != job.hashes.get("images_sha256", pictures):
         raise DataError(
@@ -103,30 +106,29 @@ def _from_memory(job: Task, file: Path, name: str, given: InMemory) -> tuple[Pre
     return Predicted(name, str(file), given.sha256, file, len(found.image), given=True, note=note), found
 
 
-def _notes(job: Task, found: Detections, origin: Origin) -> tuple[str, ...]:
+def _notes(job: Task, found: Detections, origin: Origin, *, ours: bool = False) -> tuple[str, ...]:
     """Refuse detections that are misread, and say what else there is to say; some may be empty."""
-    asked = "categories" in job.own.model_fields_set
-    remark = refuse_misread(job.truth, found, job.own.categories, origin, asked=asked)
+    asked = "categories" in job.own.model_fields_set and not ours
+    remark = refuse_misread(job.truth, found, OURS if ours else job.own.categories, origin, asked=asked)
     passed = f"{plural(found.left_out, 'detection')} on images that were left out, passed over"
     return passed if found.left_out else "", remark
 
 
 def read_again(one: Predicted, job: Task) -> Detections:
     """Read what was predicted, in the order and the pixels of its file."""
-    return read_results(one.file, job.truth, _categories(job) if one.given else "own")
+    return read_results(one.file, job.truth, _categories(job, one.file) if one.given else OURS)
 
 
-def _categories(job: Task) -> Categories | None:
-    return None if job.single_cls else job.own.categories
-
-
-def _info_file(predictions: Path) -> Path:
-    return predictions.with_suffix(".info.json")
+def _categories(job: Task, file: Path | None = None) -> Categories | None:
+    """Tell how category ids are read: in files of ours as they were written, whatever is asked for of other files."""
+    if job.single_cls:
+        return None
+    return OURS if file and _info(file) else job.own.categories
 
 
 def _info(predictions: Path) -> dict[str, Any]:
     """Read what was noted about predictions of ours; {} for others."""
-    path = _info_file(predictions)
+    path = info_file(predictions)
     content = read_json(path, "what auxhead noted about the predictions beside it") if path.is_file() else {}
     return content if isinstance(content, dict) else {}
 
@@ -145,7 +147,7 @@ def _from_model(job: Task, source: Path, name: str, *, sliced: bool) -> tuple[Pr
         "names": list(job.truth.names),
         **{key: getattr(job.own, key) for key in keys},
     }
-    file = job.folder / f"predictions-{name}.json"
+    file = predictions_file(job.folder, name)
     if not (file.is_file() and _info(file).get("asked") == asked):
         _predict(job, source, asked, file, sliced=sliced)
     else:
@@ -170,10 +172,11 @@ def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path, *, s
         made = predict_sliced(source, job.truth.files, job.truth.names, how, progress=tell, **settings)
     else:
         made = predict(source, job.own.data, split=job.own.split, **settings)
-    place = {str(Path(name).resolve()): index for index, name in enumerate(job.truth.files)}
+    named_so = {os.path.abspath(name): index for index, name in enumerate(job.truth.files)}  # noqa: PTH100
+    leads_to = {str(Path(name).resolve()): index for index, name in enumerate(job.truth.files)}
     blocks, images = [], []
-    for name, rows in made.rows.items():
-        index = place.get(str(Path(name).resolve()))
+    for name, rows in made.rows.items():  # of two links to one picture each has its own boxes
+        index = named_so.get(os.path.abspath(name), leads_to.get(str(Path(name).resolve())))  # noqa: PTH100
         if index is None:
             raise DataError("predictions on the images of the split", f"one on {name}", job.own.data, "report this")
         blocks.append(rows.numpy())
@@ -192,6 +195,6 @@ def _predict(job: Task, source: Path, asked: Mapping[str, Any], file: Path, *, s
         "ultralytics_version": installed(),
         "looks": made.looks,
     }
-    _info_file(file).unlink(missing_ok=True)  # a kill between the two writes must not leave an old note on new rows
+    write_atomic(info_file(file), b"{}")  # a kill between the writes must not leave an old note on new rows, nor none
     write_atomic(file, to_json(found, job.truth.files))
-    write_atomic(_info_file(file), json.dumps(info, indent=2).encode())
+    write_atomic(info_file(file), json.dumps(info, indent=2).encode())

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from auxhead.keys.words.typed import TeacherCheckWords
 
 SCHEMA = "auxhead.teacher_check/1"
+ASKED_FILE = "asked.json"  # whose folder it is, from the first moment on
 RESULT_FILE = "check.json"
 BANDS = "coco"
 SMALL = read_bands(BANDS)[0]  # whose lead decides. Source: below 32 px is small, as COCO has it
@@ -183,6 +184,9 @@ def teacher_check(
     source, imgsz, one_class, cost = _checked(own)
     names = "-vs-".join(detector_names([Path(own.weights), Path(own.model)]))
     folder = Path(own.out or results_folder("teacher", names, lambda one: own.exist_ok or _goes_on(one, own, imgsz)))
+    if not own.out:
+        asked = {**_asked(own, imgsz), "run_in": str(Path.cwd())}
+        write_atomic(folder / ASKED_FILE, json.dumps(asked, indent=2).encode())
     kept = {key: getattr(own, key) for key in ("exist_ok", "seed", "on_error", "batch", "device", "trust")}
     shared = {**kept, "bands": BANDS, "single_cls": one_class, "progress": progress}
     val = {**shared, "data": own.data, "resamples": own.resamples}
@@ -209,16 +213,19 @@ def teacher_check(
 
 
 def _goes_on(folder: Path, own: TeacherCheckKeys, imgsz: int) -> bool:
-    """Tell whether a folder may be of the same check, finished or killed; `evaluate` refuses what isn't."""
-    files = ("weights", "model", "data")
+    """Tell whether a folder is of the same check, finished or killed."""
     try:
-        standing = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
-        before, now = [standing[key] for key in files], [getattr(own, key) for key in files]
-        return (standing["scale"], standing["imgsz"]) == (own.scale, imgsz) and same_files(standing, before, now)
-    except FileNotFoundError:
-        return folder.is_dir()
-    except (OSError, ValueError, KeyError, TypeError):
+        standing = json.loads((folder / ASKED_FILE).read_text(encoding="utf-8"))
+        asked = _asked(own, imgsz)
+        before, now = ([one.pop(key) for key in ("weights", "model", "data")] for one in (standing, asked))
+        return standing.items() >= asked.items() and same_files(standing, before, now)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _asked(own: TeacherCheckKeys, imgsz: int) -> dict[str, Any]:
+    """Return what makes another check of it, and another folder."""
+    return {key: getattr(own, key) for key in ("weights", "model", "data", "scale", "limit")} | {"imgsz": imgsz}
 
 
 def _checked(own: TeacherCheckKeys) -> tuple[Source, int, bool, StepCost]:

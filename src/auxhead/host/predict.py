@@ -58,10 +58,11 @@ class _Collector(BoxValidator):
         self.rows: dict[str, Tensor] = {}
         names: Any = model.names
         if self.args.single_cls:
-            self.order, self.note, self.metrics.names = [0] * len(names), "", {0: ONE_CLASS}
+            self.order, self.note = [0] * len(names), ""
+            self.names = self.metrics.names = {0: ONE_CLASS}
             return
         self.order, self.note = match_names(names, self.data["names"], str(self.args.model))
-        self.metrics.names = self.data["names"]
+        self.names = self.metrics.names = self.data["names"]  # what the table that is printed calls them
 
     def postprocess(self, preds: Any) -> list[dict[str, Tensor]]:
         """Give each prediction the class that the data knows it by; those of classes it doesn't have are left out."""

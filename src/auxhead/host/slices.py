@@ -10,9 +10,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from ultralytics import YOLO
+from ultralytics.utils.patches import imread
 from ultralytics.utils.torch_utils import select_device
 
 from auxhead.errors import MissingExtraError, ModelError
@@ -106,7 +108,7 @@ def predict_sliced(
         order, note = ([0] * len(own), "") if single_cls else match_names(own, dict(enumerate(names)), str(model))
         for done, file in enumerate(files, start=1):
             found = sahi.get_sliced_prediction(
-                file,
+                np.ascontiguousarray(imread(file)[..., ::-1]),  # as Ultralytics reads it; sahi cuts 16 bits off at 8
                 detector,
                 slice_height=slicing.side,
                 slice_width=slicing.side,
@@ -120,6 +122,7 @@ def predict_sliced(
             looks += _looks(found, slicing)
             if progress:
                 progress(done, len(files))
+        size = _looked_at(detector.model.predictor, size)
     each = looks / max(1, len(files))
     price = f"{slicing.side} px slices: {each:.1f} looks of {size} px at a picture, instead of 1"
     return Predictions(rows, size, max_det, {}, "; ".join(filter(None, (note, price))), each)
@@ -130,11 +133,17 @@ def _detector(model: Path, device: str | int | None, *, conf: float, iou: float,
     from sahi.models.ultralytics import UltralyticsDetectionModel
 
     opened = YOLO(str(model), task="detect")
-    opened.overrides |= {"iou": iou, "max_det": max_det}
+    opened.overrides |= {"iou": iou, "max_det": max_det, "task": "detect"}  # else sahi goes by the bounds of masks
     place = str(select_device("" if device is None else device, verbose=False))
     if model.suffix == ".pt":
         opened.to(place)
     return UltralyticsDetectionModel(model=opened, device=place, confidence_threshold=conf, image_size=imgsz)
+
+
+def _looked_at(predictor: Any, size: int) -> int:
+    """Return the longer side that was looked at: an exported model has its own."""
+    used = getattr(getattr(predictor, "args", None), "imgsz", size)
+    return int(max(used) if isinstance(used, (list, tuple)) else used)
 
 
 def _rows(found: Sequence[Any], order: Sequence[int]) -> Tensor:

@@ -23,7 +23,9 @@ TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 NORMAL = NormalDist()
 TIE = 1e-6  # draws this near to the value equal it: they are counted in float32
 MOST_BIAS = 0.5  # standard deviations, so that the interval keeps to the draws' middle. Source: own choice
-DEFINED = 0.5  # share of resamples in which a number must exist for an interval. Source: own choice
+DEFINED = 0.99
+"""Share of resamples in which a number must exist for an interval, which boxes of less than five images don't reach: of
+one image alone all draws are the same, an interval without width. Source: own choice."""
 
 
 Interval = Callable[[float, Floats], tuple[float, float]]

@@ -93,6 +93,7 @@ def verdicts(matched: Matched, score: float) -> Verdicts:
     taken = used[order]
     spots = pairs(mixed, _spot, 0.0)
     others = both.truth.cls[spots.truth] != both.found.cls[order][spots.found]
+    others &= ~crowd[spots.truth]  # a crowd excuses detections of its own class alone
     wrong = _assign(spots.take(others), boxes, taken, "wrong_class", crowd)
     claims[order] = np.where(wrong == NONE, claims[order], wrong)
     kinds = np.where(taken, NONE, EXTRAS.index("background"))

@@ -34,30 +34,36 @@ def read_json(path: Path, expected: str) -> Any:
         raise DataError(expected, found, str(path), "correct the path or the file") from error
 
 
-def shared_folder(images: Sequence[PurePath]) -> PurePath | None:
-    """Return the folder that predictions name images from: the nearest one that holds all of them.
+def file_names(images: Sequence[PurePath]) -> list[str]:
+    """Return the `file_name` of each image in predictions.
 
     Args:
-        images: Of the split, all of them, at least one.
+        images: Of the split, all of them.
 
     Returns:
-        None where they share none.
+        Their paths below the nearest folder that holds all of them and from which none is the end of another.
 
-    >>> str(shared_folder([PurePath("/data/a/1.png"), PurePath("/data/b/c/2.png")]))
-    '/data'
+    >>> file_names([PurePath("/data/a/1.png"), PurePath("/data/b/c/2.png")])
+    ['a/1.png', 'b/c/2.png']
+    >>> file_names([PurePath("/data/val/1.png"), PurePath("/data/val/a/1.png")])
+    ['val/1.png', 'val/a/1.png']
     """
+    shared = _shared_folder(images)
+    for folder in (shared, *shared.parents) if shared else ():
+        below = [image.relative_to(folder) for image in images]
+        ends = {PurePath(*one.parts[cut:]) for one in below for cut in range(1, len(one.parts))}
+        if ends.isdisjoint(below):
+            return list(map(str, below))
+    return list(map(str, images))
+
+
+def _shared_folder(images: Sequence[PurePath]) -> PurePath | None:
+    """Return the nearest folder that holds all images; None where they share none, or are none."""
+    if not images:
+        return None
     folders = {image.parent for image in images}
     first = images[0].parent
     return next((up for up in (first, *first.parents) if all(one.is_relative_to(up) for one in folders)), None)
-
-
-def name_below(shared: PurePath | None, image: PurePath) -> str:
-    """Return the `file_name` of an image in predictions.
-
-    >>> name_below(PurePath("/data"), PurePath("/data/b/c/2.png"))
-    'b/c/2.png'
-    """
-    return str(image.relative_to(shared) if shared else image)
 
 
 def to_json(found: Detections, files: Sequence[str]) -> Iterator[bytes]:
@@ -69,13 +75,12 @@ def to_json(found: Detections, files: Sequence[str]) -> Iterator[bytes]:
 
     Returns:
         Parts of a json list. Rows have `image_id` (the file's stem, a number if it is one, as Ultralytics writes it),
-        `file_name` (below the folder that all images share), `category_id` (class index), `bbox` (pixels, to 1e-4) and
+        `file_name` (as `file_names` gives it), `category_id` (class index), `bbox` (pixels, to 1e-4) and
         `score` (to 1e-7).
     """
     paths = [PurePath(file) for file in files]
-    shared = shared_folder(paths) if paths else None
     ids = [int(path.stem) if path.stem.isdecimal() else path.stem for path in paths]
-    names = [name_below(shared, path) for path in paths]
+    names = file_names(paths)
     for start in range(0, len(found.image), WRITTEN):
         part = found.take(np.arange(start, min(start + WRITTEN, len(found.image))))
         rows = [

@@ -18,7 +18,7 @@ from auxhead.formats import escaped, plural
 from auxhead.labels.data_yaml import read_data_yaml
 from auxhead.labels.listing import list_images
 from auxhead.metrics.ignored import with_ignored
-from auxhead.metrics.results_file import name_below, read_json, shared_folder
+from auxhead.metrics.results_file import file_names, read_json
 from auxhead.metrics.truth import Truth, as_one_class, read_yolo
 from auxhead.reporting.crops import Picture, Window, cut, panels, window
 from auxhead.reporting.judged_boxes import Judged, judge, read_some
@@ -197,8 +197,7 @@ def _known(data: Path, split: str, wanted: Iterable[str]) -> _Known:
     files = sorted(set(known.values()))
     truth = with_ignored(read_yolo(files, source.names, kpt_shape=source.kpt_shape))
     place = {file: index for index, file in enumerate(files)}
-    shared = shared_folder(images)
-    names = {name_below(shared, file): index for file, index in place.items()}
+    names = {name: place[file] for file, name in zip(images, file_names(images), strict=True) if file in place}
     return _Known(truth, {path: place[file] for path, file in known.items()}, names)
 
 

@@ -92,7 +92,7 @@ def _missed(one: Detector) -> Bools:
 
 def _factors(evaluation: Evaluation, truth: Truth) -> Floats:
     """Return pixels that sizes are counted in for each of the picture, by image, shape (n,)."""
-    size = evaluation.settings["imgsz"] or evaluation.detectors[0].imgsz
+    size = evaluation.settings["imgsz"] or next((one.imgsz for one in evaluation.detectors if one.imgsz), None)
     if evaluation.settings["pixels"] == "original" or not size:
         return np.ones(len(truth.files))
     return network_scale(truth.sizes, size)
