@@ -481,7 +481,7 @@ def test_demo_prints_paths_as_they_are(call: Callable[..., Any], monkeypatch: py
     (emitted,) = json.loads(call("demo", "--json").stdout)
     assert (emitted["arm"], emitted["best"], emitted["cost"]["nc"]) == ("plain", "/a[bold]b:warning:/best.pt", 1)
     done = call("demo")
-    assert "model=/a[bold]b:warning:/best.pt" in done.stdout
+    assert "model='/a[bold]b:warning:/best.pt'" in done.stdout
     (line,) = (line for line in done.stdout.splitlines() if line.split()[:3] == ["plain", "0.500", "0.250"])
     assert line.split()[5:] == ["-", "1.2"]
 

@@ -172,6 +172,7 @@ COMPARISONS = [
     "p234_deeppcb",
     "p234_teacher",
     "border_deeppcb",
+    "border_gtsdb4",
     "long_pixels_gtsdb4",
     "pixels_gtsdb4",
     "pixels_hit_uav",

@@ -36,12 +36,28 @@ def written(folder: Path, text: str, name: str = "x.yaml") -> Path:
         (f"names: [{'x, ' * NODES}x]", "more than 100,000 values"),
         ("[" * 200 + "]" * 200, "lists in lists"),
         ("[" * 100_000, "lists in lists"),
+        ("# \x07\n" + BOMB, "more than 100,000 values"),
+        ("# \x07\n" + "[" * 200 + "]" * 200, "lists in lists"),
+        ("\x00".join(f"names: {'[' * 200}"), "lists in lists"),
         ("", ""),
         ("a: [", ""),  # its reader says what is wrong
         ("a: &a [1, 2]\nb: *a", ""),
         (f"names: [{'x, ' * (NODES // 2)}x]", ""),
     ],
-    ids=["bomb", "itself", "long", "deep", "deep and cut off", "empty", "broken", "alias", "half as long"],
+    ids=[
+        "bomb",
+        "itself",
+        "long",
+        "deep",
+        "deep and cut off",
+        "bomb and bell",
+        "deep and bell",
+        "UTF-16",
+        "empty",
+        "broken",
+        "alias",
+        "half as long",
+    ],
 )
 def test_what_expands_beyond_reason_is_named(text: str, words: str, tmp_path: Path) -> None:
     found = oversized(written(tmp_path, text))
@@ -54,6 +70,16 @@ def test_what_is_small_is_let_through(value: Any) -> None:
     path = Path("value.yaml")
     path.write_text(yaml.safe_dump(value))
     assert oversized(path) == ""
+
+
+def test_a_size_in_the_name_of_a_model_hides_nothing(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, BOMB, "yolov8-bomb.yaml")
+    monkeypatch.chdir(tmp_path)
+    for named in ("yolov8n-bomb.yaml", "yolov8n-bomb", str(tmp_path / "yolov8s-bomb.yaml")):
+        told = call("cost", named)
+        assert (told.returncode, "more than 100,000 values" in told.stderr) == (2, True), told.stderr
 
 
 @pytest.mark.parametrize(

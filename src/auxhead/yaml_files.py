@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+"""What Ultralytics takes out of a YAML that it can't load. Source: Ultralytics 8.4.190, utils/__init__.py, YAML."""
 NODES = 100_000
 """Most values that a YAML may expand to. Source: own choice; COCO has 200, a list of files one a file."""
 DEPTH = 100
@@ -25,7 +28,8 @@ def oversized(path: Path) -> str:
         What is wrong with it; '' if nothing is. Aliases count as often as they are used.
     """
     try:
-        return _judge(yaml.parse(path.read_text(encoding="utf-8", errors="ignore"), Loader=LOADER))
+        text = UNPRINTABLE.sub("", path.read_text(encoding="utf-8", errors="ignore"))  # else the parser stops there
+        return _judge(yaml.parse(text, Loader=LOADER))
     except (OSError, yaml.YAMLError):
         return ""
 

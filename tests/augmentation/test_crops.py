@@ -238,7 +238,13 @@ def test_polygons_and_keypoints_are_cut_with_their_boxes() -> None:
     before = label["keypoints"].copy()
     cut = cut_labels(label, (30, 30, 55, 80), 100, 100)
     assert cut["cls"].tolist() == [[1.0]]
-    assert cut["segments"][0] == pytest.approx(np.array([[0.4, 0.2], [1, 0.2], [0.8, 0.6]]), abs=1e-6)
+    outline = cut["segments"][0]
+    x, y = outline.T
+    assert (outline.min(axis=0), outline.max(axis=0)) == (pytest.approx([0.4, 0.2]), pytest.approx([1, 0.6], abs=0.002))
+    area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+    assert area == pytest.approx((200 - 25) / (25 * 50), abs=0.001)  # of the triangle, without its corner
+    whole = cut_labels(label, (0, 0, 100, 80), 100, 100)["segments"][0]
+    assert whole == pytest.approx(np.array([[0.4, 0.5], [0.6, 0.5], [0.5, 0.75]]), abs=1e-6)
     assert cut["keypoints"][0] == pytest.approx(np.array([[0.8, 0.4, 2], [1.2, 0.4, 0]]), abs=1e-6)
     assert np.array_equal(label["keypoints"], before)
 

@@ -130,6 +130,7 @@ def test_the_data_yaml_may_say_it() -> None:
     assert resolve_flips(FlipsKeys(never=["ball"]), written) == Flips((1, 0, 2, 3), frozenset({3}))
     assert resolve_flips(FlipsKeys(swap={}, never=[]), written) is None
     assert resolve_flips(FlipsKeys(), written, single_cls=True) is None
+    assert resolve_flips(FlipsKeys(), {**written, "names": {0: "item"}}, single_cls=True) is None  # as Ultralytics says
 
 
 def test_wrong_names_come_all_at_once() -> None:

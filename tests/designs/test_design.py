@@ -18,6 +18,7 @@ from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 import auxhead
 from auxhead.comparison.plan import resolve_plan
 from auxhead.comparison.plan_file import read_plan
+from auxhead.designs import prices
 from auxhead.errors import ConfigError, DataError, ModelError, OutputError
 from auxhead.shipping.cost import cost, imgsz_within
 from auxhead.shipping.counts import Counts
@@ -145,6 +146,16 @@ def test_where_pictures_have_more_detail_a_detector_without_a_neck_gets_larger_o
     assert next(one.imgsz for one in half.candidates if one.name == "yolov8n-p3") == 224
 
 
+def test_fewer_bins_are_kept_where_more_are_too_dear(large_pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    largest = prices._largest
+    monkeypatch.setattr(
+        prices, "_largest", lambda limit, one, *rest: None if one.layout.reg_max == 16 else largest(limit, one, *rest)
+    )
+    monkeypatch.setattr(prices, "reach", lambda *_: 0.0)  # nothing is long enough
+    designs = auxhead.design(data=str(large_pictures), like="yolov8n", imgsz=192, price="gflops")
+    assert next(one.imgsz for one in designs.candidates if one.name == "yolov8n-p3") == 320
+
+
 def test_images_are_no_larger_than_the_pictures(large_pictures: Path) -> None:
     designs = auxhead.design(data=str(large_pictures), like="yolov8n", imgsz=320, price="gflops")
     assert next(one.imgsz for one in designs.candidates if one.name == "yolov8n-p3") == 384  # of 400; GFLOPs allow 512
@@ -183,6 +194,43 @@ def test_a_file_is_a_price_too(signs: Path, tmp_path: Path) -> None:
     assert designs.like.name == "yolov8n"
     plan = yaml.safe_load(Path("out/plan.yaml").read_text())
     assert plan["base"]["model"].endswith("best.pt")
+
+
+def test_a_plan_works_from_any_folder(signs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save({"model": DetectionModel("yolov8n.yaml", nc=6, verbose=False)}, tmp_path / "own.pt")
+    monkeypatch.chdir(tmp_path)
+    auxhead.design(data=str(signs), like="yolov8n", imgsz=64, price="gflops", out="one", pretrained="own.pt")
+    auxhead.design(data=str(signs), like="own.pt", imgsz=64, price="gflops", out="two")
+    (tmp_path / "else").mkdir()
+    monkeypatch.chdir(tmp_path / "else")
+    for name, key in (("one", "pretrained"), ("two", "model")):
+        plan = resolve_plan(*read_plan(tmp_path / name / "plan.yaml", {}, {"device": "cpu", "epochs": 1}))
+        assert Path(plan.keys["plain"][key]) == tmp_path / "own.pt"
+
+
+def test_a_detector_of_finer_levels_can_be_designed_on(signs: Path) -> None:
+    designs = auxhead.design(data=str(signs), like="yolov8n-p234.yaml", imgsz=64, price="gflops", out="out")
+    assert designs.like.name == "yolov8n-p234"
+    assert max(one.layout.levels[-1] for one in designs.candidates) == 4
+    auxhead.design(data=str(signs), like="yolov8n-p2", imgsz=64, price="gflops", out="p2")
+    plan = resolve_plan(*read_plan("p2/plan.yaml", {}, {"device": "cpu", "epochs": 1}))
+    assert "p2" not in plan.arms  # which is plain
+
+
+def test_without_anything_to_compare_there_is_no_plan(signs: Path, call: Any) -> None:
+    told = call("design", f"data={signs}", "like=yolov9t", "imgsz=64", "price=gflops", "budget=0.01", "out=out")
+    assert told.returncode == 0
+    assert not Path("out/plan.yaml").exists()
+    assert "compare with" not in told.stdout
+
+
+def test_first_weights_of_yolov5_give_names_of_yolov5(signs: Path, tmp_path: Path) -> None:
+    torch.save({"model": DetectionModel("yolov5n.yaml", nc=6, verbose=False)}, tmp_path / "yolov5nu.pt")
+    content = torch.load(tmp_path / "yolov5nu.pt", weights_only=False)
+    content["model"].yaml["yaml_file"] = "yolov5nu.yaml"
+    torch.save(content, tmp_path / "yolov5nu.pt")
+    designs = auxhead.design(data=str(signs), like=str(tmp_path / "yolov5nu.pt"), imgsz=64, price="gflops")
+    assert {one.name.partition("-")[0] for one in designs.candidates} == {"yolov5n"}
 
 
 def test_a_variant_is_called_by_its_own_name(signs: Path) -> None:

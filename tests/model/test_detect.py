@@ -23,7 +23,7 @@ from ultralytics.utils.loss import E2ELoss, v8DetectionLoss
 from ultralytics.utils.torch_utils import ModelEMA
 
 from auxhead.errors import AttachError, ConfigError
-from auxhead.heads.base import RawPredictions, SharedFeatures, Targets
+from auxhead.heads.base import IGNORED, RawPredictions, SharedFeatures, Targets
 from auxhead.heads.teacher import decode_boxes
 from auxhead.keys.heads.center import CenterSpec
 from auxhead.keys.heads.detect import DetectSpec
@@ -194,6 +194,17 @@ def test_one_batch_is_learned_until_its_own_boxes_fit() -> None:
     assert values[-1] < values[0] / 10
     assert fits[0] < 0.3
     assert fits[-1] > 0.7
+
+
+def test_nothing_is_learned_where_nobody_looked() -> None:
+    model = DetectionModel("yolov8n.yaml", nc=1, verbose=False)
+    model.args = detector().args
+    with_assistant(model, gain=1.0)
+    data = batch(objects=0)
+    everywhere = [[float(place), -1, 0.5, 0.5, 1.0, 1.0] for place in range(len(data["img"]))]
+    ignored = {**data, IGNORED: torch.tensor(everywhere)}
+    assert terms(model(data)[1])["detect_cls_loss"] > 0
+    assert set(terms(model(ignored)[1]).values()) == {0.0}
 
 
 @pytest.mark.parametrize(("model_yaml", "narrow"), [("yolov8n.yaml", True), ("yolo26n.yaml", False)])

@@ -16,6 +16,7 @@ from ultralytics.models.yolo.detect.train import DetectionTrainer
 from ultralytics.nn.tasks import DetectionModel
 
 import auxhead
+from auxhead.errors import ModelError
 from auxhead.shipping.cost import cost, model_names, table
 from auxhead.shipping.counts import Counts
 from auxhead.shipping.latency import Latency, Spread
@@ -170,6 +171,25 @@ def test_a_data_yaml_is_no_model(tmp_path: Path) -> None:
     for nc in (None, 3):
         with pytest.raises(auxhead.ModelError, match="no layers"):
             cost([tmp_path / "data.yaml"], nc=nc)
+
+
+def test_words_of_the_command_may_stand_apart_and_files_may_have_a_sign_of_equality(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("lr=0.1").mkdir()
+    torch.save({"model": DetectionModel("yolov8n.yaml", nc=3, verbose=False)}, "lr=0.1/best.pt")
+    told = call("cost", "yolov8n", "lr=0.1/best.pt", "imgsz", "=", "64", "nc= 3", "--json")
+    assert [(one["model"], one["imgsz"], one["nc"]) for one in json.loads(told.stdout)] == [
+        ("yolov8n", 64, 3),
+        ("lr=0.1/best.pt", 64, 3),
+    ]
+    assert "unknown key" in call("cost", "yolov8n", "lr=0.2/best.pt").stderr
+
+
+def test_weights_that_are_not_here_are_named_with_what_to_do() -> None:
+    with pytest.raises(ModelError, match="no network to download it"):
+        cost("yolo26x.pt")
 
 
 def test_a_size_that_cannot_be_counted() -> None:

@@ -448,6 +448,18 @@ def test_out_is_not_replaced_unasked(alter, tmp_path: Path) -> None:
     assert auxhead.strip(tmp_path / "best-detect.pt") is None  # plain already
 
 
+def test_a_certificate_alone_is_not_replaced_unasked_either(alter, tmp_path: Path) -> None:
+    source = alter(lambda _: None)
+    proof = tmp_path / "best-detect.certificate.json"
+    proof.write_text("an older one")
+    with pytest.raises(OutputError, match="exist_ok"):
+        auxhead.strip(source)
+    assert proof.read_text() == "an older one"
+    assert not (tmp_path / "best-detect.pt").exists()
+    assert auxhead.strip(source, exist_ok=True) is not None
+    assert proof.read_text() != "an older one"
+
+
 def test_models_of_subclasses_are_refused(tmp_path: Path) -> None:
     from auxhead.host.models import task_of
 

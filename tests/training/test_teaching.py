@@ -26,6 +26,7 @@ from auxhead.model import state
 from auxhead.model.choices import RunPlan
 from auxhead.training.start_facts import Witness
 from auxhead.training.teaching.check import check_teacher, settled
+from auxhead.training.teaching.trainer import TaughtTrainer
 from auxhead.training.trainer import make_trainer
 
 
@@ -238,3 +239,14 @@ def test_a_resume_finds_its_teacher_or_says_which_is_missing_and_ends_as_without
     assert ends[0].keys() == watched.end.keys()
     assert [name for name, value in ends[0].items() if not torch.equal(value, watched.end[name])] == []
     assert json.loads((run / "auxhead.json").read_text())["heads"]["teacher"]["weights"] == str(teacher.resolve())
+
+
+def test_teaching_that_has_ended_with_the_mosaics_does_not_begin_again() -> None:
+    trainer: Any = TaughtTrainer.__new__(TaughtTrainer)
+    trainer.model, trainer.freeze_layer_names = torch.nn.Conv2d(1, 1, 1), []
+    trainer.args, trainer.criterion = SimpleNamespace(close_mosaic=10), SimpleNamespace(closing=False)
+    seen = []
+    for trainer.epoch, trainer.epochs in ((0, 100), (1, 10), (2, 30), (3, 40)):  # as time= estimates them anew
+        trainer._model_train()
+        seen.append(trainer.criterion.closing)
+    assert seen == [False, True, True, True]  # as Ultralytics keeps them closed

@@ -325,6 +325,21 @@ def test_saving_only_at_the_end_still_ships(quick: dict[str, Any], tmp_path: Pat
     assert result.certificate.epoch == 2
 
 
+def test_saving_only_at_the_end_over_an_earlier_run_ships_the_new_one(quick: dict[str, Any], tmp_path: Path) -> None:
+    def better_before(trainer: Any) -> None:
+        trainer.best_fitness = 0.9
+
+    place: dict[str, Any] = {"project": str(tmp_path), "name": "run", "exist_ok": True, "save": False}
+    for seed in (0, 1):
+        result = auxhead.train(**quick, **place, seed=seed, callbacks={"on_train_epoch_end": better_before})
+        assert torch.load(result.best, weights_only=False)["train_args"]["seed"] == seed
+
+
+def test_cuts_and_rectangles_are_refused_from_ultralytics_own_entry_point_too(quick: dict[str, Any]) -> None:
+    with pytest.raises(auxhead.ConfigError, match="rect=True"):
+        YOLO(quick["model"]).train(trainer=auxhead.trainer(crops=0.6), rect=True, **quick)
+
+
 def test_background_only_data_trains_without_nan(signs: Path, quick: dict[str, Any], tmp_path: Path) -> None:
     shutil.copytree(signs.parent, tmp_path / "data")
     for label in (tmp_path / "data" / "labels" / "train").glob("*.txt"):

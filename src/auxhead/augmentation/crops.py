@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from ultralytics.utils.ops import resample_segments
 
 from auxhead.keys.augmentation import CropsKeys
 
@@ -23,6 +24,8 @@ Source: own choice, after windows of 0.35 to 0.7 of it: at 1.3, half of them hav
 """
 VISIBLE = 0.3
 """Share of a box's area that must lie in the window. Source: as in the published experiments with such cuts."""
+POINTS = 1000
+"""Least points of an outline that is cut. Source: Ultralytics 8.4.190, data/dataset.py, update_labels_info."""
 AROUND = 0.5
 """Share of the cuts that hold a small object, where there is one. Source: likewise."""
 
@@ -128,7 +131,7 @@ def cut_labels(label: Mapping[str, Any], window: Window, height: int, width: int
         [((left_top + right_bottom) / 2 - start) / size, (right_bottom - left_top) / size], 1
     )
     cut["segments"] = [
-        ((segment * picture - start) / size).clip(0, 1)
+        _cut_outline((segment * picture - start) / size)
         for segment, kept in zip(label["segments"], keep, strict=False)
         if kept
     ]
@@ -138,3 +141,19 @@ def cut_labels(label: Mapping[str, Any], window: Window, height: int, width: int
         points[..., 2][((points[..., :2] < 0) | (points[..., :2] > 1)).any(axis=-1)] = 0
         cut["keypoints"] = points
     return cut
+
+
+def _cut_outline(outline: Floats) -> Floats:
+    """End an outline at the window; of one that crosses its border the edges are cut, not their far ends moved.
+
+    Args:
+        outline: Corners in shares of the window, shape (k, 2).
+
+    Source:
+        Ultralytics 8.4.190, data/augment.py: outlines have 1000 points before they are clipped to a picture.
+    """
+    inside = outline.clip(0, 1)
+    if len(outline) and (inside != outline).any():
+        (outline,) = resample_segments([outline.copy()], n=max(POINTS, len(outline) + 1))
+        inside = outline.clip(0, 1)
+    return inside

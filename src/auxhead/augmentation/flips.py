@@ -73,6 +73,11 @@ def resolve_flips(asked: FlipsKeys, data: Mapping[str, Any], *, single_cls: bool
         DataError: The entries of the data.yaml are wrong.
     """
     flips = completed(asked, data)
+    if single_cls:  # Ultralytics has put one name in the place of all
+        if asked.swap or asked.never:
+            found = "flips= with single_cls=true, which makes one class of all"
+            raise ConfigError("classes that a mirror may change", found, "the keys given", "leave one of them out")
+        return None
     names = {str(name): int(cls) for cls, name in data["names"].items()}
     named = [*(flips.swap or {}).keys(), *(flips.swap or {}).values(), *(flips.never or ())]
     every = [str(name) for name in data["names"].values()]
@@ -81,11 +86,6 @@ def resolve_flips(asked: FlipsKeys, data: Mapping[str, Any], *, single_cls: bool
     problems += [f"{name}: several classes of that name" for name in dict.fromkeys(named) if every.count(name) > 1]
     if problems:
         raise config_error(problems, "classes of the data set in flips= and flips.never=", "correct the names")
-    if single_cls and named:
-        if asked.swap or asked.never:
-            found = "flips= with single_cls=true, which makes one class of all"
-            raise ConfigError("classes that a mirror may change", found, "the keys given", "leave one of them out")
-        return None
     partner = list(range(len(every)))
     for one, other in (flips.swap or {}).items():
         partner[names[one]], partner[names[other]] = names[other], names[one]

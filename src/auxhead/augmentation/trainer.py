@@ -16,6 +16,7 @@ from auxhead.augmentation.crops import resolve_crops
 from auxhead.augmentation.dataset import ViewDataset, Views
 from auxhead.augmentation.flips import resolve_flips
 from auxhead.augmentation.regions import set_apart
+from auxhead.errors import ConfigError
 from auxhead.host.arguments import longest_side
 from auxhead.labels.listing import ignore_path, list_images
 from auxhead.model.choices import RunPlan
@@ -59,6 +60,9 @@ class ViewTrainer(DetectionTrainer):
         """Build Ultralytics' data set; the one for training shows what the plan says."""
         views = Views()
         if mode == "train":
+            if self.plan.crops.share and self.args.rect:
+                found = "crops= with rect=True, which shows whole pictures in their own shape"
+                raise ConfigError("views of one shape", found, "the keys given", "leave one of them out")
             self.regions = self.plan.route == "native" and self.plan.ignore and _have_regions(img_path)
             views = replace(resolve_views(self.plan, self.data, vars(self.args)), regions=self.regions)
         with shown_as(views):

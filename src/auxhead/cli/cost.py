@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,9 +61,14 @@ def cost(
 def _names_and_keys(words: Sequence[str], keys: type[BaseModel]) -> tuple[list[str], list[str]]:
     """Separate model names from `key=value` words."""
     from auxhead.errors import ConfigError
+    from auxhead.keys.words.grammar import join_words
 
-    joined = [word for word in words if "=" in word or word in keys.model_fields]
-    names = [word for word in words if word not in joined]
+    try:
+        every = join_words(words)
+    except ValueError:  # for the reader of keys to tell
+        every = list(words)
+    joined = [word for word in every if word in keys.model_fields or ("=" in word and not Path(word).is_file())]
+    names = [word for word in every if word not in joined]
     if not names:
         raise ConfigError("models to count", "none", "auxhead cost", "name some, such as yolov8n yolov8n-p2 best.pt")
     return names, joined

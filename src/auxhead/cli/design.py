@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Annotated
 
 from auxhead.cli.key_help import key_help
@@ -44,4 +45,6 @@ def design(
     for line in remarks(found):
         print_text(console, line)
     if keys.out:
-        say(f"\nWritten to {keys.out}; compare with: auxhead compare {shlex.quote(f'{keys.out}/plan.yaml')}")
+        plan = Path(keys.out, "plan.yaml")
+        how = f"; compare with: auxhead compare {shlex.quote(str(plan))}" if plan.is_file() else ""
+        say(f"\nWritten to {keys.out}{how}")

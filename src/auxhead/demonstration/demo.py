@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -198,5 +199,5 @@ def closing(rows: Sequence[DemoRow]) -> list[str]:
         "  auxhead inspect data=YOURS.yaml                    are your objects small, your labels right?",
         "  auxhead design data=YOURS.yaml like=yolov8n.pt     detectors of the same price for them",
         "  auxhead compare price data=YOURS.yaml model=yolov8n.pt epochs=100    which of them pays",
-        f"  yolo predict model={other.best} source=YOURS       it is an Ultralytics file",
+        f"  yolo predict model={shlex.quote(str(other.best))} source=YOURS       it is an Ultralytics file",
     ]

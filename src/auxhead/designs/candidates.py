@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from auxhead.designs.offers import ONE_BIN, reach
 from auxhead.errors import ModelError
-from auxhead.host.models import size_letter
+from auxhead.host.models import size_letter, stock_name
 from auxhead.layouts.layout import Layout, build, take_apart
 from auxhead.layouts.roles import Roles
 from auxhead.shipping.cost import built
@@ -104,9 +103,9 @@ def read_family(yaml: Mapping[str, Any], like: str, nc: int) -> Family:
             where=like,
             fix="name the usual one of its family, such as yolov8n",
         )
-    stem, dash, variant = Path(str(yaml.get("yaml_file") or like)).stem.partition("-")
+    stem, dash, variant = stock_name(str(yaml.get("yaml_file") or like)).partition("-")
     size = str(yaml.get("scale") or "")
-    name = stem if not size or stem.endswith(size) else f"{stem}{size}"
+    name = stem if not size or size_letter(stem) == size else f"{stem}{size}"
     return Family(name, f"{dash}{variant}", yaml, replace(roles, rest={"nc": yaml.get("nc", nc), **_rest(roles)}), nc)
 
 
@@ -130,7 +129,7 @@ def layouts(family: Family, longest: float) -> Iterator[Layout]:
         longest: Side that bins should tell, pixels of the network input.
     """
     for layout in TRIED:
-        if layout != family.layout:
+        if layout != family.layout and layout.levels[-1] <= max(family.roles.stages):
             several = bins(family)
             enough = (count for count in several if count is None or reach(layout, count) >= longest)
             yield replace(layout, reg_max=next(enough, several[-1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from auxhead.formats import require_text
 from auxhead.host.checkpoint import restricted
 from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import read_source
-from auxhead.host.models import sibling
+from auxhead.host.models import sibling, stock_name
 from auxhead.keys.design import DesignKeys
 from auxhead.keys.reading import validated
 from auxhead.labels.apart import require_apart
@@ -175,8 +176,12 @@ def _write(found: Designs, out: Path, own: DesignKeys) -> None:
         write_atomic(out / f"{one.name}.yaml", text(one.yaml, _comment(one, found)).encode())
     for name in _earlier(out) - {one.name for one in affordable}:
         (out / f"{name}.yaml").unlink(missing_ok=True)  # of other data or another price: it would pass for one of these
-    plan = yaml.safe_dump(_plan(found, own), sort_keys=False)
-    write_atomic(out / PLAN, f"# Compare the designs: auxhead compare {out / PLAN}\n{plan}".encode())
+    plan = _plan(found, own)
+    if len(plan["arms"]) > 1:
+        how = f"# Compare the designs: auxhead compare {shlex.quote(str(out / PLAN))}\n"
+        write_atomic(out / PLAN, f"{how}{yaml.safe_dump(plan, sort_keys=False)}".encode())
+    else:
+        (out / PLAN).unlink(missing_ok=True)  # nothing to compare it with
     write_atomic(out / RESULT, json.dumps(found.to_dict(), indent=2, allow_nan=False).encode())
     plot_designs(found, out / PICTURE)
 
@@ -200,10 +205,10 @@ def _plan(found: Designs, own: DesignKeys) -> Mapping[str, Any]:
     arms: dict[str, Any] = {"plain": None}
     arms |= {one.name: {"model": f"{one.name}.yaml"} | _larger(one, found) for one in worth}
     arms |= {name: None for name in ("p2", "ghost-p2") if _has(known, name)}
-    base = {"model": known, "imgsz": found.imgsz, "epochs": 100, "batch": 16}
-    base |= {"pretrained": own.pretrained} if own.pretrained else {}
+    base = {"model": _found_from_anywhere(known), "imgsz": found.imgsz, "epochs": 100, "batch": 16}
+    base |= {"pretrained": _found_from_anywhere(own.pretrained)} if own.pretrained else {}
     return {
-        "data": str(Path(own.data).resolve()) if Path(own.data).is_file() else own.data,
+        "data": _found_from_anywhere(own.data),
         "base": base,
         "screen": 3,
         "confirm": 5,
@@ -219,13 +224,17 @@ def _larger(one: Design, found: Designs) -> dict[str, int]:
     return {} if one.imgsz == found.imgsz else {"imgsz": one.imgsz}
 
 
+def _found_from_anywhere(name: str) -> str:
+    """Return the whole path of a file that is here; other names mean the same from any folder."""
+    return str(Path(name).resolve()) if Path(name).is_file() else name
+
+
 def _has(known: str, variant: str) -> bool:
-    """Tell whether Ultralytics has a variant of a model."""
+    """Tell whether Ultralytics has a variant of a model, and another one than it is."""
     try:
-        sibling(known, variant)
+        return Path(sibling(known, variant)).stem != stock_name(known)
     except ConfigError:
         return False
-    return True
 
 
 def _comment(one: Design, found: Designs) -> str:

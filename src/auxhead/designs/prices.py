@@ -153,11 +153,12 @@ def enlarged(family: Family, limit: Limit, longest: float, largest: int, tell: P
         versions = [priced(family, replace(ENLARGED, reg_max=each), sizes[-1]) for each in bins(family)]
     except (ModelError, ConfigError):  # a family that it can't be cut from
         return []
+    found = None
     for version in versions:
-        one = _largest(limit, version, sizes, tell)
-        if one and reach(one.layout, one.layout.reg_max or ONE_BIN) >= longest * one.imgsz / limit.imgsz:
+        found = _largest(limit, version, sizes, tell) or found
+        if found and reach(found.layout, found.layout.reg_max or ONE_BIN) >= longest * found.imgsz / limit.imgsz:
             break
-    return [one] if one else []
+    return [found] if found else []
 
 
 def _largest(limit: Limit, version: Priced, sizes: range, tell: Progress) -> Priced | None:

@@ -27,17 +27,20 @@ _check_yaml = tasks.check_yaml
 def check_yaml(file: str | Path, *args: Any, **keys: Any) -> Any:
     """Find a YAML for Ultralytics; where a folder is named, the one for all sizes by the file's name alone.
 
+    Raises:
+        ModelError: It expands to more than any model has.
+
     Source:
         Ultralytics 8.4.190, nn/tasks.py, yaml_model_load: it takes the size out of the whole path, so that
         env/yolov8n/cfg/yolov8n-p234.yaml is looked for in env/yolov8/cfg.
     """
     path = Path(file)
     both = all_sizes(path)
-    return (
-        str(both)
-        if path.parent != Path() and not path.is_file() and both.is_file()
-        else _check_yaml(file, *args, **keys)
-    )
+    apart = path.parent != Path() and not path.is_file() and both.is_file()
+    found = str(both) if apart else _check_yaml(file, *args, **keys)
+    if found and (too_large := oversized(Path(found))):
+        raise ModelError("the YAML of a model", too_large, str(found), "correct the file")
+    return found
 
 
 tasks.check_yaml = check_yaml
@@ -74,25 +77,13 @@ def sibling(model: str | Path, variant: str) -> str:
         )
 
     with told_as(refuse):
-        yaml_model_load(model_yaml(name))
+        yaml_model_load(ready_made(name))
     return name
 
 
 def size_letter(name: str) -> str:
     """Return the size in a model's name, as Ultralytics reads it: n of yolov8n.pt; empty without one."""
     return str(guess_model_scale(name))
-
-
-def model_yaml(name: str | Path) -> str:
-    """Return where Ultralytics finds the YAML of a model, ready-made ones of ours included.
-
-    Raises:
-        ModelError: It expands to more than any model has.
-    """
-    file = ready_made(name)
-    if too_large := oversized(Path(file)):
-        raise ModelError("the YAML of a model", too_large, str(name), "correct the file")
-    return file
 
 
 def weights_file(name: str | Path) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,10 +14,8 @@ from auxhead.labels.listing import Sources
 from auxhead.labels.source import Source
 from auxhead.mistyped import how_to_correct
 from auxhead.places import datasets_dir
-from auxhead.yaml_files import oversized
+from auxhead.yaml_files import UNPRINTABLE, oversized
 
-UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
-"""What Ultralytics takes out of a YAML that it can't load. Source: Ultralytics 8.4.190, utils/__init__.py, YAML."""
 SPLITS = ("train", "val", "test", "minival")  # Source: Ultralytics, data/utils.py, check_det_dataset
 EXPECTED = "a data.yaml with val and names"
 FIX = (

@@ -15,8 +15,9 @@ from ultralytics.utils.loss import v8DetectionLoss
 from ultralytics.utils.torch_utils import initialize_weights
 
 from auxhead.errors import ConfigError
-from auxhead.heads.base import Head, HeadSpec, SharedFeatures, Targets
+from auxhead.heads.base import Head, HeadSpec, RawPredictions, SharedFeatures, Targets
 from auxhead.keys.heads.detect import DetectSpec
+from auxhead.model.sparing import sparing
 
 TOPK = 10
 """Anchors that a box selects among its candidates. Source: Ultralytics, utils/loss.py, v8DetectionLoss; YOLOv9 has the
@@ -98,7 +99,10 @@ class DetectHead(Head):
         maps = [one.expand(len(output), 1, high // stride, wide // stride) for stride in self.spec.strides]
         criterion = v8DetectionLoss(self._stand_in(targets.host), tal_topk=TOPK)
         predicted = {"boxes": boxes, "scores": scores, "feats": maps}
-        _, terms, _ = criterion.get_assigned_targets_and_loss(predicted, targets.batch)
+        cells = tuple((high // stride, wide // stride) for stride in self.spec.strides)
+        raw = RawPredictions(boxes, scores, cells, tuple(map(float, self.spec.strides)))
+        with sparing({"detect": (criterion, raw)}, targets.batch):
+            _, terms, _ = criterion.get_assigned_targets_and_loss(predicted, targets.batch)
         return {f"detect_{name}": term for name, term in zip(criterion.loss_names, terms, strict=True)}
 
     def _stand_in(self, detection: Any) -> Any:

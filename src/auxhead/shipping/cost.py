@@ -22,15 +22,16 @@ from ultralytics.nn.tasks import (
     yaml_model_load,
 )
 from ultralytics.utils import ROOT
+from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 
 from auxhead.errors import ModelError
 from auxhead.files import path_given
 from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, quiet, told_as
-from auxhead.host.models import model_yaml, weights_file
+from auxhead.host.models import fetch_weights, weights_file
 from auxhead.keys.design import MULTIPLE
 from auxhead.keys.reading import closest
-from auxhead.layouts.ready_made import names
+from auxhead.layouts.ready_made import names, ready_made
 from auxhead.notebook import InNotebooks, Shown
 from auxhead.progress import Progress, silent
 from auxhead.shipping.counts import Counts
@@ -238,9 +239,13 @@ def build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -
     Raises:
         ModelError: It is unknown, no file of a model, or of another task.
     """
+    fetch_weights(str(name))
     with quiet():
         if Path(name).suffix == ".pt":
             file = weights_file(name) or Path(name)
+            if not file.is_file() and Path(name).name in GITHUB_ASSETS_NAMES:
+                fix = f"download {name} where there is a network, and name the file"
+                raise ModelError("weights that are here", "no such file, and no network to download it", str(name), fix)
             model: DetectionModel = checkpoint.open_model(file, accept=_file_task).model
             if nc is None and kpt_shape is None:
                 return model
@@ -249,7 +254,7 @@ def build(name: str | Path, nc: int | None, kpt_shape: tuple[int, int] | None) -
             return other
         path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else Path(f"{name}.yaml")
         with told_as(partial(_unknown, name)):
-            yaml = yaml_model_load(model_yaml(path))
+            yaml = yaml_model_load(ready_made(path))
         return built(name, yaml, nc, kpt_shape)
 
 

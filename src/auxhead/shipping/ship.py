@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,6 +108,9 @@ def place(target: Path, write: Callable[[Path], None], prove: Callable[[Path], A
         write(trial)
         certificate = prove(trial)
         content = trial.read_bytes()
+    proof = target.with_suffix(".certificate.json")
+    with suppress(OSError):  # where nothing can be taken away, nothing can be written: that is told next
+        proof.unlink(missing_ok=True)  # a kill between the writes must not leave one that vouches for another file
     write_atomic(target, content)
-    write_atomic(target.with_suffix(".certificate.json"), certificate.to_json().encode())
+    write_atomic(proof, certificate.to_json().encode())
     return certificate

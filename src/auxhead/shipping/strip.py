@@ -145,8 +145,11 @@ def _target(source: Path, out: str | Path | None, exist_ok: bool) -> Path:
     target = Path(out) if out else source.with_name(f"{stem}-detect.pt")
     if target.suffix != ".pt":
         raise OutputError("a file name that ends in .pt", target.name, f"out={target}", "Ultralytics opens .pt only")
+    proof = target.with_suffix(".certificate.json")
     with suppress(FileNotFoundError, NotADirectoryError):
-        os.lstat(target.with_suffix(".certificate.json"))  # the longest name to be written: too long a one ends here
+        os.lstat(proof)  # the longest name to be written: too long a one ends here
+    if proof.exists() and not target.exists() and not exist_ok:
+        raise OutputError("a new file", "one that exists", str(proof), "name another out=, or add exist_ok=true")
     if target.exists() and (not exist_ok or target.samefile(source)):
         fix = "name another out=" if target.samefile(source) else "name another out=, or add exist_ok=true"
         raise OutputError("a new file", "one that exists", str(target), fix)

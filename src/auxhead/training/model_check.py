@@ -13,8 +13,9 @@ from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
 from auxhead.errors import ConfigError, ModelError
 from auxhead.host import checkpoint
 from auxhead.host.calls import named_line, quiet, told_as
-from auxhead.host.models import model_yaml, weights_file
+from auxhead.host.models import weights_file
 from auxhead.keys.heads.base import HeadSpec
+from auxhead.layouts.ready_made import ready_made
 from auxhead.model.attach import attach, require_detector
 from auxhead.model.choices import RunPlan
 from auxhead.shipping.cost import advice
@@ -120,7 +121,7 @@ def _built(source: str) -> DetectionModel:
         )
 
     with quiet(), told_as(refuse):
-        return DetectionModel(yaml_model_load(model_yaml(source)), verbose=False)
+        return DetectionModel(yaml_model_load(ready_made(source)), verbose=False)
 
 
 def _weights(source: str, key: str) -> Path | None:

@@ -27,7 +27,7 @@ from auxhead.host.calls import UNUSABLE, first_line, quiet, told_as
 from auxhead.host.checkpoint import open_model
 from auxhead.host.cpu import take_cpu
 from auxhead.host.datasets import read_data
-from auxhead.host.models import model_yaml
+from auxhead.layouts.ready_made import ready_made
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.results_csv import RESULTS_FILE, restore
 from auxhead.shipping.strip import strip
@@ -58,7 +58,9 @@ def prepare(plan: RunPlan, arguments: Mapping[str, Any]) -> tuple[RunPlan, dict[
         OutputError: The converted labels can't be written.
     """
     require_task(arguments["model"], plan.route)
-    flips = completed(plan.flips, read_data(str(arguments["data"])))  # the converted data.yaml has no such entries
+    flips = plan.flips
+    if not arguments.get("single_cls"):
+        flips = completed(flips, read_data(str(arguments["data"])))  # the converted data.yaml has no such entries
     plan = replace(plan, source=str(arguments["data"]), flips=flips)
     return plan, {**arguments, "data": _convert(plan), "task": plan.route}
 
@@ -178,7 +180,7 @@ def require_task(model: str | Path, route: str) -> None:
         )
 
     with told_as(refuse, (*UNUSABLE, EOFError, UnpicklingError)), quiet():
-        checked = load_checkpoint(str(model))[0] if Path(model).suffix == ".pt" else yaml_model_load(model_yaml(model))
+        checked = load_checkpoint(str(model))[0] if Path(model).suffix == ".pt" else yaml_model_load(ready_made(model))
         task = guess_model_task(checked if isinstance(checked, dict) else checked.yaml)
     if task != route:
         raise ModelError(

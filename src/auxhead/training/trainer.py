@@ -22,7 +22,7 @@ from auxhead.files import write_atomic
 from auxhead.host.calls import UNUSABLE, first_line, named_line, told_as
 from auxhead.host.cpu import take_cpu
 from auxhead.host.datasets import CERTIFICATE_IMAGES, object_sizes
-from auxhead.host.models import model_yaml
+from auxhead.layouts.ready_made import ready_made
 from auxhead.model import state
 from auxhead.model.attach import attach, plain, require_detector
 from auxhead.model.choices import PLAN_FILE, RunPlan
@@ -90,7 +90,7 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
             )
 
         if isinstance(self.model, str):
-            self.model = model_yaml(self.model)
+            self.model = ready_made(self.model)
         with told_as(refuse, (*UNUSABLE, EOFError, UnpicklingError)):
             return super().setup_model()
 
@@ -205,8 +205,11 @@ class HeadTrainer(ViewTrainer, TaughtTrainer):
         }
         trained = {**common, "ema": detector, state.KEY: {**own, "head_state": self.criterion.heads.state_dict()}}
         shipped = state.to_bytes({**common, "ema": half(detector), state.KEY: own})
-        if self.best_fitness == self.fitness or not self.best.exists():  # save=False reaches this at the end only
-            state.save(trained, state.state_path(self.best))
+        best = state.state_path(
+            self.best
+        )  # save=False reaches this at the end only, maybe over an earlier run's best.pt
+        if self.best_fitness == self.fitness or not best.exists():
+            state.save(trained, best)
             write_atomic(self.best, shipped)
         write_atomic(self.last, shipped)
         if self.save_period > 0 and self.epoch % self.save_period == 0:

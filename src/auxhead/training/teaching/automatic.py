@@ -20,11 +20,12 @@ from auxhead.files import sha256
 from auxhead.formats import times
 from auxhead.host.arguments import in_force
 from auxhead.host.datasets import read_data, read_source
-from auxhead.host.models import fetch_weights, model_yaml, weights_file
+from auxhead.host.models import fetch_weights, weights_file
 from auxhead.keys.heads.teacher import NOTHING_MORE
 from auxhead.labels.data_yaml import SPLITS
 from auxhead.labels.fingerprint import data_hash
 from auxhead.labels.listing import list_images
+from auxhead.layouts.ready_made import ready_made
 from auxhead.metrics.step_cost import StepCost
 from auxhead.model.choices import PLAN_FILE, RunPlan
 from auxhead.progress import silent
@@ -257,5 +258,5 @@ def _content(name: Any) -> Any:
     if Path(name).suffix == ".pt":
         file = weights_file(name)
         return sha256(file) if file else str(name)
-    described = yaml_model_load(model_yaml(name))
+    described = yaml_model_load(ready_made(name))
     return {key: value for key, value in described.items() if key != "yaml_file"}

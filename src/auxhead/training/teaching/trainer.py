@@ -85,4 +85,5 @@ class TaughtTrainer(ResumableTrainer):
         """Tell the criterion at the start of an epoch whether it is one of the last, without mosaics."""
         super()._model_train()
         closing = self.args.close_mosaic
-        self.criterion.closing = bool(closing) and self.epoch >= self.epochs - closing
+        if closing and self.epoch >= self.epochs - closing:  # for good, also where time= moves the end away again
+            self.criterion.closing = True
