@@ -25,6 +25,25 @@ def test_what_is_no_path_is_one_message(name: str, wrong: Any) -> None:
     assert error.value.where == "the first argument"
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "keys", "key"),
+    [
+        ("cost", ["yolov8n"], {"nc": 0}, "nc"),
+        ("cost", ["yolov8n"], {"latency": True, "rounds": 0}, "rounds"),
+        ("inspect", ["data.yaml"], {"imgsz": 0}, "imgsz"),
+        ("inspect", ["data.yaml"], {"imgsz": "640"}, "imgsz"),
+        ("strip", ["best.pt"], {"out": 5}, "out"),
+        ("demo", [], {"out": "demo", "epochs": 0}, "epochs"),
+    ],
+)
+def test_values_that_are_none_of_their_kind_are_named_before_anything_is_done(
+    name: str, words: list[str], keys: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"\b{key}=\S+: Input should be"):
+        getattr(auxhead, name)(*words, **keys)
+    assert not Path("demo").exists()
+
+
 @pytest.mark.parametrize("kind", [str, Path])
 def test_the_object_comes_first_and_callbacks_by_name(kind: type, signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     converted = auxhead.convert(kind(signs), out="out", to="pose")

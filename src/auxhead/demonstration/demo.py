@@ -16,7 +16,8 @@ from auxhead.demonstration.sign_dataset import make_signs
 from auxhead.errors import OutputError
 from auxhead.formats import duration, require_text
 from auxhead.host.calls import quiet
-from auxhead.keys.reading import read_file
+from auxhead.keys.demo import DemoKeys
+from auxhead.keys.reading import read_file, validated
 from auxhead.model.choices import PLAN_FILE
 from auxhead.places import results_folder
 from auxhead.progress import Progress, named, silent
@@ -97,8 +98,11 @@ def demo(
         was stopped goes on, and one that is finished is read.
 
     Raises:
+        ConfigError: A value is none of its kind.
         OutputError: The folder holds something else, a demo of other keys, or can't be written to.
     """
+    asked = {"out": out, "flip_variant": flip_variant, "seed": seed, "epochs": epochs, "cpu_bf16": cpu_bf16}
+    validated(DemoKeys, asked)
     name = "signs-flips" if flip_variant else "signs"
     folder = Path(out or results_folder("demo", name, lambda _: True)).resolve()  # it goes on, or is refused
     require_text(folder)

@@ -22,6 +22,8 @@ from auxhead.inspection.pair_wall import draw_pairs
 from auxhead.inspection.result import Inspection, SplitInspection
 from auxhead.inspection.suggestions import suggest
 from auxhead.keys.design import MULTIPLE
+from auxhead.keys.inspect import InspectKeys
+from auxhead.keys.reading import validated
 from auxhead.labels.apart import require_apart
 from auxhead.labels.check import check_labels
 from auxhead.labels.listing import entries, list_images, repeated, sharing
@@ -62,11 +64,12 @@ def inspect(
         Everything is measured without augmentation, in a square letterbox.
 
     Raises:
-        ConfigError: `data` is no path.
+        ConfigError: `data` is no path, or a value none of its kind.
         DataError: The data set can't be used, or a split has no label file; bad rows are listed with file and line.
         OutputError: `out` holds such files already, or can't be written to.
     """
     data = path_given(data, 'auxhead.inspect("data.yaml")')
+    validated(InspectKeys, {"data": data, "imgsz": imgsz, "out": out, "exist_ok": exist_ok})
     if out is not None:
         require_free(Path(out), FILES, exist_ok=exist_ok)
     tell = progress or silent

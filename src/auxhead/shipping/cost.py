@@ -29,8 +29,9 @@ from auxhead.files import path_given
 from auxhead.host import checkpoint
 from auxhead.host.calls import first_line, quiet, told_as
 from auxhead.host.models import fetch_weights, weights_file
+from auxhead.keys.cost import CostKeys
 from auxhead.keys.design import MULTIPLE
-from auxhead.keys.reading import closest
+from auxhead.keys.reading import closest, validated
 from auxhead.layouts.ready_made import names, ready_made
 from auxhead.notebook import InNotebooks, Shown
 from auxhead.progress import Progress, silent
@@ -114,11 +115,13 @@ def cost(
         A list of one entry a model, in the order given; no model gives an empty one.
 
     Raises:
-        ConfigError: The device can't be used, or no models are given but something else.
+        ConfigError: A value is none of its kind, the device can't be used, or no models are given but something else.
         ModelError: A model is unknown, no file of a model, or of another task.
     """
     tell = progress or silent
     named = _named(models)
+    asked = {"nc": nc, "kpt_shape": kpt_shape, "imgsz": imgsz, "latency": latency, "device": device, "rounds": rounds}
+    validated(CostKeys, asked)
     costs, ready = Costs(), []
     for done, name in enumerate(named):
         tell("counting", done, len(named))

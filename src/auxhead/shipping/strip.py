@@ -17,6 +17,8 @@ from auxhead.host.calls import quiet
 from auxhead.host.checkpoint import Opened, open_model
 from auxhead.host.cpu import restored_threads
 from auxhead.host.datasets import validation_images
+from auxhead.keys.reading import validated
+from auxhead.keys.strip import StripKeys
 from auxhead.model import state
 from auxhead.shipping.certificate import Certificate, certify
 from auxhead.shipping.contained import detector_of
@@ -52,7 +54,7 @@ def strip(
         already, and nothing is written.
 
     Raises:
-        ConfigError: `file` is no path.
+        ConfigError: `file` is no path, or a value none of its kind.
         ModelError: The file is missing, broken, unsafe, or no model that contains a plain detector.
         ResumeError: The training state is broken, or not ours.
         DataError: The data set can't be used, or is not the model's.
@@ -60,10 +62,12 @@ def strip(
         VerificationError: The detector differs from the trained one.
         MissingExtraError: The export can't be checked, as its packages are missing.
     """
+    named = path_given(file, 'auxhead.strip("best.pt")')
+    validated(StripKeys, {"file": named, "out": out, "data": data, "exist_ok": exist_ok, "trust": trust})
     if check_export:
         require_packages()
     source, checks = (
-        _source(Path(path_given(file, 'auxhead.strip("best.pt")'))),
+        _source(Path(named)),
         Checks(data, export=check_export, trust=trust),
     )
     with restored_threads(), checkpoint.restricted(trust=trust):
