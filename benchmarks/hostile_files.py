@@ -164,7 +164,7 @@ def main() -> int:
                     continue
                 values = {**clean, **places, "out": folder / f"out{number}-{kind.replace(' ', '')}"}
                 row.append(cell([word.format(**values) for word in words], folder, mark))
-            lines.append(f"{command:24}" + "".join(f"{one:>16}" for one in row))
+            lines.append((f"{command:24}" + "".join(f"{one:>16}" for one in row)).rstrip())
             print(lines[-1], file=sys.stderr)
             cells += filter(None, row)
     bad = [one for one in cells if one not in {"0", "2"}]
