@@ -177,6 +177,7 @@ COMPARISONS = [
     "pixels_gtsdb4",
     "pixels_hit_uav",
     "pixels_v5_hit_uav",
+    "share_gtsdb4",
     "small_gtsdb4",
     "small_teacher_gtsdb4",
     "small_hit_uav",
