@@ -224,13 +224,18 @@ def test_without_anything_to_compare_there_is_no_plan(signs: Path, call: Any) ->
     assert "compare with" not in told.stdout
 
 
-def test_first_weights_of_yolov5_give_names_of_yolov5(signs: Path, tmp_path: Path) -> None:
-    torch.save({"model": DetectionModel("yolov5n.yaml", nc=6, verbose=False)}, tmp_path / "yolov5nu.pt")
-    content = torch.load(tmp_path / "yolov5nu.pt", weights_only=False)
-    content["model"].yaml["yaml_file"] = "yolov5nu.yaml"
-    torch.save(content, tmp_path / "yolov5nu.pt")
-    designs = auxhead.design(data=str(signs), like=str(tmp_path / "yolov5nu.pt"), imgsz=64, price="gflops")
-    assert {one.name.partition("-")[0] for one in designs.candidates} == {"yolov5n"}
+@pytest.mark.parametrize(
+    ("stock", "called", "name"),
+    [("yolov5n", "yolov5nu", "yolov5n"), ("yolov8n", "yolov8n_mine", "yolov8n_mine")],
+)
+def test_a_size_that_stands_in_a_name_is_not_added_again(
+    stock: str, called: str, name: str, signs: Path, tmp_path: Path
+) -> None:
+    model = DetectionModel(f"{stock}.yaml", nc=6, verbose=False)
+    model.yaml["yaml_file"] = f"{called}.yaml"
+    torch.save({"model": model}, tmp_path / f"{called}.pt")
+    designs = auxhead.design(data=str(signs), like=str(tmp_path / f"{called}.pt"), imgsz=64, price="gflops")
+    assert {one.name.partition("-")[0] for one in designs.candidates} == {name}
 
 
 def test_a_variant_is_called_by_its_own_name(signs: Path) -> None:
