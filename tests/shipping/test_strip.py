@@ -460,6 +460,25 @@ def test_a_certificate_alone_is_not_replaced_unasked_either(alter, tmp_path: Pat
     assert proof.read_text() != "an older one"
 
 
+def test_a_kill_between_the_two_files_leaves_no_certificate_of_another(
+    alter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, written = alter(lambda _: None), []
+    auxhead.strip(source)
+
+    def killed(path: Path, content: bytes) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        path.write_bytes(content)
+
+    monkeypatch.setattr("auxhead.shipping.ship.write_atomic", killed)
+    with pytest.raises(KeyboardInterrupt):
+        auxhead.strip(source, exist_ok=True)
+    assert [path.name for path in written] == ["best-detect.pt"]
+    assert not (tmp_path / "best-detect.certificate.json").exists()
+
+
 def test_models_of_subclasses_are_refused(tmp_path: Path) -> None:
     from auxhead.host.models import task_of
 
