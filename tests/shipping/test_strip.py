@@ -463,7 +463,8 @@ def test_a_certificate_alone_is_not_replaced_unasked_either(alter, tmp_path: Pat
 def test_a_kill_between_the_two_files_leaves_no_certificate_of_another(
     alter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, written = alter(lambda _: None), []
+    source = alter(lambda _: None)
+    written: list[Path] = []
     auxhead.strip(source)
 
     def killed(path: Path, content: bytes) -> None:
